@@ -1,0 +1,4 @@
+"""Users, roles, passwords and sessions.
+
+May import: model, geodesy.
+"""

@@ -1,0 +1,39 @@
+"""``geo-policing …``: one module a command; each imports what it needs when it runs, so that help is instant.
+
+May import: every room. Nobody imports it.
+"""
+
+import sys
+
+import typer
+
+from geo_policing.errors import GeoPolicingError
+
+app = typer.Typer(
+    name="geo-policing",
+    help="Positions and incidents of a city, live and in history.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+@app.callback()
+def geo_policing() -> None:
+    """Positions and incidents of a city, live and in history."""
+
+
+def main() -> None:
+    """Run the command line; what the package raises on purpose becomes one line and exit code 1."""
+    try:
+        app()
+    except GeoPolicingError as error:
+        print(f"geo-policing: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except OSError as error:
+        place = f" {error.filename}" if error.filename else ""
+        print(
+            f"geo-policing: {error.strerror or error}:{place}; check the path and its permissions",
+            file=sys.stderr,
+        )
+        raise SystemExit(1) from None

@@ -1,0 +1,4 @@
+"""Folium maps that need no internet.
+
+May import: model, geodesy.
+"""

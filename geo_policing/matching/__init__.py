@@ -1,0 +1,4 @@
+"""Fixes to the path on the roads.
+
+May import: roads and below.
+"""

@@ -1,0 +1,35 @@
+"""The nouns all rooms share, valid once made, with their GeoJSON and Arrow forms.
+
+May import: errors.
+"""
+
+from geo_policing.model.bbox import BoundingBox
+from geo_policing.model.device import Device, DeviceKind
+from geo_policing.model.fix import Fix, FixColumns
+from geo_policing.model.incident import Incident, IncidentState, Severity
+from geo_policing.model.instant import format_instant, from_us, parse_instant, to_us
+from geo_policing.model.sighting import Sighting
+from geo_policing.model.track import PathPiece, Track
+from geo_policing.model.unit import Unit, UnitStatus
+from geo_policing.model.window import TimeWindow
+
+__all__ = [
+    "BoundingBox",
+    "Device",
+    "DeviceKind",
+    "Fix",
+    "FixColumns",
+    "Incident",
+    "IncidentState",
+    "PathPiece",
+    "Severity",
+    "Sighting",
+    "TimeWindow",
+    "Track",
+    "Unit",
+    "UnitStatus",
+    "format_instant",
+    "from_us",
+    "parse_instant",
+    "to_us",
+]

@@ -1,0 +1,4 @@
+"""FastAPI: app.py wires, dependencies, problems, hub, routers.
+
+May import: every room.
+"""

@@ -1,0 +1,52 @@
+"""What can be configured, each with a default that runs.
+
+Read once, in ``create_app`` or the command line, from environment variables (``GEO_POLICING_…``)
+and passed down; the library below reads no environment.
+"""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class IngestSettings(BaseSettings):
+    """How receivers reach us and what is believed of what they say."""
+
+    model_config = SettingsConfigDict(env_prefix="GEO_POLICING_INGEST_", extra="forbid")
+
+    tcp_host: str = Field("127.0.0.1", description="Address on which receivers connect by TCP.")
+    tcp_port: int = Field(
+        7001, ge=0, le=65535, description="TCP port for NMEA 0183; 0 lets the system choose."
+    )
+    udp_port: int | None = Field(None, ge=0, le=65535, description="UDP port for NMEA 0183; none by default.")
+    batch_rows: int = Field(5_000, ge=1, description="Fixes appended to the history at once, at most.")
+    batch_seconds: float = Field(0.2, gt=0, description="Longest that a fix waits for its batch.")
+    max_future_s: float = Field(
+        60.0, gt=0, description="A fix further ahead of the server's clock is refused."
+    )
+    max_speed_mps: float = Field(100.0, gt=0, description="A jump faster than this is refused.")
+
+
+class ServiceSettings(BaseSettings):
+    """The service and where it keeps things."""
+
+    model_config = SettingsConfigDict(env_prefix="GEO_POLICING_", extra="forbid")
+
+    host: str = Field("127.0.0.1", description="Address of the web interface.")
+    port: int = Field(
+        8000, ge=0, le=65535, description="Port of the web interface; 0 lets the system choose."
+    )
+    data_dir: Path = Field(Path("var"), description="Folder of the databases; made at first start.")
+    roads: Path | None = Field(
+        None, description="Road network (.roads); DATA_DIR/city.roads when it is there."
+    )
+    tiles: Path | None = Field(
+        None, description="Basemap (.pmtiles); DATA_DIR/city.pmtiles when it is there."
+    )
+    time_zone: str = Field("Asia/Shanghai", description="Time zone of display; storage is UTC.")
+    session_hours: float = Field(12.0, gt=0, description="A sign-in expires after so many hours.")
+    heartbeat_seconds: float = Field(15.0, gt=0, description="Silence on the live stream before a heartbeat.")
+    records_url: str | None = Field(
+        None, description="SQLAlchemy address of the records; a SQLite file in DATA_DIR by default."
+    )

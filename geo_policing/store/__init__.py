@@ -1,0 +1,4 @@
+"""Fixes (history) in DuckDB, records (incidents, units, devices, accounts) through SQLAlchemy.
+
+May import: model, geodesy.
+"""
