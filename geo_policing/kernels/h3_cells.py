@@ -22,8 +22,7 @@ _lat_lng_to_cell = types.ExternalFunction("latLngToCell", types.uint32(types.int
 
 
 @njit(cache=True, nogil=True)
-def lonlat_to_cell(lon: NDArray[Any], lat: NDArray[Any], resolution: int) -> NDArray[np.uint64]:
-    """lon, lat (n,) f64 degrees -> (n,) u64 H3 cells; 0 where a coordinate is not finite."""
+def _compiled(lon: NDArray[Any], lat: NDArray[Any], resolution: int) -> NDArray[np.uint64]:
     n = lon.shape[0]
     out = np.zeros(n, np.uint64)
     point = np.empty(2, np.float64)
@@ -36,13 +35,17 @@ def lonlat_to_cell(lon: NDArray[Any], lat: NDArray[Any], resolution: int) -> NDA
     return out
 
 
-if config.DISABLE_JIT:  # type: ignore[misc]  # no compiled code, so no C symbol to call: the slow way round gives the same cells
+def _interpreted(lon: NDArray[Any], lat: NDArray[Any], resolution: int) -> NDArray[np.uint64]:
+    finite = np.isfinite(lon) & np.isfinite(lat)
+    found = [
+        h3.str_to_int(h3.latlng_to_cell(b, a, resolution)) if good else 0
+        for a, b, good in zip(lon, lat, finite, strict=True)
+    ]
+    return np.array(found, np.uint64)
 
-    def lonlat_to_cell(lon: NDArray[Any], lat: NDArray[Any], resolution: int) -> NDArray[np.uint64]:
-        """As above, by h3-py itself."""
-        finite = np.isfinite(lon) & np.isfinite(lat)
-        found = [
-            h3.str_to_int(h3.latlng_to_cell(b, a, resolution)) if good else 0
-            for a, b, good in zip(lon, lat, finite, strict=True)
-        ]
-        return np.array(found, np.uint64)
+
+def lonlat_to_cell(lon: NDArray[Any], lat: NDArray[Any], resolution: int) -> NDArray[np.uint64]:
+    """lon, lat (n,) f64 degrees -> (n,) u64 H3 cells; 0 where a coordinate is not finite."""
+    # With NUMBA_DISABLE_JIT there is no compiled code to call the C symbol from.
+    find = _interpreted if config.DISABLE_JIT else _compiled
+    return find(lon, lat, resolution)
