@@ -83,7 +83,7 @@ class IllegalTransition(Conflict):
 
     def __init__(self, present: str, wanted: str, allowed: tuple[str, ...]) -> None:
         follow = ", ".join(allowed) if allowed else "nothing, it is a final state"
-        super().__init__(f"{wanted!r} may not follow {present!r}; what may follow: {follow}")
+        super().__init__(f"'{wanted}' may not follow '{present}'; what may follow: {follow}")
         self.present = present
         self.wanted = wanted
         self.allowed = allowed
