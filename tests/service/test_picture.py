@@ -1,0 +1,48 @@
+from datetime import UTC, datetime
+
+from geo_policing.model import BoundingBox, Device, DeviceKind, Fix, Incident, IncidentState, Unit
+from geo_policing.service.picture import Picture
+
+T = 1_772_323_200_000_000
+
+
+def test_an_older_fix_never_replaces_a_newer_one():
+    picture = Picture()
+    assert len(picture.move([Fix("car", T, 113.1, 27.8)])) == 1
+    assert picture.move([Fix("car", T - 1, 113.2, 27.9)]) == []
+    assert picture.units()["features"][0]["geometry"]["coordinates"] == [113.1, 27.8]
+
+
+def test_of_several_fixes_of_one_device_only_the_newest_is_told():
+    features = Picture().move([Fix("car", T + n, 113.1 + n / 100, 27.8) for n in (0, 2, 1)])
+    assert [f["geometry"]["coordinates"][0] for f in features] == [113.12]
+
+
+def test_a_unit_carries_the_call_sign_of_its_device():
+    picture = Picture()
+    picture.introduce([Device("car", DeviceKind.PATROL_CAR, "湘B·0110")], [Unit("u1", "芦淞01", "car")])
+    picture.move([Fix("car", T, 113.1, 27.8), Fix("stranger", T, 113.1, 27.8)])
+    car, stranger = (f["properties"] for f in picture.units()["features"])
+    assert (car["kind"], car["name"], car["call_sign"], car["status"]) == (
+        "patrol_car",
+        "湘B·0110",
+        "芦淞01",
+        "available",
+    )
+    assert (stranger["kind"], stranger["call_sign"], stranger["speed_mps"]) == ("unknown", None, None)
+
+
+def test_units_are_those_in_the_box():
+    picture = Picture()
+    picture.move([Fix("in", T, 113.1, 27.8), Fix("out", T, 113.3, 27.8)])
+    assert [f["id"] for f in picture.units(BoundingBox(113.0, 27.7, 113.2, 27.9))["features"]] == ["in"]
+
+
+def test_an_incident_leaves_the_picture_when_it_is_final():
+    picture = Picture()
+    incident = Incident("1", "theft", datetime(2026, 3, 1, tzinfo=UTC), 113.1, 27.8)
+    picture.report(incident)
+    assert [f["id"] for f in picture.snapshot()["incidents"]["features"]] == ["1"]
+    feature = picture.report(incident.moved_to(IncidentState.CANCELLED))
+    assert feature["properties"]["state"] == "cancelled"
+    assert picture.snapshot()["incidents"]["features"] == []
