@@ -7,6 +7,7 @@ import sys
 
 import typer
 
+from geo_policing.cli.decode import decode
 from geo_policing.errors import GeoPolicingError
 
 app = typer.Typer(
@@ -16,6 +17,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+app.command()(decode)
 
 
 @app.callback()
