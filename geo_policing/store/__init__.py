@@ -1,4 +1,8 @@
-"""Fixes (history) in DuckDB, records (incidents, units, devices, accounts) through SQLAlchemy.
+"""What is kept: fixes (the history) in DuckDB.
 
 May import: model, geodesy.
 """
+
+from geo_policing.store.fixes import FixStore
+
+__all__ = ["FixStore"]
