@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from geo_policing.cli.decode import decode
 from geo_policing.ingest.nmea0183 import Decoder
 from geo_policing.ingest.nmea0183.framing import MAX_LINE
+from geo_policing.ingest.protocols import PROTOCOLS
 from geo_policing.model import format_instant, parse_instant, to_us
 from tests.shared_data import shared
 
@@ -182,12 +183,31 @@ def test_sentences_that_run_together_and_binary_between_them_are_found():
         "GNRMC,000001,A",
         "GNGGA,000001,2749.8,N,11307.8,E,x,12,0.8,1,M,,M,,",
         "GNRMC,000001,A,2749.8,N,11307.8,E,inf,,010326,,",
+        "GNGGA,000001,2749.8,N,11307.8,E,1,-5,0.8,1,M,,M,,",
+        "GNZDA,235959,31,12,9999,00,00",
+        "GNGSA,A,3,01,02,03,,,,,,,,,,1.0,0.8,0.6,44",
     ],
 )
 def test_a_sentence_that_makes_no_sense_is_counted_and_skipped(body):
     decoder = Decoder()
     assert decoder.feed(sentence(body)) + decoder.flush() == []
     assert decoder.decoding.unreadable == 1
+
+
+def test_a_date_at_the_end_of_the_calendar_does_not_stop_the_stream():
+    log = sentence("GNZDA,235959,31,12,9999,00,00") + gga("235959") + gga("000001") + rmc("000002")
+    assert times(decoded(log)) == ["2026-03-01T00:00:02Z"]
+
+
+def test_bytes_outside_verified_sentences_are_counted():
+    decoder = Decoder()
+    decoder.feed(b"\xb5\x62\x01" + rmc("000001") + b"hello\r\n")
+    assert decoder.framing.junk_bytes == 3 + 5
+
+
+def test_the_registry_makes_a_decoder_for_a_device():
+    decoder = PROTOCOLS["nmea0183"]("patrol-07")
+    assert [fix.device for fix in decoder.feed(rmc("000001")) + decoder.flush()] == ["patrol-07"]
 
 
 pieces = st.one_of(

@@ -39,13 +39,14 @@ class Sentence:
 
 @dataclass(slots=True)
 class Counts:
-    """What a framer met."""
+    """What a framer met; ``junk_bytes`` is all that is neither a verified sentence nor a line end."""
 
     bytes: int = 0
     sentences: int = 0
     bad_checksums: int = 0
     bad_tag_blocks: int = 0
     overlong: int = 0
+    junk_bytes: int = 0
 
 
 class Framer:
@@ -83,12 +84,14 @@ class Framer:
     def _line(self, line: bytes) -> list[Sentence]:
         """Find every sentence in a line: several may have run together, with anything between."""
         found = []
+        self.counts.junk_bytes += len(line)
         for match in _SENTENCE.finditer(line):
             tag, body, given = match.groups()
             if reduce(xor, body) != int(given, 16):
                 self.counts.bad_checksums += 1
                 continue
             self.counts.sentences += 1
+            self.counts.junk_bytes -= len(match.group())
             address, *fields = body.decode("ascii").split(",")
             source, tag_us = self._tag(tag) if tag else ("", 0)
             found.append(Sentence(address, tuple(fields), source, tag_us))

@@ -40,6 +40,13 @@ def decimal(text: str) -> float:
     return value
 
 
+def count(text: str) -> int | None:
+    """Read a number of satellites; None when the field is empty."""
+    if text and not text.isdigit():
+        raise ValueError(text)
+    return int(text) if text else None
+
+
 def clock(text: str) -> int | None:
     """Microseconds of the day of ``hhmmss[.sss]``."""
     if not text:
@@ -109,7 +116,7 @@ def gga(f: tuple[str, ...]) -> Report:
         position=place(f[1], f[2], f[3], f[4]) if valid else None,
         valid=valid,
         quality=quality,
-        satellites=int(f[6]) if f[6] else None,
+        satellites=count(f[6]),
         hdop=decimal(f[7]),
         alt_m=decimal(f[8]) if valid else NAN,
     )
@@ -130,7 +137,7 @@ def gns(f: tuple[str, ...]) -> Report:
         position=place(f[1], f[2], f[3], f[4]) if valid else None,
         valid=valid,
         quality=quality,
-        satellites=int(f[6]) if f[6] else None,
+        satellites=count(f[6]),
         hdop=decimal(f[7]),
         alt_m=decimal(f[8]) if valid else NAN,
     )
@@ -159,6 +166,8 @@ def vtg(f: tuple[str, ...]) -> Report:
 def zda(f: tuple[str, ...]) -> Report:
     """``hhmmss.ss,dd,mm,yyyy,zone hours,zone minutes``."""
     day = date(int(f[3]), int(f[2]), int(f[1])) if f[1] and f[2] and f[3] else None
+    if day is not None and not 1970 <= day.year < 2170:
+        raise ValueError(f[3])
     return Report(clock_us=clock(f[0]), day=day)
 
 
@@ -191,6 +200,8 @@ def beidou_used(talker: str, f: tuple[str, ...]) -> tuple[str, int]:
     used = [int(number) for number in f[2:14] if number]
     system = _field(f, 17)
     if system:
+        if len(system) > 1:
+            raise ValueError(system)
         return system, len(used) if system == BEIDOU_SYSTEM else 0
     if talker in BEIDOU_TALKERS:
         return BEIDOU_SYSTEM, len(used)
