@@ -8,6 +8,7 @@ import sys
 import typer
 
 from geo_policing.cli.decode import decode
+from geo_policing.cli.sample_city import sample_city
 from geo_policing.errors import GeoPolicingError
 
 app = typer.Typer(
@@ -19,6 +20,7 @@ app = typer.Typer(
 )
 
 app.command()(decode)
+app.command()(sample_city)
 
 
 @app.callback()

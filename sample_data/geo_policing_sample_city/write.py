@@ -1,0 +1,52 @@
+"""The city as files: ``city.roads`` and ``city.gpkg``."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pyogrio
+import shapely
+
+from geo_policing.roads.network import RoadNetwork
+from geo_policing_sample_city.city import City
+
+#: GDAL notes when a layer was changed; a fixed instant keeps the bytes the same.
+INSTANT = "2026-01-01T00:00:00.000Z"
+LAYERS = ("urban_area", "districts", "water", "places", "precincts")
+
+
+def write_city(city: City, out: Path) -> None:
+    """Write the city into a folder, which is made if need be; files of an earlier city are replaced."""
+    out.mkdir(parents=True, exist_ok=True)
+    city.network.save(out / "city.roads")
+    path = out / "city.gpkg"
+    path.unlink(missing_ok=True)
+    with _fixed_instant():
+        for layer in LAYERS:
+            pyogrio.write_dataframe(getattr(city, layer), path, layer=layer, driver="GPKG")
+        pyogrio.write_dataframe(_roads(city.network), path, layer="roads", driver="GPKG")
+
+
+def _roads(network: RoadNetwork) -> gpd.GeoDataFrame:
+    lon, lat = network.plane.inverse(network.vertex_x, network.vertex_y)
+    edge = np.repeat(np.arange(network.n_edges), np.diff(network.vertex_offset))
+    columns = {
+        "id": network.edge_ids,
+        "road_class": network.road_class.astype(np.int32),
+        "flags": network.flags.astype(np.int32),
+        "name": [network.name_of(e) for e in range(network.n_edges)],
+    }
+    lines = shapely.linestrings(np.column_stack([lon, lat]), indices=edge)
+    return gpd.GeoDataFrame(columns, geometry=lines, crs="EPSG:4326")
+
+
+@contextmanager
+def _fixed_instant() -> Iterator[None]:
+    before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": INSTANT})
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})

@@ -1,0 +1,1 @@
+"""The invented city keeps its promises."""
