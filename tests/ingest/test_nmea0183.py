@@ -138,6 +138,18 @@ def test_beidou_satellites_are_counted_by_system_talker_or_number():
         assert [f.beidou_satellites for f in decoded(log)] == [3]
 
 
+def test_a_system_id_of_the_makers_own_leaves_the_word_to_the_talker():
+    used = "02,03,04,,,,,,,,,,5.1,1.3,4.9,3.3"
+    assert [f.beidou_satellites for f in decoded(sentence(f"BDGSA,A,3,{used}") + rmc("000001"))] == [3]
+
+
+def test_more_than_twelve_satellites_of_one_system_are_told_in_two_sentences():
+    first = sentence("GNGSA,A,3,01,02,03,04,05,06,07,08,09,10,11,12,1.0,0.8,0.6,4")
+    rest = sentence("GNGSA,A,3,13,14,15,,,,,,,,,,1.0,0.8,0.6,4")
+    log = b"".join(rmc(f"00000{s}") + gga(f"00000{s}") + first + rest for s in range(5))
+    assert [f.beidou_satellites for f in decoded(log)] == [15] * 5
+
+
 def test_in_view_counts_only_where_nothing_says_what_is_used():
     view = sentence("GBGSV,1,1,03,01,45,120,40,02,30,200,38,03,10,300,,B")
     assert [f.beidou_satellites for f in decoded(view + rmc("000001"))] == [2]
@@ -185,7 +197,6 @@ def test_sentences_that_run_together_and_binary_between_them_are_found():
         "GNRMC,000001,A,2749.8,N,11307.8,E,inf,,010326,,",
         "GNGGA,000001,2749.8,N,11307.8,E,1,-5,0.8,1,M,,M,,",
         "GNZDA,235959,31,12,9999,00,00",
-        "GNGSA,A,3,01,02,03,,,,,,,,,,1.0,0.8,0.6,44",
     ],
 )
 def test_a_sentence_that_makes_no_sense_is_counted_and_skipped(body):

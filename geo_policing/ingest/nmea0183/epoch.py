@@ -66,9 +66,11 @@ class Receiver:
         self._motion: Report | None = None
         self._beidou: dict[str, int] = {}
         self._beidou_in_view = 0
-        self._last = ""  # address of the last sentence
-        self._ender = ""  # address of the one that ended the last instant
-        self._trusted = ""  # address of the one that ended the last two
+        self._run: set[str] = set()  # constellations of the GSA that follow each other
+        self._spoken: dict[str, int] = {}  # how often this instant had each address
+        self._last = ("", 0)  # address of the last sentence, and how often the instant had it
+        self._ender = ("", 0)  # the one that ended the last instant
+        self._trusted = ("", 0)  # the one that ended the last two
 
     def take(self, sentence: Sentence, received_us: int) -> list[Fix]:
         """Take in a sentence; return the fixes that it completes."""
@@ -77,7 +79,11 @@ class Receiver:
         try:
             if kind == "GSA":
                 key, used = beidou_used(talker, sentence.fields)
-                self._beidou[key] = used
+                if not self._last[0].endswith("GSA"):
+                    self._run.clear()
+                # A GSA holds twelve satellites; the next of the same constellation goes on with the rest.
+                self._beidou[key] = used + (self._beidou[key] if key in self._run else 0)
+                self._run.add(key)
             elif kind == "GSV":
                 self._see(talker, sentence.fields)
             elif reader is None:
@@ -92,9 +98,10 @@ class Receiver:
         if report.clock_us is not None and (epoch is None or epoch.clock_us != report.clock_us):
             done += self._close(received_us)
             # Only a sentence that ended two instants in a row is trusted to end the next.
-            self._trusted = self._last if self._last == self._ender else ""
+            self._trusted = self._last if self._last == self._ender else ("", 0)
             self._ender = self._last
             epoch = self._epoch = _Epoch(report.clock_us)
+            self._spoken.clear()
             if self._motion is not None:
                 self._merge(epoch, "VTG", self._motion)
                 self._motion = None
@@ -103,8 +110,10 @@ class Receiver:
         elif epoch is not None and reader is not None:
             self._merge(epoch, kind, report)
             epoch.tag_us = sentence.tag_us or epoch.tag_us
-        self._last = sentence.address
-        if epoch is not None and not epoch.told and sentence.address == self._trusted:
+        address = sentence.address
+        self._spoken[address] = self._spoken.get(address, 0) + 1
+        self._last = (address, self._spoken[address])
+        if epoch is not None and not epoch.told and self._last == self._trusted:
             done += self._close(received_us)
         return done
 

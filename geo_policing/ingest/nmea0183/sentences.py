@@ -199,9 +199,7 @@ def beidou_used(talker: str, f: tuple[str, ...]) -> tuple[str, int]:
     """
     used = [int(number) for number in f[2:14] if number]
     system = _field(f, 17)
-    if system:
-        if len(system) > 1:
-            raise ValueError(system)
+    if len(system) == 1:  # longer is something of the maker's own
         return system, len(used) if system == BEIDOU_SYSTEM else 0
     if talker in BEIDOU_TALKERS:
         return BEIDOU_SYSTEM, len(used)
