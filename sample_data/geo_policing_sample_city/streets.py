@@ -160,6 +160,11 @@ def _network(
         else ""
         for k, s, e in zip(kind, strip, eastward, strict=True)
     ]
+    m, big = len(pairs), road_class == RoadClass.ARTERIAL
+    arms = np.bincount(pairs[big].ravel(), minlength=len(xy))
+    edges = np.arange(2 * m)
+    barred = np.tile(big, 2) & (arms[both[:, 1]] >= 3)
+    no_u_turn = np.column_stack([edges, (edges + m) % (2 * m)])[barred]
     return RoadNetwork.build(
         node_lon=lon,
         node_lat=lat,
@@ -172,6 +177,7 @@ def _network(
         access=np.full(len(both), Access.ALL, np.uint8),
         flags=np.where(over, EdgeFlag.BRIDGE, 0).astype(np.uint8),
         edge_name=name,
+        forbidden_turn=no_u_turn,
         plane=terrain.plane,
         source="geo_policing sample city",
     )

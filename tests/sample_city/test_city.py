@@ -56,3 +56,10 @@ def test_the_same_seed_writes_the_same_bytes_and_another_does_not(city, tmp_path
         a, b, c = ((tmp_path / name / file).read_bytes() for name in "abc")
         assert a == b
         assert a != c
+
+
+def test_u_turns_are_forbidden_where_arterials_meet(city):
+    before, after = city.network.forbidden_turn.T
+    assert len(before) > 50
+    assert np.array_equal(city.network.to_node[before], city.network.from_node[after])
+    assert np.array_equal(city.network.reverse[before], after)
