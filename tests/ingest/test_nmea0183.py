@@ -197,6 +197,8 @@ def test_sentences_that_run_together_and_binary_between_them_are_found():
         "GNRMC,000001,A,2749.8,N,11307.8,E,inf,,010326,,",
         "GNGGA,000001,2749.8,N,11307.8,E,1,-5,0.8,1,M,,M,,",
         "GNZDA,235959,31,12,9999,00,00",
+        "GNZDA,235959,999999999999,12,2026,00,00",
+        "GNGGA,000001,2749.8,N,11307.8,E,1,5,0.8,1e308,M,,M,,",
     ],
 )
 def test_a_sentence_that_makes_no_sense_is_counted_and_skipped(body):

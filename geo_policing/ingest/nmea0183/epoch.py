@@ -90,7 +90,7 @@ class Receiver:
                 self._counts.ignored += 1
                 return []
             report = reader(sentence.fields) if reader else Report()
-        except (ValueError, IndexError):
+        except (ValueError, IndexError, OverflowError):
             self._counts.unreadable += 1
             return []
         done: list[Fix] = []
