@@ -1,0 +1,66 @@
+"""Road networks from two tables: nodes with positions, directed edges with geometry."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from geo_policing.errors import InvalidFile
+from geo_policing.roads.network import RoadNetwork
+
+
+def read_tables(nodes: Path, edges: Path) -> RoadNetwork:
+    """Read a network from CSV files, compressed or not.
+
+    Parameters
+    ----------
+    nodes : Path
+        Columns ``node, lon, lat``; degrees WGS 84.
+    edges : Path
+        Columns ``edge, from_node, to_node, length_m, wkt``; directed, the geometry in lon lat.
+
+    Raises
+    ------
+    InvalidFile
+        If a column is missing, a geometry is no line, or an edge names a node that is not there.
+    """
+    node = _columns(nodes, ["node", "lon", "lat"])
+    edge = _columns(edges, ["edge", "from_node", "to_node", "length_m", "wkt"])
+    number = pd.Series(np.arange(len(node), dtype=np.int32), index=node["node"])
+    ends = {}
+    for column in ("from_node", "to_node"):
+        known = edge[column].isin(number.index)
+        if not known.all():
+            row = int(np.argmin(known))
+            raise InvalidFile(
+                f"{edges}: row {row + 2}: {column} {edge[column][row]} is not in {nodes}",
+                field=column,
+                value=edge[column][row],
+            )
+        ends[column] = np.asarray(number.loc[edge[column]], np.int32)
+    lines = shapely.from_wkt(edge["wkt"].to_numpy(), on_invalid="ignore")
+    good = (shapely.get_type_id(lines) == shapely.GeometryType.LINESTRING) & ~shapely.is_empty(lines)
+    if not good.all():
+        raise InvalidFile(f"{edges}: row {int(np.argmin(good)) + 2}: wkt is no LINESTRING", field="wkt")
+    vertex, line_of = shapely.get_coordinates(lines, return_index=True)
+    return RoadNetwork.build(
+        node_lon=node["lon"].to_numpy(np.float64),
+        node_lat=node["lat"].to_numpy(np.float64),
+        edge_id=edge["edge"].astype(str).tolist(),
+        from_node=ends["from_node"],
+        to_node=ends["to_node"],
+        geometry_lonlat=np.split(vertex, np.flatnonzero(np.diff(line_of)) + 1),
+        length_m=edge["length_m"].to_numpy(np.float64),
+        source=str(edges.name),
+    )
+
+
+def _columns(path: Path, names: list[str]) -> pd.DataFrame:
+    table = pd.read_csv(path)
+    missing = [name for name in names if name not in table.columns]
+    if missing:
+        raise InvalidFile(
+            f"{path}: no column {', '.join(missing)}; it has {', '.join(table.columns)}", field=missing[0]
+        )
+    return table
