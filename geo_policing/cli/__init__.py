@@ -8,6 +8,7 @@ import sys
 import typer
 
 from geo_policing.cli.decode import decode
+from geo_policing.cli.match import match
 from geo_policing.cli.sample_city import sample_city
 from geo_policing.errors import GeoPolicingError
 
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 
 app.command()(decode)
+app.command()(match)
 app.command()(sample_city)
 
 

@@ -65,3 +65,10 @@ class EdgeIndex:
         cell_of, edge_of = cell_of[new], edge_of[new]
         cell, first = np.unique(cell_of, return_index=True)
         return cls(cell, np.append(first, len(edge_of)).astype(np.int64), edge_of)
+
+    def edges_of(self, cells_: NDArray[np.uint64]) -> NDArray[np.int32]:
+        """Edges that pass through any of some cells, ascending, each once."""
+        at = np.searchsorted(self.cell, cells_)
+        at = at[at < len(self.cell)][self.cell[at[at < len(self.cell)]] == cells_[at < len(self.cell)]]
+        parts = [self.edge[self.offset[i] : self.offset[i + 1]] for i in at.tolist()]
+        return np.unique(np.concatenate(parts)) if parts else np.empty(0, np.int32)

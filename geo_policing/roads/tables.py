@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import shapely
+from numpy.typing import NDArray
 
 from geo_policing.errors import InvalidFile
 from geo_policing.roads.network import RoadNetwork
@@ -28,7 +29,7 @@ def read_tables(nodes: Path, edges: Path) -> RoadNetwork:
     node = _columns(nodes, ["node", "lon", "lat"])
     edge = _columns(edges, ["edge", "from_node", "to_node", "length_m", "wkt"])
     number = pd.Series(np.arange(len(node), dtype=np.int32), index=node["node"])
-    ends = {}
+    ends: dict[str, NDArray[np.int32]] = {}
     for column in ("from_node", "to_node"):
         known = edge[column].isin(number.index)
         if not known.all():

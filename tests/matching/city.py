@@ -1,0 +1,41 @@
+"""A small invented town for tests: a grid of two-way streets, some one-way, with a dead end and a gap."""
+
+import numpy as np
+
+from geo_policing.roads import RoadNetwork
+
+LON, LAT = 113.13, 27.83
+STEP = 0.002  # about 200 m
+
+
+def grid(n=6, one_way=(), forbidden=()):
+    """n x n crossings; edges ``a>b`` by crossing numbers; ``one_way`` edges have no way back."""
+    lon = LON + STEP * (np.arange(n * n) % n)
+    lat = LAT + STEP * (np.arange(n * n) // n)
+    pairs = []
+    for i in range(n * n):
+        for j in ((i + 1) if (i + 1) % n else None, i + n if i + n < n * n else None):
+            if j is not None:
+                pairs += [p for p in ((i, j), (j, i)) if f"{p[1]}>{p[0]}" not in one_way]
+    ids = [f"{a}>{b}" for a, b in pairs]
+    number = {name: k for k, name in enumerate(ids)}
+    return RoadNetwork.build(
+        node_lon=lon,
+        node_lat=lat,
+        edge_id=ids,
+        from_node=np.array([a for a, _ in pairs]),
+        to_node=np.array([b for _, b in pairs]),
+        geometry_lonlat=[np.array([[lon[a], lat[a]], [lon[b], lat[b]]]) for a, b in pairs],
+        forbidden_turn=np.array([[number[a], number[b]] for a, b in forbidden], np.int32).reshape(-1, 2),
+    )
+
+
+def drive(network, edges, spacing_m=40.0, noise_m=0.0, seed=0):
+    """lon, lat of fixes along a route of edge ids."""
+    number = {name: k for k, name in enumerate(network.edge_ids)}
+    xy = np.concatenate([network.vertices(number[e]) for e in edges])
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(xy, axis=0).T))])
+    at = np.arange(10.0, along[-1] - 10.0, spacing_m)
+    noise = np.random.default_rng(seed).normal(0.0, noise_m, (2, len(at)))
+    x, y = np.interp(at, along, xy[:, 0]) + noise[0], np.interp(at, along, xy[:, 1]) + noise[1]
+    return network.plane.inverse(x, y)

@@ -1,0 +1,246 @@
+import csv
+import heapq
+import itertools
+import json
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from geo_policing.cli.match import match as match_command
+from geo_policing.errors import InvalidFile, InvalidInput
+from geo_policing.kernels import map_matching
+from geo_policing.matching import Matcher
+from geo_policing.roads import RoadNetwork
+from geo_policing.roads.tables import read_tables
+from tests.matching.city import LAT, LON, STEP, drive, grid
+from tests.shared_data import shared
+
+
+def ids(network, match):
+    return [[network.edge_ids[e] for e in piece.edges.tolist()] for piece in match.pieces]
+
+
+def matched(network, lon, lat, t=None):
+    return Matcher(network).match(np.arange(len(lon)) * 4.0 if t is None else t, lon, lat)
+
+
+ROUTE = ["0>1", "1>2", "2>8", "8>14", "14>13", "13>12"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_noisy_drive_is_matched_to_its_route(seed):
+    network = grid()
+    found = matched(network, *drive(network, ROUTE, noise_m=5.0, seed=seed))
+    assert ids(network, found) == [ROUTE]
+    assert 0.5 < found.pieces[0].confidence <= 1.0
+
+
+def test_edges_are_entered_in_order_and_between_the_first_and_the_last_fix():
+    network = grid()
+    found = matched(network, *drive(network, ROUTE))
+    (piece,) = found.pieces
+    assert (np.diff(piece.enter_s) > 0).all()
+    # 200 m a street at 40 m each 4 s: 20 s a street.
+    assert np.diff(piece.enter_s)[1:] == pytest.approx(20.0, abs=3.0)
+
+
+def test_an_outlier_does_not_bend_the_path():
+    network = grid()
+    lon, lat = drive(network, ROUTE)
+    lat = lat.copy()
+    lat[7] += STEP * 0.9
+    found = matched(network, lon, lat)
+    assert ids(network, found) == [ROUTE]
+    assert found.edge[7] == -1
+
+
+def test_a_loop_driven_twice_is_there_twice():
+    network = grid()
+    loop = ["0>1", "1>7", "7>6", "6>0"] * 2
+    assert ids(network, matched(network, *drive(network, loop))) == [loop]
+
+
+def test_a_forbidden_turn_is_not_driven():
+    network = grid(forbidden=[("0>1", "1>7")])
+    lon, lat = drive(network, ["0>1", "1>7"], spacing_m=190.0)
+    (path,) = ids(network, matched(network, lon, lat))
+    assert ("0>1", "1>7") not in itertools.pairwise(path)
+
+
+def test_a_one_way_street_is_not_driven_backward():
+    network = grid(one_way=("2>1",))
+    lon, lat = drive(network, ["0>1", "1>7", "7>8", "8>2"])
+    assert all("1>2" not in path for path in ids(network, matched(network, lon, lat)))
+
+
+def test_turning_back_at_the_end_of_a_road_is_matched_as_driven():
+    network = grid()
+    route = ["0>1", "1>2", "2>1", "1>0"]
+    assert ids(network, matched(network, *drive(network, route))) == [route]
+
+
+def test_a_gap_makes_a_new_piece_and_the_way_between_is_inferred():
+    network = grid(12)
+    lon1, lat1 = drive(network, ["0>1", "1>2"])
+    lon2, lat2 = drive(network, ["140>141", "141>142"])
+    found = matched(network, np.concatenate([lon1, lon2]), np.concatenate([lat1, lat2]))
+    paths = ids(network, found)
+    assert paths[0][0] == "0>1"
+    assert paths[-1][-1] == "141>142"
+    steps = list(itertools.pairwise(itertools.chain.from_iterable(paths)))
+    assert all(a == b or a.split(">")[1] == b.split(">")[0] for a, b in steps)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_standing_still_gives_the_edge_stood_on(n):
+    network = grid()
+    found = matched(network, np.full(n, LON + STEP / 2), np.full(n, LAT))
+    assert ids(network, found) in ([["0>1"]], [["1>0"]])
+
+
+def test_a_trace_off_the_network_has_no_pieces_and_a_trace_near_it_has():
+    network = grid()
+    assert matched(network, [LON + 0.1], [LAT + 0.1]).pieces == ()
+    assert matched(network, [LON + STEP / 2], [LAT - 0.0012]).pieces != ()
+    assert matched(network, [], []).pieces == ()
+
+
+@pytest.mark.parametrize(
+    ("t", "lon", "lat", "says"),
+    [
+        ([0, 1, 0.5], [LON] * 3, [LAT] * 3, "fix 2: time runs backward"),
+        ([0, 1], [LON, math.nan], [LAT] * 2, "not finite"),
+        ([0, 1], [LON] * 3, [LAT] * 3, "differ in shape"),
+    ],
+)
+def test_a_bad_trace_says_what_is_wrong(t, lon, lat, says):
+    with pytest.raises(InvalidInput, match=says):
+        Matcher(grid()).match(t, lon, lat)
+
+
+def naive_cost(network, a, a_m, b, b_m, u_turn_m):
+    """Least cost from a place on edge a to the start of edge b and along it, by the textbook."""
+    waiting = [(network.length_m[a] - a_m, a)]
+    done = {}
+    pairs = {tuple(row) for row in network.forbidden_turn.tolist()}
+    best = {}
+    while waiting:
+        cost, e = heapq.heappop(waiting)
+        if (cost, e) in done:
+            continue
+        done[(cost, e)] = True
+        followers = [f for f in range(network.n_edges) if network.from_node[f] == network.to_node[e]]
+        for f in followers:
+            if (e, f) in pairs and f != network.reverse[e]:
+                continue
+            step = cost + (u_turn_m if f == network.reverse[e] and len(followers) > 1 else 0.0)
+            if step < best.get(f, math.inf):
+                best[f] = step
+                heapq.heappush(waiting, (step + network.length_m[f], f))
+    return best.get(b, math.inf) + b_m
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_route_costs_what_the_textbook_says(seed):
+    rng = np.random.default_rng(seed)
+    network = grid(4, one_way=("2>3", "9>5"), forbidden=[("0>1", "1>2"), ("5>6", "6>10")])
+    matcher = Matcher(network)
+    a, b = rng.choice(network.n_edges, 2, replace=False).tolist()
+    route = matcher.route(a, 30.0, b, 40.0, math.inf)
+    cost = network.length_m[route[:-1]].sum() - 30.0 + 40.0
+    turns = 0
+    for e, f in itertools.pairwise(route.tolist()):
+        assert network.to_node[e] == network.from_node[f]
+        at = network.to_node[e]
+        many = network.out_offset[at + 1] - network.out_offset[at] > 1
+        turns += network.reverse[e] == f and many
+    penalty = matcher.parameters.u_turn_m
+    assert cost + turns * penalty == pytest.approx(naive_cost(network, a, 30.0, b, 40.0, penalty))
+
+
+def test_the_posterior_is_that_of_every_sequence_added_up():
+    rng = np.random.default_rng(3)
+    n, s = 4, 3
+    step = rng.normal(0.0, 2.0, (n, s, s)).astype(np.float32)
+    step[0, 1:] = -np.inf
+    step[2, 1, 0] = -np.inf
+    weight = np.zeros((n, s))
+    for sequence in itertools.product(range(s), repeat=n):
+        logp = step[0, 0, sequence[0]] + sum(step[i, sequence[i - 1], sequence[i]] for i in range(1, n))
+        for i, state in enumerate(sequence):
+            weight[i, state] += math.exp(logp)
+    expected = weight / weight.sum(axis=1, keepdims=True)
+    assert map_matching.posterior(step) == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_thousand_fixes_do_not_underflow():
+    network = grid(12)
+    there = [f"{i}>{i + 1}" for i in range(11)]
+    back = [f"{i + 1}>{i}" for i in range(10, -1, -1)]
+    lon, lat = drive(network, (there + back) * 10, spacing_m=30.0, noise_m=4.0)
+    found = matched(network, lon, lat)
+    assert len(lon) > 1000
+    assert sum(map(len, ids(network, found))) >= 220
+
+
+def test_real_drives_at_15_s_are_matched_within_five_percent_and_none_is_empty(tmp_path):
+    folder = shared("matching")
+    with (tmp_path / "out.csv").open("w", newline="") as out:
+        rows = csv.writer(out)
+        rows.writerow(["track", "edges"])
+        for track in sorted((folder / "tracks").iterdir()):
+            network = read_tables(track / "nodes.csv.gz", track / "edges.csv.gz")
+            fixes = pd.read_csv(track / "fixes.csv.gz")
+            kept = [0]
+            for i, t in enumerate(fixes["t"]):
+                if t - fixes["t"][kept[-1]] >= 15.0:
+                    kept.append(i)
+            fixes = fixes.iloc[sorted({*kept, len(fixes) - 1})]
+            for path in ids(network, Matcher(network).match(fixes["t"], fixes["lon"], fixes["lat"])):
+                rows.writerow([int(track.name), " ".join(path)])
+    command = [sys.executable, str(folder / "score.py"), str(tmp_path / "out.csv")]
+    score = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert score["tracks"] == 39
+    assert score["empty"] == 0
+    assert score["RMF"] <= 0.05
+
+
+def test_the_command_line_writes_edges_of_the_source_and_geojson(tmp_path):
+    network = grid()
+    network.save(tmp_path / "town.roads")
+    lon, lat = drive(network, ROUTE)
+    t = pd.date_range("2026-03-01T08:00:00+08:00", periods=len(lon), freq="4s").map(lambda i: i.isoformat())
+    pd.DataFrame({"track": "007", "t": t, "lon": lon, "lat": lat}).to_csv(tmp_path / "in.csv", index=False)
+    match_command(
+        tmp_path / "town.roads", tmp_path / "in.csv", tmp_path / "out.csv", tmp_path / "out.geojson"
+    )
+    assert (tmp_path / "out.csv").read_text() == f"track,edges\n007,{' '.join(ROUTE)}\n"
+    (feature,) = json.loads((tmp_path / "out.geojson").read_text())["features"]
+    assert feature["properties"]["edges"] == ROUTE
+    assert feature["properties"]["inferred"] is False
+
+
+def test_a_file_without_the_columns_or_of_another_kind_is_refused(tmp_path):
+    grid().save(tmp_path / "town.roads")
+    (tmp_path / "in.csv").write_text("track,t,x,y\n1,0,1,2\n")
+    with pytest.raises(InvalidFile, match="no column lon, lat"):
+        match_command(tmp_path / "town.roads", tmp_path / "in.csv", tmp_path / "out.csv")
+    with pytest.raises(InvalidFile, match="is no road network"):
+        match_command(tmp_path / "in.csv", tmp_path / "in.csv", tmp_path / "out.csv")
+
+
+def test_a_saved_network_comes_back_and_a_cut_one_is_refused(tmp_path):
+    network = grid(forbidden=[("0>1", "1>7")])
+    path = tmp_path / "town.roads"
+    network.save(path)
+    back = RoadNetwork.load(path)
+    assert back.edge_ids == network.edge_ids
+    assert back.forbidden_turn.tolist() == network.forbidden_turn.tolist()
+    assert back.length_m == pytest.approx(network.length_m)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InvalidFile, match="cut short"):
+        RoadNetwork.load(path)
