@@ -239,7 +239,13 @@ class Matcher:
                 return np.array(path[::-1], np.int32)
 
     def _pieces(
-        self, xy: Array, t: Array, edge: NDArray[np.int32], offset: Array, new: NDArray[np.bool_], fits: Array
+        self,
+        xy: Array,
+        t: Array,
+        edge: NDArray[np.int32],
+        offset: Array,
+        new: NDArray[np.bool_],
+        fits: Array,
     ) -> tuple[Piece, ...]:
         """Join the positions chosen into pieces, and pieces across jumps by the likeliest route."""
         pieces: list[Piece] = []

@@ -5,10 +5,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import shapely
-from numpy.typing import NDArray
 
 from geo_policing.errors import InvalidFile
 from geo_policing.roads.network import RoadNetwork
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def read_tables(nodes: Path, edges: Path) -> RoadNetwork:
