@@ -93,11 +93,10 @@ def search(
         for j in range(first, last):
             e = out_edge[j]
             c = cost
-            if e == reverse[current]:
-                if last - first > 1:
-                    c += u_turn_m
-            elif turn.shape[0] > 0 and forbidden(turn, current, e):
+            if turn.shape[0] > 0 and forbidden(turn, current, e):
                 continue
+            if e == reverse[current] and last - first > 1:
+                c += u_turn_m
             if c > limit or (seen[e] == stamp and label[e] <= c) or size >= heap_cost.shape[0]:
                 continue
             seen[e] = stamp

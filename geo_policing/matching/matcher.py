@@ -268,10 +268,12 @@ class Matcher:
         """
         limit_m = 4.0 * straight_m + 500.0
         route = self.route(int(edge[0]), float(offset[0]), int(edge[1]), float(offset[1]), limit_m)
-        if route is None:
+        if route is None or len(route) < 3:
             return None
-        enter = self._times(route, t, np.array([0, len(route) - 1]), offset)
-        return Piece(route, float(offset[0]), float(offset[1]), enter, inferred=True, confidence=float("nan"))
+        # The first and the last edge belong to the pieces that are joined.
+        enter = self._times(route, t, np.array([0, len(route) - 1]), offset)[1:-1]
+        end_m = float(self.network.length_m[route[-2]])
+        return Piece(route[1:-1], 0.0, end_m, enter, inferred=True, confidence=float("nan"))
 
     def _piece(self, t: Array, edge: NDArray[np.int32], offset: Array, confidence: float) -> Piece:
         path = [int(edge[0])]

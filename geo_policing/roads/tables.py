@@ -1,6 +1,7 @@
 """Road networks from two tables: nodes with positions, directed edges with geometry."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,6 @@ import shapely
 
 from geo_policing.errors import InvalidFile
 from geo_policing.roads.network import RoadNetwork
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
