@@ -1,0 +1,54 @@
+"""The tables of the records, as the newest migration leaves them. Times are microseconds of UTC."""
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+devices = sa.Table(
+    "devices",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+)
+
+units = sa.Table(
+    "units",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("call_sign", sa.Text, nullable=False),
+    sa.Column("device_id", sa.Text, sa.ForeignKey("devices.id"), nullable=True),
+    sa.Column("station", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+)
+
+incidents = sa.Table(
+    "incidents",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("occurred_us", sa.BigInteger, nullable=False),
+    sa.Column("lon", sa.Double, nullable=False),
+    sa.Column("lat", sa.Double, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("severity", sa.Integer, nullable=False),
+    sa.Column("summary", sa.Text, nullable=False),
+    sa.Column("address", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    # Ids of units as the source names them, in order; an imported record may name units we do not have.
+    sa.Column("units", sa.JSON, nullable=False),
+    sa.Index("incidents_by_time", "occurred_us", "id"),
+)
+
+incident_history = sa.Table(
+    "incident_history",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("incident_id", sa.Text, sa.ForeignKey("incidents.id"), nullable=False),
+    sa.Column("at_us", sa.BigInteger, nullable=False),
+    sa.Column("before", sa.Text, nullable=False),
+    sa.Column("after", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Index("incident_history_by_incident", "incident_id", "id"),
+)
