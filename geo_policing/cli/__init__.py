@@ -9,6 +9,7 @@ import typer
 
 from geo_policing.cli.decode import decode
 from geo_policing.cli.match import match
+from geo_policing.cli.roads import import_roads
 from geo_policing.cli.sample_city import sample_city
 from geo_policing.errors import GeoPolicingError
 
@@ -22,6 +23,7 @@ app = typer.Typer(
 
 app.command()(decode)
 app.command()(match)
+app.command()(import_roads)
 app.command()(sample_city)
 
 

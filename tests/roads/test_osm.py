@@ -1,0 +1,125 @@
+"""OpenStreetMap extracts become networks."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from geo_policing.errors import InvalidFile
+from geo_policing.roads.network import Access, EdgeFlag, RoadNetwork
+from geo_policing.roads.osm import read_osm
+from tests.shared_data import shared
+
+# Node 2 is the middle of a cross: 1 west, 3 east, 4 north, 5 south.
+NODES = {1: (8.0, 50.0), 2: (8.001, 50.0), 3: (8.002, 50.0), 4: (8.001, 50.001), 5: (8.001, 49.999)}
+
+
+def way(number: int, refs: str, **tags: str) -> str:
+    nodes = "".join(f'<nd ref="{r}"/>' for r in refs.split())
+    marks = "".join(f'<tag k="{k.replace("__", ":")}" v="{v}"/>' for k, v in tags.items())
+    return f'<way id="{number}" version="1">{nodes}{marks}</way>'
+
+
+def rule(kind: str, source: int, target: int) -> str:
+    return (
+        f'<relation id="1" version="1"><member type="way" ref="{source}" role="from"/>'
+        f'<member type="node" ref="2" role="via"/><member type="way" ref="{target}" role="to"/>'
+        f'<tag k="type" v="restriction"/><tag k="restriction" v="{kind}"/></relation>'
+    )
+
+
+def read(folder: Path, *parts: str) -> RoadNetwork:
+    nodes = "".join(f'<node id="{i}" version="1" lon="{x}" lat="{y}"/>' for i, (x, y) in NODES.items())
+    path = folder / "town.osm"
+    path.write_text(f'<osm version="0.6">{nodes}{"".join(parts)}</osm>')
+    return read_osm(path)[0]
+
+
+def test_ways_are_split_where_they_meet(tmp_path: Path) -> None:
+    net = read(tmp_path, way(7, "1 2 3", highway="residential"), way(8, "4 2", highway="service"))
+    assert net.edge_ids == ["w7.0+", "w7.0-", "w7.1+", "w7.1-", "w8.0+", "w8.0-"]
+    assert net.reverse.tolist() == [1, 0, 3, 2, 5, 4]
+
+
+@pytest.mark.parametrize(
+    ("tags", "signs"),
+    [
+        ({"highway": "primary", "oneway": "yes"}, "+"),
+        ({"highway": "primary", "oneway": "-1"}, "-"),
+        ({"highway": "primary", "junction": "roundabout"}, "+"),
+        ({"highway": "motorway"}, "+"),
+        ({"highway": "motorway", "oneway": "no"}, "+-"),
+        ({"highway": "footway", "oneway": "yes"}, "+-"),
+    ],
+)
+def test_one_way_tags_leave_one_direction(tmp_path: Path, tags: dict[str, str], signs: str) -> None:
+    assert read(tmp_path, way(7, "1 2 3", **tags)).edge_ids == [f"w7.0{sign}" for sign in signs]
+
+
+@pytest.mark.parametrize(
+    ("tags", "access"),
+    [
+        ({"highway": "footway"}, Access.FOOT),
+        ({"highway": "motorway"}, Access.CAR),
+        ({"highway": "service", "access": "no", "foot": "yes"}, Access.FOOT),
+        ({"highway": "residential", "motor_vehicle": "no"}, Access.BICYCLE | Access.FOOT),
+    ],
+)
+def test_access_tags_become_bits(tmp_path: Path, tags: dict[str, str], access: Access) -> None:
+    assert read(tmp_path, way(7, "1 2", **tags)).access[0] == access
+
+
+@pytest.mark.parametrize(
+    ("limit", "mps"), [("50", 50 / 3.6), ("30 mph", 13.4112), ("none", 30 / 3.6), ("0", 30 / 3.6)]
+)
+def test_speed_is_the_limit_or_that_of_the_class(tmp_path: Path, limit: str, mps: float) -> None:
+    net = read(tmp_path, way(7, "1 2", highway="residential", maxspeed=limit))
+    assert net.speed_mps[0] == pytest.approx(mps)
+
+
+def test_names_and_flags_are_kept(tmp_path: Path) -> None:
+    net = read(tmp_path, way(7, "1 2", highway="primary", name="Long Bridge", bridge="yes", tunnel="no"))
+    assert (net.name_of(0), net.flags[0]) == ("Long Bridge", EdgeFlag.BRIDGE)
+
+
+CROSS = [way(i, f"{end} 2", highway="primary") for i, end in [(11, 1), (13, 3), (14, 4), (15, 5)]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "barred"),
+    [
+        ("no_left_turn", 14, {"w14.0-"}),
+        ("only_straight_on", 13, {"w11.0-", "w14.0-", "w15.0-"}),
+        ("no_u_turn", 11, {"w11.0-"}),
+    ],
+)
+def test_restrictions_forbid_turns(tmp_path: Path, kind: str, target: int, barred: set[str]) -> None:
+    net = read(tmp_path, *CROSS, rule(kind, 11, target))
+    turns = {(net.edge_ids[a], net.edge_ids[b]) for a, b in net.forbidden_turn}
+    assert turns == {("w11.0+", b) for b in barred}
+
+
+def test_a_file_of_another_kind_is_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "town.osm.pbf"
+    path.write_bytes(b"id,lon,lat\n1,2,3\n" * 50)
+    with pytest.raises(InvalidFile, match=r"\A[^\n]*town\.osm\.pbf is no whole OpenStreetMap file[^\n]*\Z"):
+        read_osm(path)
+
+
+def test_a_truncated_extract_is_refused(tmp_path: Path) -> None:
+    data = (shared("osm") / "monaco.osm.pbf").read_bytes()
+    path = tmp_path / "half.osm.pbf"
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(InvalidFile, match="download it again"):
+        read_osm(path)
+
+
+@pytest.mark.parametrize("town", ["monaco", "porto"])
+def test_real_towns_are_read_and_come_back_from_a_file(tmp_path: Path, town: str) -> None:
+    net, report = read_osm(shared("osm") / f"{town}.osm.pbf")
+    assert report.restrictions > 0
+    assert len(set(net.edge_ids)) == net.n_edges > report.ways
+    first, second = net.forbidden_turn.T
+    np.testing.assert_array_equal(net.to_node[first], net.from_node[second])
+    net.save(tmp_path / "city.roads")
+    assert RoadNetwork.load(tmp_path / "city.roads").edge_ids == net.edge_ids
