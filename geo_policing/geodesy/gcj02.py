@@ -32,7 +32,9 @@ def wgs84_from_gcj02(lon: ArrayLike, lat: ArrayLike) -> tuple[Array, Array]:
 
 def bd09_from_wgs84(lon: ArrayLike, lat: ArrayLike) -> tuple[Array, Array]:
     """BD-09 lon, lat (n,) of WGS 84 lon, lat (n,), degrees."""
-    return _bd09(*gcj02_from_wgs84(lon, lat))
+    lon_, lat_ = _arrays(lon, lat)
+    x, y = gcj02.from_wgs84(lon_, lat_)
+    return _where_shifted((x != lon_) | (y != lat_), _bd09(x, y), (lon_, lat_))
 
 
 def wgs84_from_bd09(lon: ArrayLike, lat: ArrayLike) -> tuple[Array, Array]:
@@ -42,7 +44,15 @@ def wgs84_from_bd09(lon: ArrayLike, lat: ArrayLike) -> tuple[Array, Array]:
     for _ in range(8):
         there_x, there_y = _bd09(x, y)
         x, y = x + lon_ - there_x, y + lat_ - there_y
-    return gcj02.to_wgs84(x, y)
+    found_lon, found_lat = gcj02.to_wgs84(x, y)
+    return _where_shifted((found_lon != x) | (found_lat != y), (found_lon, found_lat), (lon_, lat_))
+
+
+def _where_shifted(
+    shifted: NDArray[np.bool_], there: tuple[Array, Array], here: tuple[Array, Array]
+) -> tuple[Array, Array]:
+    """Leave alone what GCJ-02 leaves alone: it lies outside the box."""
+    return np.where(shifted, there[0], here[0]), np.where(shifted, there[1], here[1])
 
 
 def _bd09(x: Array, y: Array) -> tuple[Array, Array]:

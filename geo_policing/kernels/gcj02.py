@@ -64,7 +64,8 @@ def to_wgs84(lon: NDArray[Any], lat: NDArray[Any]) -> tuple[NDArray[np.float64],
     """lon, lat (n,) f64 GCJ-02 -> lon, lat (n,) f64 WGS 84, degrees; unchanged where it does not apply."""
     out_lon, out_lat = lon.copy(), lat.copy()
     for i in range(lon.shape[0]):
-        if applies(lon[i], lat[i]):
+        # The shift may carry a point over the edge of the box, 0.02 degrees at most.
+        if 71.95 <= lon[i] <= 137.9 and 0.77 <= lat[i] <= 55.9:
             x, y = lon[i], lat[i]
             for _ in range(_ROUNDS):
                 d_lon, d_lat = offset(x, y)
@@ -72,5 +73,6 @@ def to_wgs84(lon: NDArray[Any], lat: NDArray[Any]) -> tuple[NDArray[np.float64],
                 x, y = lon[i] - d_lon, lat[i] - d_lat
                 if step < _ARRIVED:
                     break
-            out_lon[i], out_lat[i] = x, y
+            if applies(x, y):
+                out_lon[i], out_lat[i] = x, y
     return out_lon, out_lat

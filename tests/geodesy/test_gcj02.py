@@ -47,3 +47,14 @@ def test_the_kernel_is_its_own_python_text_run_slowly():
     slow = np.array(gcj02.from_wgs84.py_func(lon, lat))
     assert slow == pytest.approx(np.array(gcj02.from_wgs84(lon, lat)), abs=1e-13)
     assert lon.tolist() == [113.13, 2.35]
+
+
+@pytest.mark.parametrize(
+    ("there", "back"), [(gcj02_from_wgs84, wgs84_from_gcj02), (bd09_from_wgs84, wgs84_from_bd09)]
+)
+def test_neither_datum_moves_a_point_outside_the_box_and_the_edge_comes_back(there, back):
+    for way in (there, back):
+        assert np.concatenate(way(-0.1, 51.5)).tolist() == [-0.1, 51.5]
+    lon = np.array([72.0041, 137.8346, 100.0, 100.0])
+    lat = np.array([30.0, 30.0, 0.8294, 55.827])
+    np.testing.assert_allclose(back(*there(lon, lat)), (lon, lat), rtol=0, atol=1e-12)
