@@ -349,7 +349,7 @@ def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         first = file.read(16)
         if len(first) < 16 or first[:8] != _MAGIC:
             raise InvalidFile(
-                f"{path} is no road network; make one with `geo-policing sample-city` or RoadNetwork.save",
+                f"{path} is no road network; make one with `geo-policing import-roads SRC -o {path.name}`",
                 field="roads",
                 value=str(path),
             )
