@@ -78,6 +78,16 @@ class Plausibility:
             self._count("late", fix.device)
         return reason
 
+    def learn(self, fix: Fix, now_us: int) -> bool:
+        """Remember a fix that was accepted before, as the store has it; False if it is impossible now."""
+        if self._impossible(fix, now_us) is not None:
+            return False
+        place = (fix.time, fix.lon, fix.lat)
+        memory = self._recall(fix.device)
+        if place not in memory.arrived:
+            self._remember(memory, place)
+        return True
+
     def is_late(self, fix: Fix) -> bool:
         """Whether a newer fix of the device was accepted: for the history, not for the live map."""
         memory = self._memory.get(fix.device)
@@ -91,10 +101,7 @@ class Plausibility:
         return "future" if fix.time > now_us + self.max_future_us else None
 
     def _against_memory(self, fix: Fix) -> str | None:
-        memory = self._memory.setdefault(fix.device, _Memory())
-        self._memory.move_to_end(fix.device)
-        if len(self._memory) > self._devices:
-            self._memory.popitem(last=False)
+        memory = self._recall(fix.device)
         place = (fix.time, fix.lon, fix.lat)
         if place in memory.arrived:
             return "duplicate"
@@ -108,6 +115,13 @@ class Plausibility:
             memory.suspect = None
         self._remember(memory, place)
         return None
+
+    def _recall(self, device: str) -> _Memory:
+        memory = self._memory.setdefault(device, _Memory())
+        self._memory.move_to_end(device)
+        if len(self._memory) > self._devices:
+            self._memory.popitem(last=False)
+        return memory
 
     def _remember(self, memory: _Memory, place: Place) -> None:
         memory.newest = place[0] if memory.newest is None else max(memory.newest, place[0])
