@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo_policing.geodesy import LocalPlane, cells
+from geo_policing.kernels import edge_samples
 
 #: A cell of this resolution is about 130 m across.
 INDEX_RESOLUTION = 10
@@ -44,20 +45,14 @@ class EdgeIndex:
         A corner of a cell that is cut by less than the step can be missed; who searches with a radius
         adds ``step_m`` to it.
         """
-        edges, xs, ys = [], [], []
-        for edge in range(len(vertex_offset) - 1):
-            part = slice(vertex_offset[edge], vertex_offset[edge + 1])
-            x, y = vertex_x[part], vertex_y[part]
-            along = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x), np.diff(y)))])
-            at = np.union1d(np.linspace(0.0, along[-1], int(along[-1] // step_m) + 2), along)
-            xs.append(np.interp(at, along, x))
-            ys.append(np.interp(at, along, y))
-            edges.append(np.full(len(at), edge, np.int32))
-        if not edges:
+        edge_of, x, y = edge_samples.samples(vertex_offset, vertex_x, vertex_y, step_m)
+        if len(edge_of) == 0:
             return cls(np.empty(0, np.uint64), np.zeros(1, np.int64), np.empty(0, np.int32))
-        lon, lat = plane.inverse(np.concatenate(xs), np.concatenate(ys))
-        cell_of = cells(lon, lat, INDEX_RESOLUTION)
-        edge_of = np.concatenate(edges)
+        cell_of = cells(*plane.inverse(x, y), INDEX_RESOLUTION)
+        # Neighbours along an edge mostly share a cell: what is left to sort is a tenth.
+        new = np.ones(len(cell_of), bool)
+        new[1:] = (cell_of[1:] != cell_of[:-1]) | (edge_of[1:] != edge_of[:-1])
+        cell_of, edge_of = cell_of[new], edge_of[new]
         order = np.lexsort((edge_of, cell_of))
         cell_of, edge_of = cell_of[order], edge_of[order]
         new = np.ones(len(order), bool)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from geo_policing.errors import InvalidFile
 from geo_policing.geodesy import LocalPlane
+from geo_policing.kernels import edge_pairs
 from geo_policing.roads.index import EdgeIndex
 
 
@@ -297,22 +298,14 @@ def _reverse_edges(
     vertex_y: NDArray[np.float64],
 ) -> NDArray[np.int32]:
     """Return the edge that runs back along the same geometry, -1 where there is none."""
+    order = np.lexsort((np.maximum(from_node, to_node), np.minimum(from_node, to_node)))
+    return edge_pairs.reverse_edges(
+        order, from_node, to_node, vertex_offset, vertex_x, vertex_y, _SAME_VERTEX_M
+    )
 
-    def shape(edge: int, step: int) -> bytes:
-        part = slice(vertex_offset[edge], vertex_offset[edge + 1])
-        xy = np.column_stack([vertex_x[part], vertex_y[part]])[::step]
-        return xy.round(2).tobytes()
 
-    waiting: dict[tuple[int, int, bytes], int] = {}
-    reverse = np.full(len(from_node), -1, np.int32)
-    for edge, (a, b) in enumerate(zip(from_node.tolist(), to_node.tolist(), strict=True)):
-        twin = waiting.pop((b, a, shape(edge, -1)), None)
-        if twin is None:
-            waiting[(a, b, shape(edge, 1))] = edge
-        else:
-            reverse[edge], reverse[twin] = twin, edge
-    return reverse
-
+#: Both directions of a road are drawn with the same vertices, written with the same digits.
+_SAME_VERTEX_M = 0.01
 
 _MAGIC = b"GPROADS1"
 _ALIGN = 64
