@@ -1,0 +1,17 @@
+"""Where bytes come from: each transport hands every line it opens to a `Carry`, silence as an empty chunk.
+
+A transport knows nothing of protocols. It reads the next chunk only when the one before has been carried,
+so a reader that is slow slows its own socket. Silence is told once (``b""``) and never ends a line.
+"""
+
+from geo_policing.ingest.transports.base import QUIET_S, Carry, Origin, Transport, running
+from geo_policing.ingest.transports.tcp_listener import TcpListener
+
+__all__ = [
+    "QUIET_S",
+    "Carry",
+    "Origin",
+    "TcpListener",
+    "Transport",
+    "running",
+]
