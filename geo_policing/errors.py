@@ -13,7 +13,8 @@
     ├── Conflict                  true but impossible now
     │   └── IllegalTransition     a state that may not follow the present one
     ├── AccessDenied
-    │   ├── NotSignedIn
+    │   ├── NotSignedIn           no session, or the name or password is wrong
+    │   ├── TooManyAttempts       guessing is slowed: says how long to wait
     │   └── NotAllowed            signed in, but the role or authorisation is missing
     └── Unavailable               the machine does not let us: port in use, no permission, disk full
 
@@ -94,7 +95,15 @@ class AccessDenied(GeoPolicingError):
 
 
 class NotSignedIn(AccessDenied):
-    """No session, or one that has expired."""
+    """No session, one that has expired, or a name or password that is wrong."""
+
+
+class TooManyAttempts(AccessDenied):
+    """Too many failed sign-ins; ``wait_s`` says after how many seconds the next may be tried."""
+
+    def __init__(self, wait_s: int) -> None:
+        super().__init__(f"too many failed sign-ins; wait {wait_s} s and try again")
+        self.wait_s = wait_s
 
 
 class NotAllowed(AccessDenied):

@@ -1,44 +1,60 @@
-"""Failed sign-ins are counted for each account name, so that guessing is slow."""
+"""Failed sign-ins are counted for each account name and client, so that guessing is slow."""
 
 import threading
 from collections import OrderedDict
 
 
 class Throttle:
-    """After so many failures a name waits; the names remembered are bounded, the oldest failure goes first.
+    """After so many failures a key waits; the keys remembered are bounded, the oldest failure goes first.
+
+    An attempt counts as failed from the moment it is let through until it is taken back, in one step under
+    a lock: of attempts made at the same time no more get through than of attempts one after another.
 
     Parameters
     ----------
     failures : int
-        Failures allowed before a name waits.
+        Failures allowed before a key waits.
     wait_us : int
         How long it waits after the last failure, microseconds.
-    names : int
-        Names remembered at most.
+    keys : int
+        Keys remembered at most.
     """
 
-    def __init__(self, failures: int = 5, wait_us: int = 60_000_000, names: int = 10_000) -> None:
+    def __init__(self, failures: int = 5, wait_us: int = 60_000_000, keys: int = 10_000) -> None:
         self._failures = failures
         self._wait_us = wait_us
-        self._names = names
+        self._keys = keys
         self._failed: OrderedDict[str, tuple[int, int]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def wait_us(self, name: str, now_us: int) -> int:
-        """Return how long the name must still wait, microseconds; 0 if it may try."""
+    def attempt(self, key: str, now_us: int) -> int:
+        """Let a key try, counted as a failure, and return 0; or how long it must wait, microseconds."""
         with self._lock:
-            count, last = self._failed.get(name, (0, 0))
-        return max(0, last + self._wait_us - now_us) if count >= self._failures else 0
-
-    def failed(self, name: str, now_us: int) -> None:
-        """Count a failure; those before a whole wait of peace are forgotten."""
-        with self._lock:
-            count, last = self._failed.pop(name, (0, now_us))
-            self._failed[name] = (1 if now_us - last >= self._wait_us else count + 1, now_us)
-            while len(self._failed) > self._names:
+            count, last_us = self._failed.get(key, (0, now_us))
+            # A clock set back must not make the wait longer than it is.
+            passed_us = max(0, now_us - last_us)
+            if passed_us >= self._wait_us:
+                count = 0
+            if count >= self._failures:
+                if now_us < last_us:
+                    self._failed[key] = (count, now_us)
+                return self._wait_us - passed_us
+            self._failed[key] = (count + 1, now_us)
+            self._failed.move_to_end(key)
+            while len(self._failed) > self._keys:
                 self._failed.popitem(last=False)
+            return 0
 
-    def succeeded(self, name: str) -> None:
-        """Forget the failures of a name."""
+    def refund(self, key: str) -> None:
+        """Take back one attempt, which was no failure."""
         with self._lock:
-            self._failed.pop(name, None)
+            count, last_us = self._failed.get(key, (0, 0))
+            if count > 1:
+                self._failed[key] = (count - 1, last_us)
+            else:
+                self._failed.pop(key, None)
+
+    def succeeded(self, key: str) -> None:
+        """Forget the failures of a key."""
+        with self._lock:
+            self._failed.pop(key, None)

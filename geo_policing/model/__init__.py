@@ -3,6 +3,7 @@
 May import: errors.
 """
 
+from geo_policing.model.account import Account, Role
 from geo_policing.model.bbox import BoundingBox
 from geo_policing.model.device import Device, DeviceKind
 from geo_policing.model.fix import Fix, FixColumns
@@ -14,6 +15,7 @@ from geo_policing.model.unit import Unit, UnitStatus
 from geo_policing.model.window import TimeWindow
 
 __all__ = [
+    "Account",
     "BoundingBox",
     "Device",
     "DeviceKind",
@@ -22,6 +24,7 @@ __all__ = [
     "Incident",
     "IncidentState",
     "PathPiece",
+    "Role",
     "Severity",
     "Sighting",
     "TimeWindow",

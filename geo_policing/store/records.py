@@ -3,15 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 
-from geo_policing.errors import Conflict, NotFound, Unavailable
+from geo_policing.errors import Conflict
 from geo_policing.model import (
     BoundingBox,
     Device,
@@ -26,6 +23,8 @@ from geo_policing.model import (
     to_us,
 )
 from geo_policing.store import tables
+from geo_policing.store.accounts import Accounts, Sessions
+from geo_policing.store.engine import get, insert, open_engine
 
 _LOOKUP = 500  # ids in one statement; SQLite and PostgreSQL both limit parameters
 
@@ -56,25 +55,12 @@ class Records:
     """
 
     def __init__(self, url: str) -> None:
-        self._engine = sa.create_engine(url)
-        if self._engine.dialect.name == "sqlite":
-            sa.event.listen(self._engine, "connect", _prepare_sqlite)
-        config = Config()
-        folder = str(Path(__file__).parent / "migrations")
-        config.set_main_option("script_location", folder.replace("%", "%%"))
-        try:
-            with self._engine.begin() as connection:
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
-        except sa.exc.DBAPIError as error:
-            self._engine.dispose()
-            shown = self._engine.url.render_as_string()
-            raise Unavailable(
-                f"records {shown} cannot be opened ({error.orig}); check the folder, permissions and space"
-            ) from None
+        self._engine = open_engine(url)
         self.devices = Devices(self._engine)
         self.units = Units(self._engine)
         self.incidents = Incidents(self._engine)
+        self.accounts = Accounts(self._engine)
+        self.sessions = Sessions(self._engine)
 
     def __enter__(self) -> Self:
         return self
@@ -89,27 +75,6 @@ class Records:
         self._engine.dispose()
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "busy_timeout=5000"):
-        connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _insert(engine: sa.Engine, table: sa.Table, kind: str, row: dict[str, Any]) -> None:
-    try:
-        with engine.begin() as db:
-            db.execute(table.insert(), row)
-    except sa.exc.IntegrityError:
-        raise Conflict(f"{kind} {row['id']!r} exists already; choose another id") from None
-
-
-def _get(engine: sa.Engine, table: sa.Table, kind: str, key: str) -> sa.RowMapping:
-    with engine.connect() as db:
-        row = db.execute(sa.select(table).where(table.c.id == key)).mappings().one_or_none()
-    if row is None:
-        raise NotFound(kind, key)
-    return row
-
-
 class Devices:
     """Devices admitted, by id."""
 
@@ -118,11 +83,11 @@ class Devices:
 
     def create(self, device: Device) -> None:
         """Admit a device; Conflict if its id is taken."""
-        _insert(self._engine, tables.devices, "device", asdict(device))
+        insert(self._engine, tables.devices, "device", asdict(device))
 
     def get(self, device_id: str) -> Device:
         """Return the device, or raise NotFound."""
-        return _device(_get(self._engine, tables.devices, "device", device_id))
+        return _device(get(self._engine, tables.devices, "device", device_id))
 
     def list(self) -> Sequence[Device]:
         """Return all devices by id."""
@@ -140,12 +105,12 @@ class Units:
     def create(self, unit: Unit) -> None:
         """Add a unit; Conflict if its id is taken, NotFound if its device has not been admitted."""
         if unit.device_id is not None:
-            _get(self._engine, tables.devices, "device", unit.device_id)
-        _insert(self._engine, tables.units, "unit", asdict(unit))
+            get(self._engine, tables.devices, "device", unit.device_id)
+        insert(self._engine, tables.units, "unit", asdict(unit))
 
     def get(self, unit_id: str) -> Unit:
         """Return the unit, or raise NotFound."""
-        return _unit(_get(self._engine, tables.units, "unit", unit_id))
+        return _unit(get(self._engine, tables.units, "unit", unit_id))
 
     def list(self) -> Sequence[Unit]:
         """Return all units by id."""
@@ -184,7 +149,7 @@ class Incidents:
 
     def get(self, incident_id: str) -> Incident:
         """Return the incident, or raise NotFound."""
-        return _incident(_get(self._engine, tables.incidents, "incident", incident_id))
+        return _incident(get(self._engine, tables.incidents, "incident", incident_id))
 
     def list(
         self,

@@ -52,3 +52,28 @@ incident_history = sa.Table(
     sa.Column("note", sa.Text, nullable=False),
     sa.Index("incident_history_by_incident", "incident_id", "id"),
 )
+
+accounts = sa.Table(
+    "accounts",
+    metadata,
+    # The name without case and compatibility forms: what makes it unique.
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("display_name", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("password_hash", sa.Text, nullable=False),
+    sa.Column("created_us", sa.BigInteger, nullable=False),
+    sa.Column("disabled_us", sa.BigInteger, nullable=True),
+)
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("token_hash", sa.Text, primary_key=True),
+    sa.Column("account", sa.Text, sa.ForeignKey("accounts.key"), nullable=False),
+    sa.Column("created_us", sa.BigInteger, nullable=False),
+    sa.Column("expires_us", sa.BigInteger, nullable=False),
+    sa.Column("last_used_us", sa.BigInteger, nullable=False),
+    sa.Index("sessions_by_account", "account"),
+    sa.Index("sessions_by_end", "expires_us"),
+)

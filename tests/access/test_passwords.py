@@ -1,8 +1,8 @@
 import pytest
 from argon2 import PasswordHasher
 
-from geo_policing.access import Account, Passwords, Role, require
-from geo_policing.errors import InvalidInput, NotAllowed
+from geo_policing.access import Passwords
+from geo_policing.errors import InvalidInput
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 GOOD = "correct horse battery"
@@ -54,14 +54,35 @@ def test_a_hash_of_other_parameters_is_outdated():
     assert not Passwords(CHEAP).outdated(old)
 
 
-def test_a_missing_role_is_named():
-    account = Account("wang.li", Role.ANALYST)
-    require(account, Role.ANALYST, Role.ADMIN)
-    with pytest.raises(NotAllowed, match=r"wang\.li is analyst; this needs the role dispatcher or admin"):
-        require(account, Role.DISPATCHER, Role.ADMIN)
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "",
+        "x",
+        "$argon2id$",
+        "$argon2id$v=19$m=8,t=1,p=1$AAAA$",
+        "$argon2id$v=19$m=8,t=1,p=1$!!$!!",
+        "密",
+        "\0",
+    ],
+)
+def test_a_damaged_hash_refuses_every_password(damaged):
+    assert not Passwords(CHEAP).matches(damaged, GOOD)
 
 
-@pytest.mark.parametrize("name", ["", "a b", "a\nb", "x" * 65])
-def test_a_name_that_would_break_a_log_line_is_refused(name):
-    with pytest.raises(InvalidInput, match="account name"):
-        Account(name, Role.ADMIN)
+@pytest.mark.parametrize("password", ["", "\0" * 12, "\ud800" * 12, "z" * 1_000_000])
+def test_what_can_be_no_password_is_refused_without_an_error(password):
+    passwords = Passwords(CHEAP)
+    assert not passwords.matches(passwords.hash(GOOD), password)
+    assert not passwords.matches(None, password)
+
+
+@pytest.mark.parametrize("password", ["\0" * 12, "\ud800" * 12, "line\nline line line"])
+def test_a_new_password_with_characters_nobody_can_type_is_refused(password):
+    with pytest.raises(InvalidInput, match="control characters"):
+        Passwords(CHEAP).hash(password)
+
+
+def test_a_password_in_any_script_will_do():
+    passwords = Passwords(CHEAP)
+    assert passwords.matches(passwords.hash("湘江边的十二个字的密码啊啊"), "湘江边的十二个字的密码啊啊")

@@ -120,6 +120,10 @@ def test_a_change_of_state_leaves_its_history_and_a_forbidden_one_nothing(record
     assert records.incidents.get("a").state is IncidentState.ACCEPTED
 
 
-def test_a_folder_that_is_not_there_is_said(tmp_path):
-    with pytest.raises(Unavailable, match="check the folder"):
-        Records(f"sqlite:///{tmp_path / 'none' / 'records.sqlite'}")
+def test_the_folder_of_the_file_is_made_and_one_that_cannot_be_is_said(tmp_path):
+    with Records(f"sqlite:///{tmp_path / 'new' / 'folder' / 'records.sqlite'}") as records:
+        assert records.devices.list() == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Unavailable, match="check the folder") as said:
+        Records(f"sqlite:///{tmp_path / 'file' / 'records.sqlite'}")
+    assert "\n" not in str(said.value)
