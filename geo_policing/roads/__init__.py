@@ -5,5 +5,16 @@ May import: geodesy and below.
 
 from geo_policing.roads.index import EdgeIndex
 from geo_policing.roads.network import Access, EdgeFlag, RoadClass, RoadNetwork
+from geo_policing.roads.routing import Reach, Route, reachable, route
 
-__all__ = ["Access", "EdgeFlag", "EdgeIndex", "RoadClass", "RoadNetwork"]
+__all__ = [
+    "Access",
+    "EdgeFlag",
+    "EdgeIndex",
+    "Reach",
+    "RoadClass",
+    "RoadNetwork",
+    "Route",
+    "reachable",
+    "route",
+]

@@ -44,3 +44,29 @@ def reverse_edges(from_node, to_node, vertex_offset, vertex_x, vertex_y, toleran
         ):
             reverse[e], reverse[f] = f, e
     return reverse
+
+
+def edge_costs(network, start, start_cost, cost, open_edge, u_turn):
+    """Edge -> least cost at its start, by relaxing every legal turn until nothing gets cheaper."""
+    barred = set(map(tuple, network.forbidden_turn.tolist()))
+    leaving = {}
+    for f in np.flatnonzero(open_edge).tolist():
+        leaving.setdefault(int(network.from_node[f]), []).append(f)
+
+    def turns(e):
+        out = leaving.get(int(network.to_node[e]), [])
+        for f in out:
+            if (e, f) not in barred:
+                yield f, u_turn if f == network.reverse[e] and len(out) > 1 else 0.0
+
+    best = {f: start_cost + extra for f, extra in turns(start)}
+    changed = True
+    while changed:
+        changed = False
+        for e in list(best):
+            for f, extra in turns(e):
+                total = best[e] + cost[e] + extra
+                if total < best.get(f, math.inf) - 1e-12:
+                    best[f] = total
+                    changed = True
+    return best
