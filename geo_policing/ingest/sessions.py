@@ -65,8 +65,8 @@ class Sessions:
     decoder : callable
         Makes the decoder of a line from a device id.
     bytes_per_second, burst_bytes : float, int
-        What one line may send in the long run and at once; a line that sends more is read more slowly.
-        A file is read as fast as it can be stored.
+        What one line of the network may send in the long run and at once; one that sends more is read
+        more slowly. A file is read as fast as it can be stored, a serial port as fast as it is.
     max_unacknowledged : int
         Fixes of one line that may wait for the disk before it is read no further.
     clock : callable
@@ -110,7 +110,7 @@ class Sessions:
                     waiting -= n
                     await asyncio.shield(on_disk)
                 await self._pipeline.room()
-                if origin.live:
+                if origin.host:
                     await budget.spend(len(chunk))
         finally:
             self.counts.open -= 1
