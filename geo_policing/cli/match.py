@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from geo_policing.roads import RoadNetwork
 
 COLUMNS = ("track", "t", "lon", "lat")
+OPTIONAL = ("speed_mps", "course_deg", "accuracy_m")
 
 
 def match(
@@ -37,20 +38,19 @@ def match(
     table = _read(fixes)
     matcher = Matcher(network)
     rows: list[tuple[Any, str]] = []
-    features = []
+    features: list[dict[str, Any]] = []
     groups = list(table.groupby("track", sort=False))
     for name, trace in progress(groups, "matching", console=Console(stderr=True), transient=True):
-        accuracy = trace.get("accuracy_m")
         try:
-            found = matcher.match(trace["t"], trace["lon"], trace["lat"], accuracy)
+            found = matcher.match(
+                *(trace["t"], trace["lon"], trace["lat"]), **{c: trace[c] for c in OPTIONAL if c in trace}
+            )
         except InvalidInput as error:
             raise InvalidInput(
                 f"{fixes}: track {name}: {error}", field=error.field, value=error.value
             ) from None
-        for piece in found.pieces:
-            ids = [network.edge_ids[e] for e in piece.edges.tolist()]
-            rows.append((name, " ".join(ids)))
-            features.append(_feature(network, name, piece, ids))
+        rows.extend((name, " ".join(network.edge_ids[e] for e in path.tolist())) for path in found.paths())
+        features.extend(_feature(network, name, piece) for piece in found.pieces)
         if not found.pieces:
             rows.append((name, ""))
     pd.DataFrame(rows, columns=["track", "edges"]).to_csv(out, index=False)
@@ -81,17 +81,17 @@ def _read(path: Path) -> "pd.DataFrame":
     return table
 
 
-def _feature(network: "RoadNetwork", name: Any, piece: "Piece", ids: list[str]) -> dict[str, Any]:
+def _feature(network: "RoadNetwork", name: Any, piece: "Piece") -> dict[str, Any]:
     import numpy as np
 
-    lonlat = np.concatenate([network.lonlat(e) for e in piece.edges.tolist()])
+    lonlat = np.column_stack(piece.drawn(network))
     return {
         "type": "Feature",
         "geometry": {"type": "LineString", "coordinates": lonlat.round(7).tolist()},
         "properties": {
             "track": name,
             "inferred": piece.inferred,
-            "confidence": None if piece.inferred else round(piece.confidence, 3),
-            "edges": ids,
+            "confidence": round(piece.confidence, 3),
+            "edges": [network.edge_ids[e] for e in piece.edges.tolist()],
         },
     }

@@ -17,12 +17,22 @@ from geo_policing.kernels.edge_search import search
 
 
 @njit(cache=True, nogil=True)
+def emission_logp(distance_m: NDArray[Any], sigma_m: NDArray[Any]) -> NDArray[np.float64]:
+    """-(d / sigma)^2 / 2, without the constant. distance_m (n, k) f64, sigma_m (n,) f64 -> (n, k) f64."""
+    n, k = distance_m.shape
+    out = np.empty((n, k))
+    for i in range(n):
+        for j in range(k):
+            out[i, j] = -0.5 * (distance_m[i, j] / sigma_m[i]) ** 2
+    return out
+
+
+@njit(cache=True, nogil=True)
 def forward(
     x: NDArray[Any],
     y: NDArray[Any],
-    sigma_m: NDArray[Any],
+    emission: NDArray[Any],
     candidate_edge: NDArray[Any],
-    candidate_distance: NDArray[Any],
     candidate_offset: NDArray[Any],
     to_node: NDArray[Any],
     length_m: NDArray[Any],
@@ -40,7 +50,8 @@ def forward(
 ) -> tuple[Any, ...]:
     """Best scores and all transitions of a trace of n fixes with k candidates each; s = k + held states.
 
-    x, y, sigma_m (n,) f64; candidate_* (n, k).
+    x, y (n,) f64; emission (n, k) f64 of `emission_logp`; candidate_edge (n, k) i32, -1 none, and
+    candidate_offset (n, k) f64.
     -> edge (n, s) i32 (-1 none), offset (n, s) f64, score (n, s) f64, back (n, s) i32, jumped (n, s) bool,
     step (n, s, s) f32: log weight of arriving in state j of fix i from state h of fix i - 1, emission
     included; step[0, 0] holds the emissions of the first fix.
@@ -69,9 +80,8 @@ def forward(
         if i == 0:
             for j in range(k):
                 if edge[0, j] >= 0:
-                    emission = -0.5 * (candidate_distance[0, j] / sigma_m[0]) ** 2
-                    score[0, j] = emission
-                    step[0, 0, j] = emission
+                    score[0, j] = emission[0, j]
+                    step[0, 0, j] = emission[0, j]
             continue
         straight = math.hypot(x[i] - x[i - 1], y[i] - y[i - 1])
         beta = beta_m + beta_share * straight
@@ -130,7 +140,7 @@ def forward(
                 is_jump = not weight > jump
                 if is_jump:
                     weight = jump
-                weight -= 0.5 * (candidate_distance[i, j] / sigma_m[i]) ** 2
+                weight += emission[i, j]
                 step[i, h, j] = weight
                 if score[i - 1, h] + weight > score[i, j]:
                     score[i, j] = score[i - 1, h] + weight
@@ -156,6 +166,17 @@ def forward(
             back[i, slot] = best
             step[i, best, slot] = -hold_cost
     return edge, offset, score, back, jumped, step
+
+
+@njit(cache=True, nogil=True)
+def trace_back(score: NDArray[Any], back: NDArray[Any]) -> NDArray[np.int64]:
+    """States (n,) i64 of the best sequence; score (n, s) f64 and back (n, s) i32 of `forward`."""
+    n = score.shape[0]
+    chosen = np.empty(n, np.int64)
+    chosen[n - 1] = np.argmax(score[n - 1])
+    for i in range(n - 1, 0, -1):
+        chosen[i - 1] = back[i, chosen[i]]
+    return chosen
 
 
 @njit(cache=True, nogil=True)

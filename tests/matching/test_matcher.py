@@ -12,7 +12,7 @@ import pytest
 
 from geo_policing.cli.match import match as match_command
 from geo_policing.errors import InvalidFile, InvalidInput
-from geo_policing.kernels import map_matching
+from geo_policing.kernels import map_matching, path_joining
 from geo_policing.matching import Matcher
 from geo_policing.roads import RoadNetwork
 from geo_policing.roads.tables import read_tables
@@ -21,7 +21,7 @@ from tests.shared_data import shared
 
 
 def ids(network, match):
-    return [[network.edge_ids[e] for e in piece.edges.tolist()] for piece in match.pieces]
+    return [[network.edge_ids[e] for e in path.tolist()] for path in match.paths()]
 
 
 def matched(network, lon, lat, t=None):
@@ -88,11 +88,11 @@ def test_a_gap_makes_a_new_piece_and_the_way_between_is_inferred():
     lon1, lat1 = drive(network, ["0>1", "1>2"])
     lon2, lat2 = drive(network, ["140>141", "141>142"])
     found = matched(network, np.concatenate([lon1, lon2]), np.concatenate([lat1, lat2]))
-    paths = ids(network, found)
-    assert paths[0][0] == "0>1"
-    assert paths[-1][-1] == "141>142"
-    steps = list(itertools.pairwise(itertools.chain.from_iterable(paths)))
-    assert all(a.split(">")[1] == b.split(">")[0] for a, b in steps)
+    assert [piece.inferred for piece in found.pieces] == [False, True, False]
+    (path,) = ids(network, found)
+    assert path[0] == "0>1"
+    assert path[-1] == "141>142"
+    assert all(a.split(">")[1] == b.split(">")[0] for a, b in itertools.pairwise(path))
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
@@ -110,16 +110,27 @@ def test_a_trace_off_the_network_has_no_pieces_and_a_trace_near_it_has():
 
 
 @pytest.mark.parametrize(
-    ("t", "lon", "lat", "says"),
+    ("columns", "field", "says"),
     [
-        ([0, 1, 0.5], [LON] * 3, [LAT] * 3, "fix 2: time runs backward"),
-        ([0, 1], [LON, math.nan], [LAT] * 2, "not finite"),
-        ([0, 1], [LON] * 3, [LAT] * 3, "differ in shape"),
+        ({"t_s": [0, 1, 0.5]}, "t_s", "fix 2: time runs backward from 1 to 0.5"),
+        ({"t_s": [0, 1]}, "lon", "lon has 3 values but t_s has 2"),
+        ({"t_s": ["a", "b", "c"]}, "t_s", "t_s is not numeric"),
+        ({"t_s": [0, math.inf, 2]}, "t_s", "fix 1: t_s is inf"),
+        ({"lon": [LON, math.nan, LON]}, "lon", "fix 1: lon is nan"),
+        ({"lat": [LAT, LAT, -math.inf]}, "lat", "fix 2: lat is -inf"),
+        ({"lat": [[LAT, LAT, LAT]]}, "lat", "lat has the shape"),
+        ({"lon": [LAT] * 3, "lat": [LON] * 3}, "lat", "fix 0: .* look swapped"),
+        ({"lon": [LON, 503000.0, LON]}, "lon", "fix 1: .* if these are metres"),
+        ({"speed_mps": [1.0]}, "speed_mps", "speed_mps has 1 values but t_s has 3"),
+        ({"course_deg": [1.0, 2.0]}, "course_deg", "course_deg has 2 values"),
+        ({"accuracy_m": ["x", "y", "z"]}, "accuracy_m", "accuracy_m is not numeric"),
     ],
 )
-def test_a_bad_trace_says_what_is_wrong(t, lon, lat, says):
-    with pytest.raises(InvalidInput, match=says):
-        Matcher(grid()).match(t, lon, lat)
+def test_a_bad_trace_names_the_argument_and_says_what_is_wrong(columns, field, says):
+    trace = {"t_s": [0, 1, 2], "lon": [LON] * 3, "lat": [LAT] * 3} | columns
+    with pytest.raises(InvalidInput, match=says) as raised:
+        Matcher(grid()).match(**trace)
+    assert raised.value.field == field
 
 
 def naive_cost(network, a, a_m, b, b_m, u_turn_m):
@@ -150,7 +161,12 @@ def test_a_route_costs_what_the_textbook_says(seed):
     network = grid(4, one_way=("2>3", "9>5"), forbidden=[("0>1", "1>2"), ("5>6", "6>10"), ("1>5", "5>1")])
     matcher = Matcher(network)
     a, b = rng.choice(network.n_edges, 2, replace=False).tolist()
-    route = matcher.route(a, 30.0, b, 40.0, math.inf)
+    penalty = matcher.parameters.u_turn_m
+    route, to_start = path_joining.least_path(
+        *(a, network.length_m[a] - 30.0, b, math.inf, network.to_node, network.length_m, network.out_offset),
+        *(network.out_edge, network.reverse, network.forbidden_turn, penalty),
+    )
+    assert (route[0], route[-1]) == (a, b)
     cost = network.length_m[route[:-1]].sum() - 30.0 + 40.0
     turns = 0
     for e, f in itertools.pairwise(route.tolist()):
@@ -158,8 +174,9 @@ def test_a_route_costs_what_the_textbook_says(seed):
         at = network.to_node[e]
         many = network.out_offset[at + 1] - network.out_offset[at] > 1
         turns += network.reverse[e] == f and many
-    penalty = matcher.parameters.u_turn_m
-    assert cost + turns * penalty == pytest.approx(naive_cost(network, a, 30.0, b, 40.0, penalty))
+    expected = naive_cost(network, a, 30.0, b, 40.0, penalty)
+    assert cost + turns * penalty == pytest.approx(expected)
+    assert to_start + 40.0 == pytest.approx(expected)
 
 
 def test_the_posterior_is_that_of_every_sequence_added_up():

@@ -1,0 +1,121 @@
+"""What happened where nothing was received: the likeliest route by travel time, and how likely."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geo_policing.kernels import path_joining
+from geo_policing.roads import RoadNetwork
+
+Array = NDArray[np.float64]
+
+#: Turning back where the road goes on costs as much as this time.
+U_TURN_S = 5.0
+#: Routes compared; each is searched with the edges of those before it made dearer.
+ROUTES = 3
+DEARER = 1.5
+#: Drivers tell routes apart by a share of the travel time and a little that is always there.
+TASTE_SHARE, TASTE_S = 0.1, 5.0
+#: Traffic is this much faster than the network says, or slower, without a word.
+FASTER, SLOWER = 1.3, 2.0
+#: Mean time that is spent before something other than the way itself is done in it.
+ELSEWHERE_S = 600.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Route:
+    """Edges (e,) from a place on the first to a place on the last, seconds on it, probability of it."""
+
+    edges: NDArray[np.int32]
+    travel_s: float
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Graph:
+    """What may be driven: the network, and the edges that leave each node for this kind of traveller."""
+
+    network: RoadNetwork
+    out_offset: NDArray[np.int32]
+    out_edge: NDArray[np.int32]
+    travel_s: Array
+
+
+def likeliest_route(
+    graph: Graph, a: int, a_m: float, b: int, b_m: float, elapsed_s: float, straight_m: float
+) -> Route | None:
+    """Fastest route between two places.
+
+    Parameters
+    ----------
+    graph : Graph
+        Edges with the time each takes.
+    a, b : int
+        Edges left and reached.
+    a_m, b_m : float
+        Places on them, metres from their starts.
+    elapsed_s : float
+        Time between the fixes on both sides.
+    straight_m : float
+        Straight way between them.
+
+    Returns
+    -------
+    Route or None
+        None where no road leads across, or only one so long that it says that the network has a gap there:
+        more than four times the straight way and 500 m, and not to be driven in the time that passed.
+    """
+    found: list[NDArray[np.int32]] = []
+    times: list[float] = []
+    cost = graph.travel_s
+    for _ in range(ROUTES):
+        edges = _fastest(graph, cost, a, a_m, b, b_m)
+        if edges is None:
+            return None
+        if not any(np.array_equal(edges, other) for other in found):
+            found.append(edges)
+            times.append(_travel_s(graph, edges, a_m, b_m))
+        cost = cost.copy()
+        cost[edges[1:-1]] *= DEARER
+    length_m = float(graph.network.length_m[found[0][:-1]].sum()) - a_m + b_m
+    if length_m > 4.0 * straight_m + 500.0 and times[0] > FASTER * elapsed_s:
+        return None
+    taste_s = TASTE_SHARE * times[0] + TASTE_S
+    weights = np.exp(-(np.array(times) - times[0]) / taste_s)
+    shares = [_shared(graph, found[0], edges) for edges in found]
+    confidence = float(weights @ shares / weights.sum()) * _fits_s(times[0], elapsed_s, taste_s)
+    return Route(found[0], times[0], confidence)
+
+
+def _fastest(graph: Graph, cost: Array, a: int, a_m: float, b: int, b_m: float) -> NDArray[np.int32] | None:
+    if a == b and b_m >= a_m:
+        return np.array([a], np.int32)
+    net = graph.network
+    left_s = cost[a] * (1.0 - min(a_m / net.length_m[a], 1.0)) if net.length_m[a] > 0.0 else 0.0
+    edges, _ = path_joining.least_path(
+        *(a, left_s, b, np.inf, net.to_node, cost, graph.out_offset, graph.out_edge),
+        *(net.reverse, net.forbidden_turn, U_TURN_S),
+    )
+    return edges if len(edges) else None
+
+
+def _travel_s(graph: Graph, edges: NDArray[np.int32], a_m: float, b_m: float) -> float:
+    speed = graph.network.speed_mps
+    whole = float(graph.travel_s[edges[:-1]].sum())
+    return whole - a_m / float(speed[edges[0]]) + b_m / float(speed[edges[-1]])
+
+
+def _shared(graph: Graph, edges: NDArray[np.int32], other: NDArray[np.int32]) -> float:
+    """Share of the time on the inner edges of a route that is on another one too."""
+    inner = edges[1:-1]
+    total = float(graph.travel_s[inner].sum())
+    return float(graph.travel_s[inner[np.isin(inner, other)]].sum()) / total if total > 0.0 else 1.0
+
+
+def _fits_s(travel_s: float, elapsed_s: float, taste_s: float) -> float:
+    """How well a travel time fits the time that passed: 1, less where it is too short or leaves time over."""
+    late_s = max(0.0, travel_s / FASTER - elapsed_s)
+    idle_s = max(0.0, elapsed_s - SLOWER * travel_s - taste_s)
+    return math.exp(-late_s / taste_s - idle_s / ELSEWHERE_S)
