@@ -1,7 +1,5 @@
 """The road network: directed edges between nodes, as arrays that one file holds and processes share."""
 
-import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum, IntFlag
@@ -15,7 +13,9 @@ from numpy.typing import NDArray
 from geo_policing.errors import InvalidFile
 from geo_policing.geodesy import LocalPlane
 from geo_policing.kernels import edge_pairs
+from geo_policing.roads import checks
 from geo_policing.roads.index import EdgeIndex
+from geo_policing.roads.mapped import read_arrays, write_arrays
 
 
 class RoadClass(IntEnum):
@@ -164,8 +164,27 @@ class RoadNetwork:
             Around the middle of the nodes by default.
         source : str
             Where it came from.
+
+        Raises
+        ------
+        InvalidInput
+            If there is no node or no edge, columns differ in length, an edge or a turn names what is not
+            there, ids repeat, or a coordinate, length or speed is not a number that can be.
         """
         m = len(edge_id)
+        checks.check_nodes(node_lon, node_lat)
+        columns = {
+            "geometry_lonlat": geometry_lonlat,
+            "speed_mps": speed_mps,
+            "road_class": road_class,
+            "access": access,
+            "flags": flags,
+            "edge_name": edge_name,
+            "length_m": length_m,
+        }
+        checks.check_edges(len(node_lon), edge_id, {"from_node": from_node, "to_node": to_node}, columns)
+        checks.check_geometry(edge_id, geometry_lonlat)
+        checks.check_numbers(edge_id, length_m=(length_m, 0.0), speed_mps=(speed_mps, 0.1))
         if plane is None:
             plane = LocalPlane.around(
                 float((node_lon.min() + node_lon.max()) / 2), float((node_lat.min() + node_lat.max()) / 2)
@@ -173,7 +192,7 @@ class RoadNetwork:
         node_x, node_y = plane.forward(node_lon, node_lat)
         vertex_offset = np.zeros(m + 1, np.int64)
         np.cumsum([len(g) for g in geometry_lonlat], out=vertex_offset[1:])
-        lonlat = np.concatenate(geometry_lonlat) if m else np.empty((0, 2))
+        lonlat = np.concatenate(geometry_lonlat)
         vertex_x, vertex_y = plane.forward(lonlat[:, 0], lonlat[:, 1])
         if length_m is None:
             step = np.hypot(np.diff(vertex_x), np.diff(vertex_y))
@@ -185,6 +204,7 @@ class RoadNetwork:
         out_offset = np.zeros(len(node_x) + 1, np.int32)
         np.cumsum(np.bincount(from_node, minlength=len(node_x)), out=out_offset[1:])
         turns = np.empty((0, 2), np.int32) if forbidden_turn is None else forbidden_turn.astype(np.int32)
+        checks.check_turns(turns, from_node, to_node)
         return cls(
             plane=plane,
             node_x=node_x,
@@ -259,7 +279,7 @@ class RoadNetwork:
         Raises
         ------
         InvalidFile
-            If the file is no road network, cut short, or of another version.
+            If the file is no road network, cut short, damaged, or of another version.
         """
         arrays, extra = read_arrays(Path(path))
         try:
@@ -272,7 +292,9 @@ class RoadNetwork:
             )
         except (KeyError, TypeError) as error:
             raise InvalidFile(
-                f"{path}: a road network of another version ({error}); import it again"
+                f"{path} was written by another version of geo-policing ({error}); import the roads again",
+                field="roads",
+                value=str(path),
             ) from None
 
     def _parts(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
@@ -306,57 +328,3 @@ def _reverse_edges(
 
 #: Both directions of a road are drawn with the same vertices, written with the same digits.
 _SAME_VERTEX_M = 0.01
-
-_MAGIC = b"GPROADS1"
-_ALIGN = 64
-
-
-def write_arrays(path: Path, arrays: dict[str, NDArray[Any]], extra: dict[str, Any]) -> None:
-    """Write named arrays and JSON into one file: magic, header length, header, arrays aligned to 64 bytes."""
-    head: dict[str, Any] = {"extra": extra, "arrays": {}}
-    offset = 0
-    for key, array in arrays.items():
-        head["arrays"][key] = {"dtype": array.dtype.str, "shape": array.shape, "offset": offset}
-        offset += -(-array.nbytes // _ALIGN) * _ALIGN
-    head["bytes"] = offset
-    text = json.dumps(head, ensure_ascii=False).encode()
-    start = -(-(16 + len(text)) // _ALIGN) * _ALIGN
-    text = text.ljust(start - 16)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as out:
-            out.write(_MAGIC + len(text).to_bytes(8, "little") + text)
-            for array in arrays.values():
-                data = np.ascontiguousarray(array).tobytes()
-                out.write(data.ljust(-(-len(data) // _ALIGN) * _ALIGN, b"\0"))
-            out.flush()
-            os.fsync(out.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """Map the arrays of `write_arrays` and return them with the JSON."""
-    with path.open("rb") as file:
-        first = file.read(16)
-        if len(first) < 16 or first[:8] != _MAGIC:
-            raise InvalidFile(
-                f"{path} is no road network; make one with `geo-policing import-roads SRC -o {path.name}`",
-                field="roads",
-                value=str(path),
-            )
-        start = 16 + int.from_bytes(first[8:], "little")
-        size = path.stat().st_size
-        head: dict[str, Any] = json.loads(file.read(start - 16)) if size >= start else {"bytes": size}
-    if size < start + head["bytes"]:
-        raise InvalidFile(f"{path} is cut short: {size} of {start + head['bytes']} bytes; import it again")
-    data = np.memmap(path, np.uint8, "r")
-    arrays = {}
-    for key, part in head["arrays"].items():
-        begin = start + part["offset"]
-        count = int(np.prod(part["shape"]))
-        dtype = np.dtype(part["dtype"])
-        flat = np.frombuffer(data, dtype, count, begin) if count else np.empty(0, dtype)
-        arrays[key] = flat.reshape(part["shape"])
-    return arrays, head["extra"]
