@@ -1,9 +1,12 @@
-"""What is kept: fixes (the history) in DuckDB; records (devices, units, incidents) through SQLAlchemy.
+"""What is kept: fixes (the history) in DuckDB; records through SQLAlchemy.
+
+Records are devices, units, incidents, accounts and sessions.
 
 May import: model, geodesy.
 """
 
 from geo_policing.store.fixes import FixStore
-from geo_policing.store.records import Records, StateChange
+from geo_policing.store.incidents import StateChange
+from geo_policing.store.records import Records
 
 __all__ = ["FixStore", "Records", "StateChange"]

@@ -112,7 +112,9 @@ class Sessions:
         )
         columns = ["token_hash", "account", "created_us", "expires_us", "last_used_us"]
         with writing(self._engine) as db:
-            return db.execute(tables.sessions.insert().from_select(columns, granted)).rowcount == 1
+            opened = tables.sessions.insert().from_select(columns, granted)
+            # Inserted rows are counted only when that is asked for.
+            return db.execute(opened.execution_options(preserve_rowcount=True)).rowcount == 1
 
     def find(self, token_hash: str, now_us: int) -> tuple[Account, int] | None:
         """Return whose session it is and when it was last used; None if unknown, expired or disabled."""

@@ -50,6 +50,8 @@ incident_history = sa.Table(
     sa.Column("after", sa.Text, nullable=False),
     sa.Column("by", sa.Text, nullable=False),
     sa.Column("note", sa.Text, nullable=False),
+    # Which units are assigned from then on; null where only the state changed.
+    sa.Column("units", sa.JSON(none_as_null=True), nullable=True),
     sa.Index("incident_history_by_incident", "incident_id", "id"),
 )
 

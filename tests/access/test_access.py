@@ -54,11 +54,6 @@ def hasher():
 
 
 @pytest.fixture
-def url(tmp_path):
-    return f"sqlite:///{tmp_path / 'records.sqlite'}"
-
-
-@pytest.fixture
 def records(url):
     with Records(url) as records:
         yield records

@@ -1,3 +1,9 @@
+import sqlite3
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 
@@ -5,10 +11,8 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.schema import CreateTable
 
-from geo_policing.errors import Conflict, IllegalTransition, NotFound, Unavailable
+from geo_policing.errors import Conflict, IllegalTransition, InvalidInput, NotFound, Unavailable
 from geo_policing.model import (
     BoundingBox,
     Device,
@@ -31,11 +35,6 @@ def incident(key, minutes=0, **more):
 
 
 @pytest.fixture
-def url(tmp_path):
-    return f"sqlite:///{tmp_path / 'records.sqlite'}"
-
-
-@pytest.fixture
 def records(url):
     with Records(url) as records:
         yield records
@@ -46,13 +45,15 @@ def test_the_tables_and_the_migrations_agree(records, url):
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, tables.metadata) == []
-        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
     engine.dispose()
 
 
-def test_postgresql_has_a_type_for_every_column():
-    for table in tables.metadata.sorted_tables:
-        assert table.name in str(CreateTable(table).compile(dialect=postgresql.dialect()))
+def test_a_file_is_its_owners_and_is_read_while_it_is_written(tmp_path):
+    path = tmp_path / "records.sqlite"
+    with Records(f"sqlite:///{path}"):
+        assert path.stat().st_mode & 0o777 == 0o600
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_what_was_saved_is_there_when_opened_again(url):
@@ -89,7 +90,17 @@ def test_pages_run_from_the_newest_and_then_by_id_without_gap_or_repeat(records)
     assert pages == ["da", "bc"]
 
 
-def test_a_list_keeps_to_box_window_and_state(records):
+@pytest.mark.parametrize(
+    ("states", "found"),
+    [
+        (IncidentState.REPORTED, ["in"]),
+        ([IncidentState.REPORTED, IncidentState.CLOSED], ["closed", "in"]),
+        ({IncidentState.MERGED}, []),
+        ([], []),
+        (None, ["closed", "in"]),
+    ],
+)
+def test_a_list_keeps_to_box_window_and_states(records, states, found):
     records.incidents.save_all(
         [
             incident("in"),
@@ -99,7 +110,14 @@ def test_a_list_keeps_to_box_window_and_state(records):
         ]
     )
     box, hour = BoundingBox(113.0, 27.0, 113.1, 28.0), TimeWindow(NOON, NOON + timedelta(hours=1))
-    assert [i.id for i in records.incidents.list(box, hour, IncidentState.REPORTED)] == ["in"]
+    assert [i.id for i in records.incidents.list(box, hour, states)] == found
+
+
+@pytest.mark.parametrize("limit", [-1, 0, 10_001, 2**70])
+def test_a_limit_out_of_range_is_refused(records, limit):
+    with pytest.raises(InvalidInput, match=r"is not 1 to 10000") as refused:
+        records.incidents.list(limit=limit)
+    assert (refused.value.field, refused.value.value) == ("limit", limit)
 
 
 def test_all_are_saved_or_none_and_every_double_is_named(records):
@@ -120,6 +138,123 @@ def test_a_change_of_state_leaves_its_history_and_a_forbidden_one_nothing(record
     assert records.incidents.get("a").state is IncidentState.ACCEPTED
 
 
+def test_a_saved_device_or_unit_is_added_or_changed(records):
+    records.devices.save(Device("d", DeviceKind.TAXI))
+    records.devices.save(Device("d", DeviceKind.BUS, "二路"))
+    assert records.devices.list() == [Device("d", DeviceKind.BUS, "二路")]
+    records.units.save(Unit("u", "1", "d"))
+    records.units.save(Unit("u", "2", "d", "河西所", UnitStatus.OFF_DUTY))
+    assert records.units.list() == [Unit("u", "2", "d", "河西所", UnitStatus.OFF_DUTY)]
+
+
+def test_many_are_saved_or_none(records):
+    records.devices.save_all([Device("a"), Device("b"), Device("a", DeviceKind.BUS)])
+    assert records.devices.list() == [Device("a", DeviceKind.BUS), Device("b")]
+    with pytest.raises(NotFound, match="device 'x'"):
+        records.units.save_all([Unit("u", "1", "a"), Unit("v", "2", "x")])
+    records.units.save_all([])
+    assert records.units.list() == []
+
+
+def test_a_status_is_changed_and_nothing_else(records):
+    records.units.save(Unit("u", "1", station="河西所"))
+    busy = records.units.set_status("u", UnitStatus.ASSIGNED)
+    assert busy == records.units.get("u") == Unit("u", "1", None, "河西所", UnitStatus.ASSIGNED)
+    with pytest.raises(NotFound, match="unit 'x'"):
+        records.units.set_status("x", UnitStatus.AVAILABLE)
+
+
+def test_an_assignment_replaces_the_units_and_leaves_its_history(records):
+    records.units.save_all([Unit("u1", "1"), Unit("u2", "2")])
+    records.incidents.create(incident("a", state=IncidentState.ACCEPTED, units=("foreign",)))
+    assigned = records.incidents.assign("a", ["u2", "foreign", "u2", "u1"], "li", 7, "最近")
+    assert assigned == records.incidents.get("a")
+    assert assigned.units == ("u2", "foreign", "u1")
+    assert records.incidents.assign("a", ["u2", "foreign", "u1"], "li", 8) == assigned
+    records.incidents.assign("a", [], "li", 9)
+    accepted = IncidentState.ACCEPTED
+    assert records.incidents.history("a") == [
+        StateChange(7, accepted, accepted, "li", "最近", ("u2", "foreign", "u1")),
+        StateChange(9, accepted, accepted, "li", "", ()),
+    ]
+
+
+def test_an_assignment_that_cannot_be_leaves_nothing(records):
+    records.units.save(Unit("u", "1"))
+    records.incidents.create(incident("open"))
+    records.incidents.create(incident("done", state=IncidentState.CLOSED))
+    for incident_id, units, error, said in [
+        ("none", ["u"], NotFound, "incident 'none'"),
+        ("open", ["u", "x"], NotFound, "unit 'x'"),
+        ("done", ["u"], Conflict, "is closed"),
+    ]:
+        with pytest.raises(error, match=said):
+            records.incidents.assign(incident_id, units, "li", 7)
+    assert records.incidents.get("open").units == ()
+    assert records.incidents.history("open") == records.incidents.history("done") == []
+
+
+def test_of_two_who_accept_a_call_at_once_one_is_refused(records):
+    records.incidents.save_all(incident(str(n)) for n in range(10))
+    meet = threading.Barrier(2)
+
+    def accept(by):
+        meet.wait()
+        done = 0
+        for n in range(10):
+            try:
+                records.incidents.change_state(str(n), IncidentState.ACCEPTED, by, "", n)
+                done += 1
+            except IllegalTransition:
+                pass
+        return done
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sum(pool.map(accept, ("li", "wang"))) == 10
+    assert [len(records.incidents.history(str(n))) for n in range(10)] == [1] * 10
+
+
+def test_a_year_of_incidents_is_saved_at_once_and_paged_whole(records):
+    records.incidents.save_all(incident(f"{n:05}", n // 7) for n in range(45_000))
+    seen, last = [], None
+    while page := records.incidents.list(limit=10_000, after=last):
+        seen += [i.id for i in page]
+        last = page[-1]
+    assert sorted(seen) == [f"{n:05}" for n in range(45_000)]
+    with pytest.raises(Conflict, match=r"00000, 00001, .* and 44980 more$"):
+        records.incidents.save_all(incident(f"{n:05}") for n in range(45_000))
+
+
+@pytest.mark.parametrize("key", ["\ud800", "a\0b"])
+def test_a_text_that_cannot_be_kept_is_refused_or_not_found(records, key):
+    with pytest.raises((InvalidInput, NotFound)) as said:
+        records.incidents.get(key)
+    assert "\n" not in str(said.value)
+
+
+PROCESS = """
+import sys
+from geo_policing.store import Records
+sys.stdin.read(1)
+with Records(sys.argv[1]) as records:
+    print(len(records.devices.list()))
+"""
+
+
+def test_processes_that_start_together_take_turns_at_migrating(url):
+    starting = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROCESS, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(3)
+    ]
+    # All are told to go on at once; each answers after it has migrated or found that done.
+    for process in starting:
+        process.stdin.write("!")
+        process.stdin.flush()
+    assert [process.communicate()[0].strip() for process in starting] == ["0"] * 3
+
+
 def test_the_folder_of_the_file_is_made_and_one_that_cannot_be_is_said(tmp_path):
     with Records(f"sqlite:///{tmp_path / 'new' / 'folder' / 'records.sqlite'}") as records:
         assert records.devices.list() == []
@@ -127,3 +262,41 @@ def test_the_folder_of_the_file_is_made_and_one_that_cannot_be_is_said(tmp_path)
     with pytest.raises(Unavailable, match="check the folder") as said:
         Records(f"sqlite:///{tmp_path / 'file' / 'records.sqlite'}")
     assert "\n" not in str(said.value)
+
+
+@pytest.mark.parametrize("address", ["records", "oracle-of-delphi://x", "postgresql+nodriver://x/y"])
+def test_an_address_that_is_none_is_said(address):
+    with pytest.raises((InvalidInput, Unavailable)) as said:
+        Records(address)
+    assert "write it like" in str(said.value) or "pip install" in str(said.value)
+
+
+def test_a_file_of_another_kind_is_refused_in_one_line(tmp_path):
+    (tmp_path / "records.sqlite").write_bytes(b"not a database" * 1000)
+    with pytest.raises(Unavailable, match="file is not a database") as said:
+        Records(f"sqlite:///{tmp_path / 'records.sqlite'}")
+    assert "\n" not in str(said.value)
+
+
+def test_a_full_disk_is_said_in_one_line_and_what_was_there_stays(tmp_path):
+    with Records(f"sqlite:///{tmp_path / 'records.sqlite'}") as records:
+        records.incidents.create(incident("old"))
+
+        def fill(connection, _record, _proxy):
+            connection.execute("PRAGMA max_page_count=30").close()
+
+        sa.event.listen(sa.pool.Pool, "checkout", fill)
+        try:
+            with pytest.raises(Unavailable, match="database or disk is full") as said:
+                records.incidents.save_all(incident(f"{n}", summary="x" * 500) for n in range(5000))
+        finally:
+            sa.event.remove(sa.pool.Pool, "checkout", fill)
+        assert "\n" not in str(said.value)
+        assert [i.id for i in records.incidents.list()] == ["old"]
+
+
+def test_a_database_that_went_away_is_said_in_one_line():
+    with pytest.raises(Unavailable, match="cannot be used") as said:
+        Records("postgresql+psycopg://tester:secret@127.0.0.1:1/x")
+    assert "\n" not in str(said.value)
+    assert "secret" not in str(said.value)
