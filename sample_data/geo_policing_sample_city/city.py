@@ -49,7 +49,7 @@ def build_city(seed: int) -> City:
     """Invent a city; the same seed gives the same city."""
     rng = np.random.default_rng(seed)
     terrain = make_terrain(rng)
-    network = make_streets(terrain, rng)
+    network = make_streets(terrain, rng).network
     chosen = rng.choice(network.n_nodes, STATIONS + 12 + 60, replace=False)
     points: Any = shapely.points(network.node_x[chosen], network.node_y[chosen])
     kinds = ["police_station"] * STATIONS + ["hospital"] * 12 + ["school"] * 60

@@ -1,199 +1,239 @@
-"""The streets: a lattice along the river, finer towards the centres, thinned to blocks, with bridges."""
+"""The roads of the city: laid, named, joined, directed."""
+
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components, dijkstra
-from scipy.spatial import Delaunay
+from scipy.sparse.csgraph import connected_components
 
 from geo_policing.roads.network import Access, EdgeFlag, RoadClass, RoadNetwork
-from geo_policing_sample_city.terrain import Array, Terrain
+from geo_policing_sample_city import names
+from geo_policing_sample_city.blocks import OLD_CENTRE_M, Blocks, divide, yards
+from geo_policing_sample_city.expressway import Expressway, lay_expressway
+from geo_policing_sample_city.field import Field, make_field
+from geo_policing_sample_city.footways import lay_footways
+from geo_policing_sample_city.lines import Line, along
+from geo_policing_sample_city.noding import Graph, node_lines
+from geo_policing_sample_city.skeleton import carriageways, lay_arterials, lay_secondary
+from geo_policing_sample_city.streamlines import Tracer
+from geo_policing_sample_city.terrain import ARTERIAL_HILL, EXPRESSWAY_HILL, Array, Terrain
+from geo_policing_sample_city.turns import Drivable, forbid_turns
 
-Pairs = NDArray[np.int64]
-BRIDGES = 6
-ARTERIAL_NAMES = [
-    "建设",
-    "人民",
-    "新华",
-    "泰山",
-    "长江",
-    "株洲",
-    "红旗",
-    "滨江",
-    "天台",
-    "黄河",
-    "炎帝",
-    "神农",
-    "芦淞",
-    "迎宾",
-    "响石",
-    "珠江",
-]
-STREET_NAMES = [
-    "车站",
-    "合泰",
-    "钟鼓",
-    "文化",
-    "桂花",
-    "荷花",
-    "石峰",
-    "田心",
-    "枫溪",
-    "白石",
-    "清水",
-    "茨菇",
-    "东湖",
-    "月塘",
-    "贺嘉",
-    "学林",
-]
-SPEED = {RoadClass.ARTERIAL: 13.9, RoadClass.SECONDARY: 11.1, RoadClass.RESIDENTIAL: 8.3}
+Flags = NDArray[np.bool_]
+#: Usual speeds, m/s.
+SPEED = {
+    RoadClass.EXPRESSWAY: 22.2,
+    RoadClass.EXPRESSWAY_RAMP: 12.5,
+    RoadClass.ARTERIAL: 15.3,
+    RoadClass.SECONDARY: 12.5,
+    RoadClass.STREET: 10.3,
+    RoadClass.RESIDENTIAL: 8.3,
+    RoadClass.SERVICE: 4.2,
+    RoadClass.FOOTWAY: 1.4,
+}
+ACCESS = {
+    RoadClass.EXPRESSWAY: Access.CAR,
+    RoadClass.EXPRESSWAY_RAMP: Access.CAR,
+    RoadClass.FOOTWAY: Access.FOOT,
+}
+#: Water and hills reach this far for what passes over and under them.
+SHORE_M = 45.0
 
 
-def make_streets(terrain: Terrain, rng: np.random.Generator) -> RoadNetwork:
-    """Lay the streets of a city: strongly connected, planar but for the bridges."""
-    xy = _corners(terrain, rng)
-    pairs = _blocks(xy, terrain)
-    pairs = np.concatenate([pairs, _bridges(xy, pairs, terrain)])
-    bridge = shapely.intersects(_lines(xy, pairs), terrain.river)
-    xy, pairs, bridge = _largest(xy, pairs, bridge)
-    road_class = _classes(xy, pairs, bridge, terrain, rng)
-    return _network(terrain, xy, pairs, bridge, road_class)
+@dataclass(frozen=True, eq=False)
+class Streets:
+    """Roads, and the land between them.
+
+    Parameters
+    ----------
+    network : RoadNetwork
+        The roads.
+    blocks : Blocks
+        Land between them, with its use.
+    quarters : Quarters
+        Parts of the city with names.
+    field : Field
+        How built up it is where.
+    """
+
+    network: RoadNetwork
+    blocks: Blocks
+    quarters: names.Quarters
+    field: Field
 
 
-def _corners(terrain: Terrain, rng: np.random.Generator) -> Array:
-    """Split squares along the river while the density asks for it; return their jittered middles."""
-    size = 640.0
-    grid = np.arange(-14080.0, 14080.0, size) + size / 2
-    u, y = (part.ravel() for part in np.meshgrid(grid, grid + terrain.y_0))
-    done = []
-    for limit in (0.02, 0.45, np.inf):
-        split = terrain.density(terrain.river_x(y) + u, y) * rng.uniform(0.6, 1.5, len(u)) > limit
-        if size > 600:
-            split[:] = True
-        done.append(np.column_stack([u[~split], y[~split]]) + rng.normal(0, size * 0.09, ((~split).sum(), 2)))
-        u, y = u[split], y[split]
-        size /= 2
-        u = np.concatenate([u - size / 2, u + size / 2, u - size / 2, u + size / 2])
-        y = np.concatenate([y - size / 2, y - size / 2, y + size / 2, y + size / 2])
-    points = np.concatenate(done)
-    xy = np.column_stack([terrain.river_x(points[:, 1]) + points[:, 0], points[:, 1]])
-    xy = xy[shapely.contains_xy(terrain.urban_area, xy[:, 0], xy[:, 1])]
-    return xy[~shapely.contains_xy(terrain.river.buffer(50), xy[:, 0], xy[:, 1])]
+def make_streets(terrain: Terrain, rng: np.random.Generator) -> Streets:
+    """Lay the roads from the large to the small, and join them."""
+    field = make_field(terrain, rng)
+    tracer = Tracer(field)
+    arterials = lay_arterials(terrain, field, tracer, rng)
+    secondary = lay_secondary(terrain, field, tracer, rng)
+    large = names.name_large(arterials + secondary, rng)
+    expressway = lay_expressway(terrain, large)
+    roads = [part for line in large for part in _parted(line, rng)]
+    blocks = divide(terrain, field, roads, expressway, rng)
+    quarters = names.make_quarters(terrain, rng)
+    small = [*blocks.streets, *yards(blocks, rng), *lay_footways(terrain, blocks, rng)]
+    lines = [*roads, *expressway.ramps, *names.name_small(small, quarters)]
+    lines, candidate = _one_way_in_old_centre(lines, terrain, rng)
+    graph, lines = _join(terrain, lines, expressway)
+    network = _network(terrain, graph, lines, candidate, rng)
+    return Streets(network, blocks, quarters, field)
 
 
-def _blocks(xy: Array, terrain: Terrain) -> Pairs:
-    """Delaunay edges without the longest of each triangle (Urquhart 1980), off the water."""
-    corners = Delaunay(xy).simplices.astype(np.int64)
-    sides = np.sort(np.stack([corners, np.roll(corners, -1, axis=1)], axis=2), axis=2)
-    length = np.hypot(*np.moveaxis(xy[sides[..., 0]] - xy[sides[..., 1]], -1, 0))
-    longest = sides[np.arange(len(sides)), length.argmax(axis=1)]
-    n = len(xy)
-    keep = np.setdiff1d(sides.reshape(-1, 2) @ [n, 1], longest @ [n, 1])
-    pairs = np.column_stack([keep // n, keep % n])
-    lines = _lines(xy, pairs)
-    return pairs[~shapely.intersects(lines, terrain.river) & shapely.within(lines, terrain.urban_area)]
+def _parted(line: Line, rng: np.random.Generator) -> list[Line]:
+    """Give long arterials two carriageways."""
+    length = line.length_m
+    wide = length > 4500 and (line.through or rng.uniform() < 0.35)
+    if line.road_class != RoadClass.ARTERIAL or not wide:
+        return [line]
+    return carriageways(line, 420.0, length - 420.0)
 
 
-def _bridges(xy: Array, pairs: Pairs, terrain: Terrain) -> Pairs:
-    """Join the banks at a few places, with the shortest line between the main pieces of each side."""
-    south, north = terrain.y_0 - 7500, terrain.y_0 + 7500
-    main = _component(len(xy), pairs)
-    size = np.bincount(main)
-    west = xy[:, 0] < terrain.river_x(xy[:, 1])
-    sides = [np.flatnonzero(part & (main == _largest_label(main, size, part))) for part in (west, ~west)]
-    found = []
-    for y in np.linspace(south, north, BRIDGES):
-        a, b = (side[np.abs(xy[side, 1] - y) < 700] for side in sides)
-        gap = np.hypot(xy[a, 0][:, None] - xy[b, 0], xy[a, 1][:, None] - xy[b, 1])
-        i, j = np.unravel_index(gap.argmin(), gap.shape)
-        found.append((a[i], b[j]))
-    return np.array(found, np.int64)
+def _one_way_in_old_centre(
+    lines: list[Line], terrain: Terrain, rng: np.random.Generator
+) -> tuple[list[Line], set[int]]:
+    """Make some streets of the old centre one-way, and say which."""
+    middles = np.array([along(one.xy, np.array([one.length_m / 2]))[0] for one in lines])
+    near = np.hypot(*(middles - terrain.centres[1, :2]).T) < OLD_CENTRE_M
+    luck = rng.uniform(size=len(lines))
+    share = {RoadClass.STREET: 0.6, RoadClass.RESIDENTIAL: 0.6, RoadClass.SERVICE: 0.35}
+    chosen = {
+        i
+        for i, one in enumerate(lines)
+        if near[i] and not one.open_end and luck[i] < share.get(one.road_class, 0.0)
+    }
+    turned = [
+        replace(one, one_way=True, xy=one.xy[::-1] if luck[i] < 0.25 else one.xy) if i in chosen else one
+        for i, one in enumerate(lines)
+    ]
+    return turned, chosen
 
 
-def _largest_label(main: NDArray[np.int32], size: Pairs, part: NDArray[np.bool_]) -> int:
-    """Return the label of the largest piece among some nodes."""
-    labels = np.unique(main[part])
-    return int(labels[size[labels].argmax()])
-
-
-def _classes(
-    xy: Array, pairs: Pairs, bridge: NDArray[np.bool_], terrain: Terrain, rng: np.random.Generator
-) -> NDArray[np.uint8]:
-    """Shortest paths between centres, bridges and the rim become arterials, others secondary streets."""
-    length = np.hypot(*(xy[pairs[:, 0]] - xy[pairs[:, 1]]).T)
-    n, m = len(xy), len(pairs)
-    graph = coo_array((length, (pairs[:, 0], pairs[:, 1])), shape=(n, n)).tocsr()
-    number = {(a, b): e for e, (a, b) in enumerate(pairs.tolist())}
-    rim = shapely.get_coordinates(terrain.urban_area)[::18]
-    hubs = np.concatenate([terrain.centres[:, :2], xy[pairs[bridge].ravel()], rim])
-    hub = np.unique(((xy[None] - hubs[:, None]) ** 2).sum(axis=2).argmin(axis=1))
-    more = rng.choice(n, 60, replace=False)
-    road_class = np.full(m, RoadClass.RESIDENTIAL, np.uint8)
-    for kind, ends, reach in ((RoadClass.SECONDARY, more, 5000.0), (RoadClass.ARTERIAL, hub, 6500.0)):
-        far, before = dijkstra(graph, directed=False, indices=ends, return_predecessors=True)
-        for i in range(len(ends)):
-            for j in ends[far[i, ends] < reach].tolist():
-                node = j
-                while (prior := int(before[i, node])) >= 0:
-                    road_class[number.get((prior, node), number.get((node, prior), 0))] = kind
-                    node = prior
-    road_class[bridge] = RoadClass.ARTERIAL
-    return road_class
+def _join(terrain: Terrain, lines: list[Line], expressway: Expressway) -> tuple[Graph, list[Line]]:
+    n = len(lines)
+    lines = lines + expressway.carriageways
+    level = np.repeat([0, 1], [n, len(expressway.carriageways)])
+    shore = terrain.river.buffer(SHORE_M)
+    tunnels = [terrain.hills[i] for i in (ARTERIAL_HILL, EXPRESSWAY_HILL)]
+    portals = [shore.exterior, *(hill.exterior for hill in tunnels)]
+    breaks = [(n + i, place) for i, place in expressway.leaves]
+    for i, line in enumerate(lines):
+        if line.through:
+            shape = shapely.linestrings(line.xy)
+            breaks += [(i, p) for p in shapely.get_coordinates(shapely.intersection(shape, portals))]
+    rim = terrain.urban_area.exterior.buffer(150)
+    return node_lines(lines, level, shapely.union_all([shore, *tunnels]), rim, breaks), lines
 
 
 def _network(
-    terrain: Terrain, xy: Array, pairs: Pairs, bridge: NDArray[np.bool_], road_class: NDArray[np.uint8]
+    terrain: Terrain, graph: Graph, lines: list[Line], candidate: set[int], rng: np.random.Generator
 ) -> RoadNetwork:
-    both = np.concatenate([pairs, pairs[:, ::-1]])
-    kind, over = np.tile(road_class, 2), np.tile(bridge, 2)
-    lon, lat = terrain.plane.inverse(xy[:, 0], xy[:, 1])
-    lonlat = np.column_stack([lon, lat])
-    middle = (xy[both[:, 0]] + xy[both[:, 1]]) / 2
-    span = np.abs(xy[both[:, 0]] - xy[both[:, 1]])
-    eastward = span[:, 0] > span[:, 1]
-    strip = (np.where(eastward, middle[:, 1], middle[:, 0]) // 900).astype(int)
-    name = [
-        (ARTERIAL_NAMES if k == RoadClass.ARTERIAL else STREET_NAMES)[s % 16] + ("路" if e else "大道")
-        if k != RoadClass.RESIDENTIAL
-        else ""
-        for k, s, e in zip(kind, strip, eastward, strict=True)
+    kind = np.array([one.road_class for one in lines])[graph.line]
+    allowed = np.array([ACCESS.get(RoadClass(k), Access.ALL) for k in kind])
+    one_way = _connected(graph, np.array([one.one_way for one in lines]), candidate, allowed)
+    keep = _reached(graph, one_way, allowed)
+    used, ends = np.unique(graph.ends[keep], return_inverse=True)
+    ends = ends.reshape(-1, 2)
+    count = np.where(one_way[keep], 1, 2)
+    piece = np.repeat(keep, count)
+    against = np.concatenate([[False], piece[1:] == piece[:-1]])
+    both = np.where(against[:, None], np.repeat(ends, count, axis=0)[:, ::-1], np.repeat(ends, count, axis=0))
+    shape = [
+        graph.shape[p][::-1] if r else graph.shape[p] for p, r in zip(piece.tolist(), against, strict=True)
     ]
-    m, big = len(pairs), road_class == RoadClass.ARTERIAL
-    arms = np.bincount(pairs[big].ravel(), minlength=len(xy))
-    edges = np.arange(2 * m)
-    barred = np.tile(big, 2) & (arms[both[:, 1]] >= 3)
-    no_u_turn = np.column_stack([edges, (edges + m) % (2 * m)])[barred]
+    flags, over = _structures(terrain, [graph.shape[p] for p in keep], [lines[i] for i in graph.line[keep]])
+    road_class = kind[piece].astype(np.uint8)
+    number = np.arange(len(piece))
+    reverse = np.where(against, number - 1, np.where(np.append(against[1:], False), number + 1, -1))
+    drivable = Drivable(
+        both[:, 0], both[:, 1], reverse, road_class, allowed[piece].astype(np.uint8),
+        np.array([np.arctan2(*(s[1] - s[0])[::-1]) for s in shape]),
+        np.array([np.arctan2(*(s[-1] - s[-2])[::-1]) for s in shape]),
+    )  # fmt: skip
+    lon, lat = terrain.plane.inverse(*graph.node[used].T)
+    lonlat = np.column_stack(terrain.plane.inverse(*np.concatenate(shape).T))
+    geometry = np.split(lonlat, np.cumsum([len(s) for s in shape])[:-1])
     return RoadNetwork.build(
         node_lon=lon,
         node_lat=lat,
-        edge_id=[f"{e + 1}" for e in range(len(both))],
+        edge_id=[f"{e + 1}" for e in number],
         from_node=both[:, 0],
         to_node=both[:, 1],
-        geometry_lonlat=list(lonlat[both]),
-        speed_mps=np.array([SPEED[RoadClass(k)] for k in kind], np.float32),
-        road_class=kind,
-        access=np.full(len(both), Access.ALL, np.uint8),
-        flags=np.where(over, EdgeFlag.BRIDGE, 0).astype(np.uint8),
-        edge_name=name,
-        forbidden_turn=no_u_turn,
+        geometry_lonlat=geometry,
+        speed_mps=np.array([SPEED[RoadClass(k)] for k in road_class], np.float32),
+        road_class=road_class,
+        access=drivable.access,
+        flags=np.repeat(flags, count),
+        edge_name=np.repeat(np.array(over, object), count).tolist(),
+        forbidden_turn=forbid_turns(drivable, rng).astype(np.int32),
         plane=terrain.plane,
         source="geo_policing sample city",
     )
 
 
-def _lines(xy: Array, pairs: Pairs) -> NDArray[np.object_]:
-    return np.asarray(shapely.linestrings(xy[pairs]))
+def _structures(
+    terrain: Terrain, shape: list[Array], lines: list[Line]
+) -> tuple[NDArray[np.uint8], list[str]]:
+    """Find flags and names of pieces: bridges and tunnels have names of their own."""
+    middle = np.array([along(s, np.array([np.hypot(*np.diff(s, axis=0).T).sum() / 2]))[0] for s in shape])
+    through = np.array([one.through for one in lines])
+    bridge = through & shapely.contains_xy(terrain.river.buffer(SHORE_M), *middle.T)
+    name = [one.name for one in lines]
+    flags = np.where(bridge, EdgeFlag.BRIDGE, 0).astype(np.uint8)
+    for hill, of in ((ARTERIAL_HILL, RoadClass.ARTERIAL), (EXPRESSWAY_HILL, RoadClass.EXPRESSWAY)):
+        inside = through & shapely.contains_xy(terrain.hills[hill], *middle.T)
+        inside &= np.array([one.road_class == of for one in lines])
+        flags[inside] = EdgeFlag.TUNNEL
+        for i in np.flatnonzero(inside).tolist():
+            name[i] = names.HILLS[hill] + "隧道"
+    large = np.array([one.road_class == RoadClass.EXPRESSWAY for one in lines])
+    for called, which in ((names.BRIDGES, bridge & ~large), (names.EXPRESSWAY_BRIDGES, bridge & large)):
+        own = np.flatnonzero(which)
+        y = middle[own, 1]
+        rank = np.concatenate([[0], np.cumsum(np.diff(np.sort(y)) > 400)])
+        for i, r in zip(own[np.argsort(y, kind="stable")].tolist(), rank.tolist(), strict=True):
+            name[i] = called[r]
+    return flags, name
 
 
-def _component(n: int, pairs: Pairs) -> NDArray[np.int32]:
-    graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
-    return np.asarray(connected_components(graph, directed=False)[1])
+def _connected(graph: Graph, one_way: Flags, candidate: set[int], allowed: NDArray[Any]) -> Flags:
+    """Which pieces are one-way, when those that would cut off streets are driven both ways after all."""
+    free = np.zeros(len(one_way), bool)
+    free[list(candidate)] = True
+    while True:
+        label = _pieces(graph, one_way[graph.line], allowed)
+        apart = (label[graph.ends] != _largest(label)).any(axis=1) & (allowed & Access.CAR > 0)
+        undo = np.unique(graph.line[apart])
+        undo = undo[free[undo] & one_way[undo]]
+        if not len(undo):
+            return one_way[graph.line]
+        one_way[undo] = False
 
 
-def _largest(xy: Array, pairs: Pairs, bridge: NDArray[np.bool_]) -> tuple[Array, Pairs, NDArray[np.bool_]]:
-    label = _component(len(xy), pairs)
-    keep = label == np.bincount(label).argmax()
-    inside = keep[pairs[:, 0]]
-    return xy[keep], (np.cumsum(keep) - 1)[pairs[inside]], bridge[inside]
+def _reached(graph: Graph, one_way: Flags, allowed: NDArray[Any]) -> NDArray[np.int64]:
+    """Pieces that cars reach and return from, and footways that join them."""
+    label = _pieces(graph, one_way, allowed)
+    cars = allowed & Access.CAR > 0
+    keep = ~cars | (label[graph.ends] == _largest(label)).all(axis=1)
+    ends = graph.ends[keep]
+    n = len(graph.node)
+    whole = connected_components(
+        coo_array((np.ones(len(ends)), tuple(ends.T)), shape=(n, n)), directed=False
+    )[1]
+    return np.flatnonzero(keep & (whole[graph.ends[:, 0]] == _largest(whole)))
+
+
+def _pieces(graph: Graph, one_way: Flags, allowed: NDArray[Any]) -> NDArray[np.int32]:
+    cars = allowed & Access.CAR > 0
+    ends = np.concatenate([graph.ends[cars], graph.ends[cars & ~one_way][:, ::-1]])
+    n = len(graph.node)
+    matrix = coo_array((np.ones(len(ends)), tuple(ends.T)), shape=(n, n))
+    return np.asarray(connected_components(matrix, connection="strong")[1])
+
+
+def _largest(label: NDArray[np.int32]) -> int:
+    return int(np.bincount(label).argmax())

@@ -1,24 +1,40 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import shapely
-from geo_policing_sample_city.city import City, build_city
 from geo_policing_sample_city.write import write_city
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from geo_policing.roads.network import EdgeFlag
+from geo_policing.roads.network import Access, EdgeFlag, RoadClass
+
+FILES = ("city.roads", "city.gpkg")
 
 
 @pytest.fixture(scope="module")
-def city() -> City:
-    return build_city(7)
+def lines(city):
+    """Geometry of every edge, metres in the plane."""
+    network = city.network
+    edge = np.repeat(np.arange(network.n_edges), np.diff(network.vertex_offset))
+    return shapely.linestrings(np.column_stack([network.vertex_x, network.vertex_y]), indices=edge)
 
 
-def pieces(network, keep):
+@pytest.fixture(scope="module")
+def river(city):
+    return city.water.to_crs(4547).geometry.iloc[0]
+
+
+def components(network, keep, connection):
     ones = np.ones(int(keep.sum()))
     ends = (network.from_node[keep], network.to_node[keep])
     graph = coo_array((ones, ends), shape=(network.n_nodes, network.n_nodes))
-    return connected_components(graph, connection="strong")
+    return connected_components(graph, connection=connection)[1]
+
+
+def has(network, flag):
+    return (network.flags & flag) > 0
 
 
 def test_the_urban_area_and_its_shares_measure_310_km2(city):
@@ -26,40 +42,171 @@ def test_the_urban_area_and_its_shares_measure_310_km2(city):
         assert frame.to_crs(4547).area.sum() == pytest.approx(310e6, rel=0.01)
 
 
-def test_every_street_reaches_every_other(city):
-    assert 15_000 <= city.network.n_edges <= 25_000
-    assert pieces(city.network, np.ones(city.network.n_edges, bool))[0] == 1
+def test_there_are_15_000_to_25_000_edges_of_every_class(city):
+    network = city.network
+    assert 15_000 <= network.n_edges <= 25_000
+    share = np.bincount(network.road_class, minlength=12) / network.n_edges
+    assert 0.08 < share[RoadClass.ARTERIAL] < 0.25
+    assert 0.12 < share[RoadClass.SECONDARY] < 0.3
+    assert share[RoadClass.STREET] + share[RoadClass.RESIDENTIAL] > 0.3
+    assert share[RoadClass.SERVICE] > 0.05
+    assert share[RoadClass.FOOTWAY] > 0.02
+    assert share[RoadClass.EXPRESSWAY] > 0
+
+
+def test_cars_reach_every_edge_for_cars_from_every_other(city):
+    network = city.network
+    cars = (network.access & Access.CAR) > 0
+    label = components(network, cars, "strong")
+    assert len(np.unique(label[network.from_node[cars]])) == 1
+    assert len(np.unique(label[network.to_node[cars]])) == 1
+
+
+def test_walkers_reach_every_node(city):
+    network = city.network
+    assert len(np.unique(components(network, np.ones(network.n_edges, bool), "weak"))) == 1
 
 
 def test_without_the_bridges_the_banks_are_apart(city):
     network = city.network
-    over = (network.flags & EdgeFlag.BRIDGE) > 0
-    count, label = pieces(network, ~over)
-    assert 10 <= over.sum() <= 12
-    assert count == 2
+    over = has(network, EdgeFlag.BRIDGE)
+    label = components(network, ~over, "weak")
+    assert len(np.unique(label)) == 2
     assert (label[network.from_node[over]] != label[network.to_node[over]]).all()
 
 
-def test_only_bridges_touch_the_river(city):
+def test_only_bridges_touch_the_river(city, lines, river):
+    wet = shapely.intersects(lines, river)
+    assert np.array_equal(wet, has(city.network, EdgeFlag.BRIDGE))
+
+
+def test_seven_bridges_cross_the_river_each_with_a_name_and_both_directions(city):
     network = city.network
-    ends = np.stack([network.from_node, network.to_node], axis=1)
-    lon, lat = network.plane.inverse(network.node_x, network.node_y)
-    lines = shapely.linestrings(np.column_stack([lon, lat])[ends])
-    wet = shapely.intersects(lines, city.water.geometry.iloc[0].buffer(-1e-6))
-    assert np.array_equal(wet, (network.flags & EdgeFlag.BRIDGE) > 0)
+    over = np.flatnonzero(has(network, EdgeFlag.BRIDGE))
+    names = [network.name_of(e) for e in over]
+    assert len(set(names)) == 7
+    assert all(name.endswith("桥") and names.count(name) == 2 for name in names)
 
 
-def test_the_same_seed_writes_the_same_bytes_and_another_does_not(city, tmp_path):
-    for name, made in (("a", city), ("b", build_city(7)), ("c", build_city(8))):
-        write_city(made, tmp_path / name)
-    for file in ("city.roads", "city.gpkg"):
-        a, b, c = ((tmp_path / name / file).read_bytes() for name in "abc")
-        assert a == b
-        assert a != c
+def test_two_tunnels_lead_under_hills_one_of_them_the_expressways(city):
+    network = city.network
+    under = np.flatnonzero(has(network, EdgeFlag.TUNNEL))
+    names = {network.name_of(e): RoadClass(network.road_class[e]) for e in under}
+    assert sorted(names.values()) == [RoadClass.EXPRESSWAY, RoadClass.ARTERIAL]
+    assert all(name.endswith("隧道") for name in names)
+    assert len(under) == 4
 
 
-def test_u_turns_are_forbidden_where_arterials_meet(city):
-    before, after = city.network.forbidden_turn.T
-    assert len(before) > 50
-    assert np.array_equal(city.network.to_node[before], city.network.from_node[after])
-    assert np.array_equal(city.network.reverse[before], after)
+def test_the_expressway_meets_nothing_but_its_ramps(city):
+    network = city.network
+    fast = network.road_class == RoadClass.EXPRESSWAY
+    on_it = np.zeros(network.n_nodes, bool)
+    on_it[network.from_node[fast]] = on_it[network.to_node[fast]] = True
+    meets = on_it[network.from_node] | on_it[network.to_node]
+    assert set(network.road_class[meets]) == {RoadClass.EXPRESSWAY, RoadClass.EXPRESSWAY_RAMP}
+    assert (network.reverse[meets] == -1).all()
+    assert (network.access[meets] == Access.CAR).all()
+
+
+def test_the_carriageways_of_the_expressway_run_25_m_apart(city, lines):
+    network = city.network
+    fast = np.flatnonzero(network.road_class == RoadClass.EXPRESSWAY)
+    middles = shapely.line_interpolate_point(lines[fast], 0.5, normalized=True)
+    tree = shapely.STRtree(lines[fast])
+    for own, middle in enumerate(middles):
+        near = tree.query(middle, predicate="dwithin", distance=40)
+        apart = sorted(shapely.distance(lines[fast][near[near != own]], middle))
+        assert apart[0] == pytest.approx(25, abs=2)
+
+
+def test_footways_are_for_walkers_only_and_alleys_are_slow(city):
+    network = city.network
+    walk = network.road_class == RoadClass.FOOTWAY
+    assert (network.access[walk] == Access.FOOT).all()
+    assert (network.speed_mps[walk] < 2).all()
+    alley = np.array([network.name_of(e).endswith("巷") for e in range(network.n_edges)])
+    assert alley.sum() > 500
+    assert (network.speed_mps[alley] < 6).all()
+    assert set(network.road_class[alley]) == {RoadClass.SERVICE}
+
+
+def test_roads_bend(city):
+    network = city.network
+    bends = np.diff(network.vertex_offset) > 2
+    assert bends[network.road_class <= RoadClass.SECONDARY].mean() > 0.5
+    assert bends.mean() > 0.4
+
+
+def test_one_way_streets_lie_in_the_old_centre(city):
+    network = city.network
+    small = (network.road_class >= RoadClass.STREET) & (network.reverse == -1)
+    assert small.sum() > 100
+    x, y = network.node_x[network.from_node[small]], network.node_y[network.from_node[small]]
+    assert np.hypot(x - x.mean(), y - y.mean()).max() < 2500
+
+
+def test_the_edges_of_a_named_arterial_are_one_road(city):
+    network = city.network
+    large = network.road_class == RoadClass.ARTERIAL
+    structure = has(network, EdgeFlag.BRIDGE) | has(network, EdgeFlag.TUNNEL)
+    for name in np.unique(network.name[large & ~structure]):
+        own = (network.name == name) | (large & structure)
+        label = components(network, own, "weak")
+        used = label[network.from_node[network.name == name]]
+        assert np.bincount(used).max() > 0.9 * len(used), network.names[name]
+
+
+def test_every_road_but_paths_has_a_name(city):
+    network = city.network
+    assert (network.name[network.road_class < RoadClass.FOOTWAY] > 0).all()
+
+
+def test_forbidden_turns_follow_on_each_other_and_leave_a_way_on(city):
+    network = city.network
+    before, after = network.forbidden_turn.T
+    assert np.array_equal(network.to_node[before], network.from_node[after])
+    back = network.reverse[before] == after
+    assert back.sum() > 500
+    assert (~back).sum() > 500
+    cars = (network.access & Access.CAR) > 0
+    forbidden = {(int(a), int(b)) for a, b in network.forbidden_turn}
+    for edge in np.flatnonzero(cars):
+        node = network.to_node[edge]
+        out = network.out_edge[network.out_offset[node] : network.out_offset[node + 1]]
+        assert any(cars[e] and (int(edge), int(e)) not in forbidden for e in out)
+
+
+def test_left_turns_are_forbidden_to_the_left(city):
+    network = city.network
+    before, after = network.forbidden_turn[
+        (network.reverse[network.forbidden_turn[:, 0]] != network.forbidden_turn[:, 1])
+        & (network.road_class[network.forbidden_turn[:, 0]] != RoadClass.EXPRESSWAY_RAMP)
+    ].T
+    last, first = network.vertex_offset[before + 1] - 1, network.vertex_offset[after]
+    came = np.arctan2(*(np.stack([v[last] - v[last - 1] for v in (network.vertex_y, network.vertex_x)])))
+    goes = np.arctan2(*(np.stack([v[first + 1] - v[first] for v in (network.vertex_y, network.vertex_x)])))
+    turn = np.degrees((goes - came + np.pi) % (2 * np.pi) - np.pi)
+    assert ((turn > 40) & (turn < 150)).all()
+
+
+@pytest.fixture(scope="module")
+def written(city, tmp_path_factory):
+    out = tmp_path_factory.mktemp("city")
+    write_city(city, out)
+    return out
+
+
+MAKE = """
+import sys
+from pathlib import Path
+from geo_policing_sample_city.city import build_city
+from geo_policing_sample_city.write import write_city
+write_city(build_city(int(sys.argv[1])), Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize(("seed", "same"), [(7, True), (8, False)])
+def test_the_same_seed_writes_the_same_bytes_in_another_process(written, tmp_path, seed, same):
+    subprocess.run([sys.executable, "-c", MAKE, str(seed), str(tmp_path)], check=True)
+    for file in FILES:
+        assert ((tmp_path / file).read_bytes() == (written / file).read_bytes()) == same
