@@ -1,5 +1,6 @@
 """``geo-policing match``: traces of fixes to paths on the roads."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,23 +9,45 @@ import typer
 if TYPE_CHECKING:
     import pandas as pd
 
-    from geo_policing.matching import Piece
+    from geo_policing.matching import Match, Matcher, Piece
     from geo_policing.roads import RoadNetwork
 
-COLUMNS = ("track", "t", "lon", "lat")
+REQUIRED = ("track", "t", "lon", "lat")
 OPTIONAL = ("speed_mps", "course_deg", "accuracy_m")
+
+
+class Traveller(StrEnum):
+    """Who travels."""
+
+    ANY = "any"
+    CAR = "car"
+    BICYCLE = "bicycle"
+    FOOT = "foot"
 
 
 def match(
     roads: Annotated[Path, typer.Argument(help="Road network (.roads).")],
     fixes: Annotated[
-        Path, typer.Argument(help="CSV: track,t,lon,lat[,accuracy_m]; t in seconds or RFC 3339.")
+        Path,
+        typer.Argument(
+            help="CSV: track,t,lon,lat[,speed_mps,course_deg,accuracy_m]; t in seconds, or RFC 3339 with an "
+            "offset, ascending within a track."
+        ),
     ],
-    out: Annotated[Path, typer.Option("-o", "--out", help="CSV to write: track,edges, a row a piece.")],
-    geojson: Annotated[Path | None, typer.Option(help="GeoJSON to write: a LineString a piece.")] = None,
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="CSV to write: track,edges, a row a connected path.")
+    ],
+    geojson: Annotated[
+        Path | None, typer.Option(help="GeoJSON to write: a LineString a piece, observed or inferred.")
+    ] = None,
+    access: Annotated[
+        Traveller, typer.Option(help="Only roads that this traveller may use.")
+    ] = Traveller.ANY,
+    crs: Annotated[str, typer.Option(help="System of lon and lat: EPSG code, gcj02 or bd09.")] = "EPSG:4326",
 ) -> None:
     """Match every track of a file; edge ids are those of the source of the roads."""
     import json
+    import sys
 
     import pandas as pd
     from rich.console import Console
@@ -32,62 +55,141 @@ def match(
 
     from geo_policing.errors import InvalidInput
     from geo_policing.matching import Matcher
-    from geo_policing.roads import RoadNetwork
+    from geo_policing.roads import Access, RoadNetwork
 
+    for path in (out, geojson):
+        if path is not None and not path.parent.is_dir():
+            raise InvalidInput(f"{path.parent} is no folder; make it first", field="out", value=str(path))
     network = RoadNetwork.load(roads)
-    table = _read(fixes)
-    matcher = Matcher(network)
-    rows: list[tuple[Any, str]] = []
+    table = _read(fixes, crs)
+    matcher = Matcher(network, access=None if access is Traveller.ANY else Access[access.name])
+    rows: list[tuple[str, str]] = []
     features: list[dict[str, Any]] = []
+    lost: list[str] = []
     groups = list(table.groupby("track", sort=False))
     for name, trace in progress(groups, "matching", console=Console(stderr=True), transient=True):
-        try:
-            found = matcher.match(
-                *(trace["t"], trace["lon"], trace["lat"]), **{c: trace[c] for c in OPTIONAL if c in trace}
-            )
-        except InvalidInput as error:
-            raise InvalidInput(
-                f"{fixes}: track {name}: {error}", field=error.field, value=error.value
-            ) from None
-        rows.extend((name, " ".join(network.edge_ids[e] for e in path.tolist())) for path in found.paths())
-        features.extend(_feature(network, name, piece) for piece in found.pieces)
+        found = _match(matcher, fixes, str(name), trace)
+        rows.extend((str(name), " ".join(network.edge_ids[e] for e in p.tolist())) for p in found.paths())
+        features.extend(_feature(network, str(name), piece) for piece in found.pieces)
         if not found.pieces:
-            rows.append((name, ""))
+            rows.append((str(name), ""))
+            lost.append(str(name))
+    if len(lost) == len(groups):
+        raise InvalidInput(_off_the_network(network, fixes, table, crs), field="lon,lat")
     pd.DataFrame(rows, columns=["track", "edges"]).to_csv(out, index=False)
     if geojson is not None:
-        geojson.write_text(json.dumps({"type": "FeatureCollection", "features": features}), encoding="utf-8")
+        collection = {"type": "FeatureCollection", "features": features}
+        geojson.write_text(json.dumps(collection, ensure_ascii=False), encoding="utf-8")
+    if lost:
+        named = ", ".join(lost[:5]) + (" …" if len(lost) > 5 else "")
+        print(
+            f"{fixes}: no road near any fix of {len(lost)} of {len(groups)} tracks: {named}", file=sys.stderr
+        )
 
 
-def _read(path: Path) -> "pd.DataFrame":
+def _match(matcher: "Matcher", path: Path, name: str, trace: "pd.DataFrame") -> "Match":
+    from geo_policing.errors import InvalidInput
+
+    more = {column: trace[column] for column in OPTIONAL if column in trace}
+    try:
+        return matcher.match(trace["t"], trace["lon"], trace["lat"], **more)
+    except InvalidInput as error:
+        raise InvalidInput(f"{path}: track {name}: {error}", field=error.field, value=error.value) from None
+
+
+def _read(path: Path, crs: str) -> "pd.DataFrame":
+    """Read the fixes of a file: t in seconds, numbers where known, lon and lat in WGS 84."""
+    import numpy as np
     import pandas as pd
 
-    from geo_policing.errors import InvalidFile
+    from geo_policing.errors import InvalidCoordinates, InvalidFile
+    from geo_policing.geodesy import crs as systems
 
     try:
-        table = pd.read_csv(path, dtype={"track": str})
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InvalidFile(f"{path} is no CSV file: {error}") from None
-    missing = [c for c in COLUMNS if c not in table.columns]
+        raise InvalidFile(f"{path} is no CSV file: {error}", field="fixes", value=str(path)) from None
+    missing = [c for c in REQUIRED if c not in table.columns]
     if missing:
         raise InvalidFile(
-            f"{path}: no column {', '.join(missing)}; needed are {', '.join(COLUMNS)}", field=missing[0]
+            f"{path}: no column {', '.join(missing)}; needed are {', '.join(REQUIRED)}", field=missing[0]
         )
-    if not pd.api.types.is_numeric_dtype(table["t"]):
-        try:
-            times = pd.to_datetime(table["t"], format="ISO8601", utc=True)
-        except ValueError as error:
-            raise InvalidFile(f"{path}: t is neither seconds nor RFC 3339: {error}", field="t") from None
-        table["t"] = (times - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
+    if table.empty:
+        raise InvalidFile(f"{path} has a header but no fixes", field="fixes", value=str(path))
+    _refuse(path, "track", table["track"], table["track"] == "", "is empty; every fix needs its track")
+    given_t = table["t"]
+    table["t"] = _seconds(path, given_t)
+    for column in ("lon", "lat", *(c for c in OPTIONAL if c in table)):
+        text = table[column]
+        values = pd.to_numeric(text, errors="coerce")
+        unknown = values.isna()
+        if column in OPTIONAL:
+            unknown &= ~text.str.lower().isin(["", "nan"])
+        _refuse(path, column, text, unknown, "is not a number")
+        table[column] = values.astype(float)
+    backward = table.groupby("track", sort=False)["t"].diff() < 0
+    _refuse(path, "t", given_t, backward, "is before the fix above it; sort each track by time")
+    lon, lat = systems.transform(table["lon"], table["lat"], crs)
+    astray = np.flatnonzero(~systems.plausible(lon, lat, crs))
+    if len(astray):
+        row = int(astray[0])
+        x, y = float(table["lon"].iloc[row]), float(table["lat"].iloc[row])
+        raise InvalidCoordinates(
+            f"{path}: row {row + 2}: {systems.explain(x, y, crs)}", field="lon,lat", value=(x, y)
+        )
+    table["lon"], table["lat"] = lon, lat
     return table
 
 
-def _feature(network: "RoadNetwork", name: Any, piece: "Piece") -> dict[str, Any]:
+def _seconds(path: Path, text: "pd.Series[str]") -> "pd.Series[float]":
+    """Return seconds since 1970, or since whenever the file has it, of times in seconds or RFC 3339."""
+    import pandas as pd
+
+    seconds = pd.to_numeric(text, errors="coerce").astype(float)
+    if seconds.notna().any():
+        _refuse(path, "t", text, seconds.isna(), "is no time in seconds as others of the file are")
+        return seconds
+    _refuse(
+        *(path, "t", text, ~text.str.contains(r"(?:[Zz]|[+-]\d\d:?\d\d)$")),
+        "is neither seconds nor RFC 3339 with an offset, like 2026-03-01T08:00:00+08:00",
+    )
+    times = pd.to_datetime(text, format="ISO8601", utc=True, errors="coerce")
+    _refuse(path, "t", text, times.isna(), "is no RFC 3339 time")
+    return (times - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
+
+
+def _refuse(path: Path, column: str, given: "pd.Series[Any]", bad: "pd.Series[bool]", says: str) -> None:
+    """Raise for the first bad row, numbered as an editor does: the header is row 1."""
+    from geo_policing.errors import InvalidFile
+
+    if bad.any():
+        row = int(bad.to_numpy().argmax())
+        value = given.iloc[row]
+        raise InvalidFile(f"{path}: row {row + 2}: {column} {value!r} {says}", field=column, value=value)
+
+
+def _off_the_network(network: "RoadNetwork", path: Path, table: "pd.DataFrame", crs: str) -> str:
+    """Say why no fix of a file is near a road, and what to do."""
+    west, south, east, north = network.bounds
+    lon, lat = float(table["lon"].median()), float(table["lat"].median())
+    remedy = f"check the roads, or name the system of the fixes with --crs (now {crs})"
+    if west <= lat <= east and south <= lon <= north:
+        remedy = "lon and lat look swapped; exchange the columns"
+    return (
+        f"{path}: no fix is near a road: fixes are around {lon:.5f}, {lat:.5f}, "
+        f"roads span {west:.5f},{south:.5f},{east:.5f},{north:.5f}; {remedy}"
+    )
+
+
+def _feature(network: "RoadNetwork", name: str, piece: "Piece") -> dict[str, Any]:
     import numpy as np
 
-    lonlat = np.column_stack(piece.drawn(network))
     return {
         "type": "Feature",
-        "geometry": {"type": "LineString", "coordinates": lonlat.round(7).tolist()},
+        "geometry": {
+            "type": "LineString",
+            "coordinates": np.column_stack(piece.drawn(network)).round(7).tolist(),
+        },
         "properties": {
             "track": name,
             "inferred": piece.inferred,

@@ -28,6 +28,24 @@ def emission_logp(distance_m: NDArray[Any], sigma_m: NDArray[Any]) -> NDArray[np
 
 
 @njit(cache=True, nogil=True)
+def course_logp(
+    heading_deg: NDArray[Any], course_deg: NDArray[Any], concentration: NDArray[Any]
+) -> NDArray[np.float64]:
+    """Von Mises density without the constant: kappa (cos(heading - course) - 1); 0 where unknown.
+
+    heading_deg (n, k) f64, course_deg (n,) f64, concentration kappa (n,) f64 -> (n, k) f64.
+    """
+    n, k = heading_deg.shape
+    out = np.zeros((n, k))
+    for i in range(n):
+        for j in range(k):
+            angle = math.radians(heading_deg[i, j] - course_deg[i])
+            if not math.isnan(angle) and concentration[i] > 0.0:
+                out[i, j] = concentration[i] * (math.cos(angle) - 1.0)
+    return out
+
+
+@njit(cache=True, nogil=True)
 def forward(
     x: NDArray[Any],
     y: NDArray[Any],

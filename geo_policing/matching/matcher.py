@@ -108,8 +108,11 @@ class Matcher:
         if not has.any():
             return None
         fix = fix[has]
-        candidate_edge, distance, candidate_offset = (column[has] for column in near)
+        candidate_edge, distance, candidate_offset = near[0][has], near[1][has], near[2][has]
         emission = map_matching.emission_logp(distance, self._sigma_m(trace.accuracy_m[fix]))
+        emission += self._course_logp(
+            candidate_edge, candidate_offset, trace.speed_mps[fix], trace.course_deg[fix]
+        )
         state_edge, state_offset, score, back, jumped, step = map_matching.forward(
             *(x[fix], y[fix], emission, candidate_edge, candidate_offset, *self._roads),
             *(p.held, p.hold_cost, p.jump_cost, p.beta_m, p.beta_share, p.backward_m, p.u_turn_m),
@@ -135,6 +138,20 @@ class Matcher:
         p = self.parameters
         known = np.isfinite(accuracy_m) & (accuracy_m > 0)
         return np.where(known, np.clip(accuracy_m, p.sigma_m / 2, p.radius_m), p.sigma_m)
+
+    def _course_logp(
+        self, edge: NDArray[np.int32], offset_m: Array, speed_mps: Array, course_deg: Array
+    ) -> Array:
+        """Log probability (n, candidates) of the courses; 0 where unknown, and of who hardly moves."""
+        p = self.parameters
+        moves = (speed_mps >= p.course_mps) & np.isfinite(course_deg)
+        if not moves.any():
+            return np.zeros(edge.shape)
+        net = self.network
+        heading_deg = edge_candidates.headings(
+            edge, offset_m, net.vertex_offset, net.vertex_x, net.vertex_y, net.length_m
+        )
+        return map_matching.course_logp(heading_deg, course_deg, np.where(moves, p.course_kappa, 0.0))
 
     def _candidates(
         self, x: Array, y: Array, lon: Array, lat: Array, radius_m: float, rings: int

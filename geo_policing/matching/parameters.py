@@ -11,6 +11,8 @@ class MatcherParameters:
     ----------
     sigma_m : float
         1 sigma of a fix whose accuracy is unknown.
+    course_kappa, course_mps : float
+        How sharply a course over ground tells the direction of the road, and the speed above which it does.
     radius_m, wide_radius_m : float
         Edges this near are candidates; the wide radius serves where no fix of a trace has one.
     candidates, held : int
@@ -37,6 +39,8 @@ class MatcherParameters:
     """
 
     sigma_m: float = 5.0
+    course_kappa: float = 1.0
+    course_mps: float = 3.0
     radius_m: float = 50.0
     wide_radius_m: float = 200.0
     candidates: int = 12

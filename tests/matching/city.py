@@ -2,16 +2,16 @@
 
 import numpy as np
 
-from geo_policing.roads import RoadNetwork
+from geo_policing.roads import Access, RoadNetwork
 
 LON, LAT = 113.13, 27.83
 STEP = 0.002  # about 200 m
 
 
-def grid(n=6, one_way=(), forbidden=()):
+def grid(n=6, one_way=(), forbidden=(), footways=(), lon=LON, lat=LAT):
     """n x n crossings; edges ``a>b`` by crossing numbers; ``one_way`` edges have no way back."""
-    lon = LON + STEP * (np.arange(n * n) % n)
-    lat = LAT + STEP * (np.arange(n * n) // n)
+    lon = lon + STEP * (np.arange(n * n) % n)
+    lat = lat + STEP * (np.arange(n * n) // n)
     pairs = []
     for i in range(n * n):
         for j in ((i + 1) if (i + 1) % n else None, i + n if i + n < n * n else None):
@@ -26,6 +26,7 @@ def grid(n=6, one_way=(), forbidden=()):
         from_node=np.array([a for a, _ in pairs]),
         to_node=np.array([b for _, b in pairs]),
         geometry_lonlat=[np.array([[lon[a], lat[a]], [lon[b], lat[b]]]) for a, b in pairs],
+        access=np.array([Access.FOOT if i in footways else Access.ALL for i in ids], np.uint8),
         forbidden_turn=np.array([[number[a], number[b]] for a, b in forbidden], np.int32).reshape(-1, 2),
     )
 

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from geo_policing.cli.match import match as match_command
 from geo_policing.errors import InvalidFile, InvalidInput
 from geo_policing.kernels import map_matching, path_joining
 from geo_policing.matching import Matcher
@@ -100,6 +99,32 @@ def test_standing_still_gives_the_edge_stood_on(n):
     network = grid()
     found = matched(network, np.full(n, LON + STEP / 2), np.full(n, LAT))
     assert ids(network, found) in ([["0>1"]], [["1>0"]])
+
+
+@pytest.mark.parametrize(("course_deg", "edge"), [(80.0, "0>1"), (265.0, "1>0")])
+def test_the_course_of_who_moves_tells_the_direction(course_deg, edge):
+    network = grid()
+    matcher = Matcher(network)
+    found = matcher.match([0], [LON + STEP / 2], [LAT], speed_mps=[9.0], course_deg=[course_deg])
+    assert ids(network, found) == [[edge]]
+    # Said of both by the one who does not move: nothing.
+    slow = matcher.match([0], [LON + STEP / 2], [LAT], speed_mps=[0.4], course_deg=[course_deg])
+    unknown = matcher.match([0], [LON + STEP / 2], [LAT], speed_mps=[9.0], course_deg=[math.nan])
+    assert ids(network, slow) == ids(network, unknown)
+    assert slow.pieces[0].confidence == pytest.approx(0.5)
+    assert found.pieces[0].confidence > 0.8
+
+
+def test_a_fix_said_to_be_inaccurate_pulls_less():
+    network = grid()
+    lon, lat = drive(network, ["0>1", "1>2"], spacing_m=20.0)
+    lat = lat.copy()
+    lat[8] += STEP * 0.2  # 44 m beside the road
+    sure = Matcher(network).match(np.arange(len(lon)) * 2.0, lon, lat)
+    accuracy_m = np.where(np.arange(len(lon)) == 8, 30.0, np.nan)
+    unsure = Matcher(network).match(np.arange(len(lon)) * 2.0, lon, lat, accuracy_m=accuracy_m)
+    assert sure.edge[8] == -1
+    assert network.edge_ids[unsure.edge[8]] in ("0>1", "1>2")
 
 
 def test_a_trace_off_the_network_has_no_pieces_and_a_trace_near_it_has():
@@ -224,30 +249,6 @@ def test_real_drives_at_15_s_are_matched_within_five_percent_and_none_is_empty(t
     assert score["tracks"] == 39
     assert score["empty"] == 0
     assert score["RMF"] <= 0.05
-
-
-def test_the_command_line_writes_edges_of_the_source_and_geojson(tmp_path):
-    network = grid()
-    network.save(tmp_path / "town.roads")
-    lon, lat = drive(network, ROUTE)
-    t = pd.date_range("2026-03-01T08:00:00+08:00", periods=len(lon), freq="4s").map(lambda i: i.isoformat())
-    pd.DataFrame({"track": "007", "t": t, "lon": lon, "lat": lat}).to_csv(tmp_path / "in.csv", index=False)
-    match_command(
-        tmp_path / "town.roads", tmp_path / "in.csv", tmp_path / "out.csv", tmp_path / "out.geojson"
-    )
-    assert (tmp_path / "out.csv").read_text() == f"track,edges\n007,{' '.join(ROUTE)}\n"
-    (feature,) = json.loads((tmp_path / "out.geojson").read_text())["features"]
-    assert feature["properties"]["edges"] == ROUTE
-    assert feature["properties"]["inferred"] is False
-
-
-def test_a_file_without_the_columns_or_of_another_kind_is_refused(tmp_path):
-    grid().save(tmp_path / "town.roads")
-    (tmp_path / "in.csv").write_text("track,t,x,y\n1,0,1,2\n")
-    with pytest.raises(InvalidFile, match="no column lon, lat"):
-        match_command(tmp_path / "town.roads", tmp_path / "in.csv", tmp_path / "out.csv")
-    with pytest.raises(InvalidFile, match="is no road network"):
-        match_command(tmp_path / "in.csv", tmp_path / "in.csv", tmp_path / "out.csv")
 
 
 def test_a_saved_network_comes_back_and_a_cut_one_is_refused(tmp_path):
