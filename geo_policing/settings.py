@@ -20,6 +20,14 @@ class IngestSettings(BaseSettings):
         7001, ge=0, le=65535, description="TCP port for NMEA 0183; 0 lets the system choose."
     )
     udp_port: int | None = Field(None, ge=0, le=65535, description="UDP port for NMEA 0183; none by default.")
+    lines: dict[str, str] = Field(
+        default_factory=dict,
+        description="Which device speaks on a line that names none, as JSON: "
+        '{"tcp:7001/10.0.0.7": "patrol-07"}; see docs/protocols.md.',
+    )
+    admit_all: bool = Field(
+        False, description="Admit unknown devices that name themselves; quarantine when off."
+    )
     batch_rows: int = Field(5_000, ge=1, description="Fixes appended to the history at once, at most.")
     batch_seconds: float = Field(0.2, gt=0, description="Longest that a fix waits for its batch.")
     max_future_s: float = Field(

@@ -7,10 +7,14 @@ import sys
 
 import typer
 
+from geo_policing.cli.account import account
 from geo_policing.cli.decode import decode
+from geo_policing.cli.incidents import import_incidents
 from geo_policing.cli.match import match
 from geo_policing.cli.roads import import_roads
 from geo_policing.cli.sample_city import sample_city
+from geo_policing.cli.serve import serve
+from geo_policing.cli.warm import warm_up
 from geo_policing.errors import GeoPolicingError
 
 app = typer.Typer(
@@ -21,10 +25,14 @@ app = typer.Typer(
     add_completion=False,
 )
 
+app.add_typer(account, name="account")
 app.command()(decode)
 app.command()(match)
 app.command()(import_roads)
+app.command()(import_incidents)
 app.command()(sample_city)
+app.command()(serve)
+app.command()(warm_up)
 
 
 @app.callback()

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from geo_policing.errors import (
@@ -16,8 +16,10 @@ from geo_policing.errors import (
     InvalidInput,
     NotFound,
     NotSignedIn,
+    TooManyAttempts,
     Unavailable,
 )
+from geo_policing.service.pages import page
 
 log = logging.getLogger(__name__)
 
@@ -27,13 +29,14 @@ STATUS: tuple[tuple[type[GeoPolicingError], HTTPStatus], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND),
     (Conflict, HTTPStatus.CONFLICT),
     (NotSignedIn, HTTPStatus.UNAUTHORIZED),
+    (TooManyAttempts, HTTPStatus.TOO_MANY_REQUESTS),
     (AccessDenied, HTTPStatus.FORBIDDEN),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
     (GeoPolicingError, HTTPStatus.INTERNAL_SERVER_ERROR),
 )
 
 
-def problem(status: int, detail: str, **members: Any) -> JSONResponse:
+def problem(status: int, detail: str, *, request: Request | None = None, **members: Any) -> Response:
     """Make a response of type ``application/problem+json``.
 
     Parameters
@@ -42,12 +45,21 @@ def problem(status: int, detail: str, **members: Any) -> JSONResponse:
         HTTP status.
     detail : str
         What is wrong and what to do.
+    request : Request, optional
+        What was asked for; a browser that asked for a page gets one.
     **members
         More members of the problem, like ``field`` and ``value``.
     """
+    if request is not None and _wants_page(request):
+        return page("problem.html", status, title=HTTPStatus(status).phrase, detail=detail)
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
     return JSONResponse(body | members, status, headers, media_type="application/problem+json")
+
+
+def _wants_page(request: Request) -> bool:
+    path, accept = request.url.path, request.headers.get("accept", "")
+    return request.method == "GET" and "text/html" in accept and not path.startswith("/api/")
 
 
 def status_of(error: GeoPolicingError) -> HTTPStatus:
@@ -59,14 +71,17 @@ def install(app: FastAPI) -> None:
     """Make every error of an application a problem document."""
 
     @app.exception_handler(GeoPolicingError)
-    async def ours(_: Request, error: GeoPolicingError) -> JSONResponse:
+    async def ours(request: Request, error: GeoPolicingError) -> Response:
         members: dict[str, Any] = {}
         if isinstance(error, InvalidInput) and error.field is not None:
             members = {"field": error.field, "value": str(error.value)}
-        return problem(status_of(error), str(error), **members)
+        answer = problem(status_of(error), str(error), request=request, **members)
+        if isinstance(error, TooManyAttempts):
+            answer.headers["Retry-After"] = str(error.wait_s)
+        return answer
 
     @app.exception_handler(RequestValidationError)
-    async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
+    async def malformed(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
         wrong = [
@@ -76,16 +91,19 @@ def install(app: FastAPI) -> None:
         return problem(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             f"{field}: {first['msg']}",
+            request=request,
             field=field,
             value=str(first.get("input"))[:200],
             errors=wrong,
         )
 
     @app.exception_handler(HTTPException)
-    async def http(_: Request, error: HTTPException) -> JSONResponse:
-        return problem(error.status_code, str(error.detail))
+    async def http(request: Request, error: HTTPException) -> Response:
+        return problem(error.status_code, str(error.detail), request=request)
 
     @app.exception_handler(Exception)
-    async def unforeseen(request: Request, error: Exception) -> JSONResponse:
+    async def unforeseen(request: Request, error: Exception) -> Response:
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the service failed; its log says why")
+        return problem(
+            HTTPStatus.INTERNAL_SERVER_ERROR, "the service failed; its log says why", request=request
+        )

@@ -1,0 +1,45 @@
+"""``geo-policing warm-up``: compile the kernels ahead of time; what `make setup` ends with."""
+
+import time
+
+
+def warm_up() -> None:
+    """Compile every kernel that the service and the commands use, and cache the machine code.
+
+    What is cached is found by every later process of the same user, until numba, the kernel or the machine
+    changes.
+    """
+    import numpy as np
+
+    from geo_policing.geodesy import LocalPlane, cells
+    from geo_policing.geodesy.crs import to_wgs84
+    from geo_policing.matching import Matcher, match_track
+    from geo_policing.model import Fix, FixColumns, TimeWindow, from_us
+    from geo_policing.roads import RoadNetwork
+
+    began = time.perf_counter()
+    lon, lat = np.linspace(113.13, 113.133, 4, dtype=np.float64), np.full(4, 27.83)
+    nodes = np.arange(4, dtype=np.int32)
+    network = RoadNetwork.build(
+        node_lon=lon,
+        node_lat=lat,
+        edge_id=["a", "b", "c"],
+        from_node=nodes[:3],
+        to_node=nodes[1:],
+        geometry_lonlat=[np.column_stack([lon[i : i + 2], lat[i : i + 2]]) for i in range(3)],
+        forbidden_turn=np.empty((0, 2), np.int32),
+    )
+    # An outlier and a gap, so that the ways around them are compiled as well.
+    seconds = [0, 5, 10, 15, 20, 600]
+    at = [113.1301, 113.1304, 113.2, 113.1311, 113.1316, 113.1329]
+    fixes = FixColumns.from_fixes(
+        Fix("warm", s * 1_000_000, x, 27.83) for s, x in zip(seconds, at, strict=True)
+    )
+    window = TimeWindow(from_us(0), from_us(10**9))
+    match_track(Matcher(network), "warm", window, FixColumns.from_fixes(fixes))
+    cells(lon, lat)
+    plane = LocalPlane.gauss_kruger_114()
+    plane.inverse(*plane.forward(lon, lat))
+    for crs in ("gcj02", "bd09"):
+        to_wgs84(lon, lat, crs)
+    print(f"kernels compiled and cached in {time.perf_counter() - began:.1f} s")

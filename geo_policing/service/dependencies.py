@@ -1,0 +1,116 @@
+"""What the routers ask for: the rooms of the running service, who asks, and the parameters many share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+from fastapi import Depends, Query, Request
+from fastapi import Path as PathParameter
+
+from geo_policing.access import Access
+from geo_policing.errors import NotSignedIn
+from geo_policing.ingest.pipeline import Pipeline
+from geo_policing.ingest.registry import Registry
+from geo_policing.ingest.sessions import Sessions
+from geo_policing.model import Account, BoundingBox, Role, TimeWindow
+from geo_policing.service.hub import Hub
+from geo_policing.service.picture import Picture
+from geo_policing.service.tracks import Tracks
+from geo_policing.settings import ServiceSettings
+from geo_policing.store import Records
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """Everything the service runs on; made in ``app.py``, alive between start and stop.
+
+    Parameters
+    ----------
+    incidents_in_order : Lock
+        Held while an incident is changed and told, so that nobody hears of two changes the wrong way round.
+    extent : BoundingBox
+        What a map shows at first.
+    tiles : Path or None
+        The basemap, when there is one.
+    first_sign_in : tuple of str or None
+        Name and password of the first administrator, if this start has made one; told once.
+    """
+
+    settings: ServiceSettings
+    records: Records
+    access: Access
+    registry: Registry
+    pipeline: Pipeline
+    sessions: Sessions
+    picture: Picture
+    hub: Hub
+    tracks: Tracks
+    extent: BoundingBox
+    tiles: Path | None = None
+    first_sign_in: tuple[str, str] | None = field(default=None, repr=False)
+    incidents_in_order: anyio.Lock = field(default_factory=anyio.Lock)
+
+
+def rooms(request: Request) -> Rooms:
+    """Return the rooms of the running service."""
+    found: Rooms = request.app.state.rooms
+    return found
+
+
+def account(request: Request) -> Account:
+    """Return who asks; the guard at the door has seen the token."""
+    found: Account | None = getattr(request.state, "account", None)
+    if found is None:
+        raise NotSignedIn("sign in first")
+    return found
+
+
+def role(*roles: Role) -> Callable[[Account], Account]:
+    """Make a dependency that lets only these roles pass."""
+
+    def check(who: Annotated[Account, Depends(account)]) -> Account:
+        Access.require(who, *roles)
+        return who
+
+    return check
+
+
+def bounding_box(
+    bbox: Annotated[
+        str | None,
+        Query(description="west,south,east,north in degrees, WGS 84.", examples=["113.0,27.7,113.3,28.0"]),
+    ] = None,
+) -> BoundingBox | None:
+    """Read ``bbox``; the whole city when absent."""
+    return None if bbox is None else BoundingBox.parse(bbox)
+
+
+_WINDOW = "start/end, both RFC 3339 with an offset; the end is not included."
+_EXAMPLE = "2026-03-02T07:00:00+08:00/2026-03-02T08:00:00+08:00"
+
+
+def time_window(datetime: Annotated[str, Query(description=_WINDOW, examples=[_EXAMPLE])]) -> TimeWindow:
+    """Read ``datetime``."""
+    return TimeWindow.parse(datetime)
+
+
+def optional_window(
+    datetime: Annotated[str | None, Query(description=_WINDOW, examples=[_EXAMPLE])] = None,
+) -> TimeWindow | None:
+    """Read ``datetime``; all of time when absent."""
+    return None if datetime is None else TimeWindow.parse(datetime)
+
+
+InRooms = Annotated[Rooms, Depends(rooms)]
+Asking = Annotated[Account, Depends(account)]
+Box = Annotated[BoundingBox | None, Depends(bounding_box)]
+Window = Annotated[TimeWindow, Depends(time_window)]
+OptionalWindow = Annotated[TimeWindow | None, Depends(optional_window)]
+DeviceId = Annotated[str, PathParameter(description="Id of a device.", max_length=64)]
+
+#: Who takes calls and sends units.
+Dispatching = Annotated[Account, Depends(role(Role.DISPATCHER, Role.ADMIN))]
+#: Who may ask where something was.
+Investigating = Annotated[Account, Depends(role(Role.DETECTIVE, Role.ANALYST, Role.ADMIN))]

@@ -1,0 +1,105 @@
+"""Devices that are known, those in quarantine, and what was refused of whom."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body
+from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+
+from geo_policing.errors import Conflict
+from geo_policing.model import Device, DeviceKind, format_instant
+from geo_policing.service.dependencies import Asking, Dispatching, InRooms, Rooms
+
+router = APIRouter(prefix="/api/devices", tags=["devices"])
+
+
+class DeviceOut(BaseModel):
+    """A device that has been admitted."""
+
+    id: str
+    kind: DeviceKind
+    name: str
+    last_seen: str | None = Field(description="Time of its newest fix, RFC 3339; null before the first.")
+    refused: dict[str, int] = Field(description="Fixes that were not believed, by reason.")
+
+
+class Stranger(BaseModel):
+    """Somebody who sends and has not been admitted."""
+
+    key: str = Field(description="The id it names itself by, or RECEIVER/HOST of a line that names none.")
+    named: bool
+    origin: str
+    first_seen: str
+    last_seen: str
+    bytes: int
+    fixes: int
+    last_sentence: str
+
+
+class Admission(BaseModel):
+    """Whom to admit, and as what."""
+
+    key: str = Field(description="Key of an entry of the quarantine, or the id of a device still to come.")
+    device: str = Field("", description="Which device speaks there, when the line names none.")
+    kind: DeviceKind = DeviceKind.UNKNOWN
+    name: str = ""
+
+
+@router.get("")
+def read_devices(rooms: InRooms, _: Asking) -> list[DeviceOut]:
+    """Return all devices by id."""
+    refused: dict[str, dict[str, int]] = {}
+    for (reason, device), count in rooms.pipeline.refusals.items():
+        refused.setdefault(device, {})[reason] = count
+    newest = rooms.pipeline.latest
+    return [
+        DeviceOut(
+            id=device.id,
+            kind=device.kind,
+            name=device.name or device.id,
+            last_seen=format_instant(newest[device.id].time) if device.id in newest else None,
+            refused=refused.get(device.id, {}),
+        )
+        for device in rooms.records.devices.list()
+    ]
+
+
+@router.get("/quarantine")
+async def read_quarantine(rooms: InRooms, _: Dispatching) -> list[Stranger]:
+    """Return who sends without having been admitted, the one heard last first."""
+    return [
+        Stranger(
+            key=stranger.key,
+            named=stranger.named,
+            origin=stranger.origin,
+            first_seen=format_instant(stranger.first_seen),
+            last_seen=format_instant(stranger.last_seen),
+            bytes=stranger.bytes,
+            fixes=stranger.fixes,
+            last_sentence=stranger.last_sentence,
+        )
+        for stranger in rooms.registry.quarantine
+    ]
+
+
+@router.post("", status_code=201)
+async def admit_device(
+    rooms: InRooms, _: Dispatching, admission: Annotated[Admission, Body()]
+) -> dict[str, Any]:
+    """Admit a device, in quarantine or not yet heard; its next fixes are stored, also on open lines."""
+    device = rooms.registry.admit(admission.key, admission.device)
+    admitted = Device(device, admission.kind, admission.name)
+    try:
+        await run_in_threadpool(rooms.records.devices.create, admitted)
+    except Conflict:
+        # It was known before and only its line is new.
+        admitted = await run_in_threadpool(rooms.records.devices.get, device)
+    await introduce(rooms)
+    return {"id": admitted.id, "kind": admitted.kind, "name": admitted.name or admitted.id}
+
+
+async def introduce(rooms: Rooms) -> None:
+    """Tell the picture anew who the devices are."""
+    devices = await run_in_threadpool(rooms.records.devices.list)
+    units = await run_in_threadpool(rooms.records.units.list)
+    rooms.picture.introduce(devices, units)

@@ -1,0 +1,166 @@
+"""Incidents: list, take a call, move it along its life cycle."""
+
+import base64
+import binascii
+import secrets
+import time
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Body, Path, Query, Request
+from pydantic import AwareDatetime, BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+
+from geo_policing.errors import InvalidInput
+from geo_policing.geodesy.crs import to_wgs84
+from geo_policing.model import Incident, IncidentState, Severity, format_instant
+from geo_policing.service.dependencies import Asking, Box, Dispatching, InRooms, OptionalWindow
+from geo_policing.service.picture import incident_feature
+
+router = APIRouter(prefix="/api/incidents", tags=["incidents"])
+
+IncidentId = Annotated[str, Path(description="Id of an incident.", max_length=200)]
+
+
+class Call(BaseModel):
+    """What is known when a call is taken."""
+
+    model_config = {"extra": "forbid"}
+
+    kind: str = Field(min_length=1, max_length=100, examples=["盗窃 theft"])
+    lon: float = Field(ge=-180, le=180, examples=[113.13], allow_inf_nan=False)
+    lat: float = Field(ge=-90, le=90, examples=[27.83], allow_inf_nan=False)
+    occurred: AwareDatetime | None = Field(None, description="RFC 3339 with an offset; now when absent.")
+    severity: Severity = Field(Severity.ORDINARY, description="1 critical, 2 urgent, 3 ordinary, 4 minor.")
+    summary: str = Field("", max_length=4000)
+    address: str = Field("", max_length=500)
+    crs: Literal["wgs84", "gcj02", "bd09"] = Field("wgs84", description="What lon and lat are measured in.")
+
+
+class Move(BaseModel):
+    """The next state, and why."""
+
+    model_config = {"extra": "forbid"}
+
+    state: IncidentState
+    note: str = Field("", max_length=1000)
+
+
+@router.get("")
+def read_incidents(
+    request: Request,
+    rooms: InRooms,
+    _: Asking,
+    bbox: Box,
+    window: OptionalWindow,
+    status: Annotated[
+        str | None, Query(description="States, separated by commas, or `open` for all that are not final.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    next: Annotated[str | None, Query(description="From the page before.")] = None,  # noqa: A002 - the API's word
+) -> dict[str, Any]:
+    """Return incidents, the newest first, as GeoJSON with ``next`` while there are more."""
+    after = None if next is None else rooms.records.incidents.get(_read_cursor(next))
+    states = None if status is None else _states(status)
+    found = list(rooms.records.incidents.list(bbox, window, states, limit=limit + 1, after=after))
+    page = found[:limit]
+    collection: dict[str, Any] = {
+        "type": "FeatureCollection",
+        "features": [incident_feature(incident) for incident in page],
+        "numberReturned": len(page),
+    }
+    if len(found) > limit:
+        cursor = _cursor(page[-1].id)
+        query = [(k, v) for k, v in request.query_params.multi_items() if k != "next"]
+        collection["next"] = cursor
+        collection["links"] = [
+            {"rel": "next", "href": f"{request.url.path}?{urlencode([*query, ('next', cursor)])}"}
+        ]
+    return collection
+
+
+@router.post("", status_code=201)
+async def create_incident(rooms: InRooms, who: Dispatching, call: Annotated[Call, Body()]) -> dict[str, Any]:
+    """Take a call; everybody who watches hears of it."""
+    lon, lat = to_wgs84([call.lon], [call.lat], {"wgs84": "EPSG:4326"}.get(call.crs, call.crs))
+    occurred = call.occurred or datetime.now(UTC)
+    incident = Incident(
+        id=f"{occurred.astimezone(UTC):%Y%m%d}-{secrets.token_hex(5)}",
+        kind=call.kind,
+        occurred=occurred,
+        lon=float(lon[0]),
+        lat=float(lat[0]),
+        severity=call.severity,
+        summary=call.summary,
+        address=call.address,
+        source=f"dispatcher:{who.name}",
+    )
+    async with rooms.incidents_in_order:
+        await run_in_threadpool(rooms.records.incidents.create, incident)
+        return _tell(rooms, incident)
+
+
+@router.get("/{incident_id}")
+def read_incident(rooms: InRooms, _: Asking, incident_id: IncidentId) -> dict[str, Any]:
+    """Return an incident with the history of its states."""
+    feature = incident_feature(rooms.records.incidents.get(incident_id))
+    feature["properties"]["history"] = [
+        {
+            "at": format_instant(change.at_us),
+            "before": change.before,
+            "after": change.after,
+            "by": change.by,
+            "note": change.note,
+        }
+        for change in rooms.records.incidents.history(incident_id)
+    ]
+    return feature
+
+
+@router.post("/{incident_id}/state")
+async def move_incident(
+    rooms: InRooms, who: Dispatching, incident_id: IncidentId, move: Annotated[Move, Body()]
+) -> dict[str, Any]:
+    """Move an incident to its next state; 409 says which may follow."""
+    async with rooms.incidents_in_order:
+        moved = await run_in_threadpool(
+            rooms.records.incidents.change_state,
+            incident_id,
+            move.state,
+            by=who.name,
+            note=move.note,
+            now_us=time.time_ns() // 1_000,
+        )
+        return _tell(rooms, moved)
+
+
+def _tell(rooms: InRooms, incident: Incident) -> dict[str, Any]:
+    feature = rooms.picture.report(incident)
+    rooms.hub.publish("incident", feature)
+    return feature
+
+
+def _states(status: str) -> tuple[IncidentState, ...]:
+    if status == "open":
+        return tuple(state for state in IncidentState if not state.is_final)
+    try:
+        return tuple(IncidentState(part.strip()) for part in status.split(","))
+    except ValueError:
+        known = ", ".join(IncidentState)
+        raise InvalidInput(
+            f"status {status!r} is none; write open, or some of {known}", field="status", value=status
+        ) from None
+
+
+def _cursor(incident_id: str) -> str:
+    return base64.urlsafe_b64encode(incident_id.encode()).decode().rstrip("=")
+
+
+def _read_cursor(text: str) -> str:
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError):
+        raise InvalidInput(
+            f"next {text!r} is none of ours; take it from the page before", field="next", value=text
+        ) from None

@@ -1,0 +1,58 @@
+"""What changes, as it changes: server-sent events."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Header, Request
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.concurrency import run_in_threadpool
+
+from geo_policing.errors import NotSignedIn
+from geo_policing.service.dependencies import Asking, InRooms, Rooms
+from geo_policing.service.guard import token_of
+
+router = APIRouter(prefix="/api", tags=["live"])
+
+#: How often a stream that is open asks whether its session still is.
+SESSION_CHECK_S = 30.0
+
+
+@router.get("/live", response_class=EventSourceResponse)
+async def read_live(
+    request: Request,
+    rooms: InRooms,
+    _: Asking,
+    last_event_id: Annotated[str | None, Header(description="Go on after this event.")] = None,
+) -> EventSourceResponse:
+    """Stream ``snapshot`` (units and open incidents), then ``units`` and ``incident`` as they change.
+
+    Each event has an id; a client that comes back with ``Last-Event-ID`` gets what it missed, or a snapshot
+    when that is no longer kept. A comment is sent as heartbeat. The stream ends with the session.
+    """
+    return EventSourceResponse(
+        _events(rooms, token_of(request), last_event_id),
+        ping=rooms.settings.heartbeat_seconds,
+        headers={"X-Accel-Buffering": "no"},
+    )
+
+
+async def _events(rooms: Rooms, token: str, last_event_id: str | None) -> AsyncIterator[ServerSentEvent]:
+    checked = time.monotonic()
+    with rooms.hub.watch(last_event_id) as watcher:
+        while True:
+            try:
+                async with asyncio.timeout(max(0.0, checked + SESSION_CHECK_S - time.monotonic())):
+                    event = await watcher.next()
+            except TimeoutError:
+                event = None
+            if time.monotonic() - checked >= SESSION_CHECK_S:
+                checked = time.monotonic()
+                try:
+                    await run_in_threadpool(rooms.access.who, token)
+                except NotSignedIn:
+                    return
+            if event is not None:
+                yield ServerSentEvent(orjson.dumps(event.data).decode(), event=event.kind, id=event.id)

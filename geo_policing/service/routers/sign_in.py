@@ -1,0 +1,103 @@
+"""Signing in and out."""
+
+from http import HTTPStatus
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Body, Form, Request
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
+from pydantic import BaseModel, Field
+
+from geo_policing.errors import GeoPolicingError
+from geo_policing.model import Role, format_instant
+from geo_policing.service.dependencies import Asking, InRooms
+from geo_policing.service.guard import COOKIE, token_of
+from geo_policing.service.pages import page
+from geo_policing.service.problems import status_of
+
+router = APIRouter(tags=["sign-in"])
+
+
+class Credentials(BaseModel):
+    """Name and password."""
+
+    name: str = Field(max_length=200)
+    password: str = Field(max_length=1000)
+
+
+class Session(BaseModel):
+    """A session: send the token as ``Authorization: Bearer …``."""
+
+    token: str
+    expires: str = Field(description="RFC 3339.")
+    name: str
+    role: Role
+
+
+@router.post("/api/sign-in")
+def open_session(request: Request, rooms: InRooms, credentials: Annotated[Credentials, Body()]) -> Session:
+    """Open a session for a program."""
+    found = rooms.access.sign_in(credentials.name, credentials.password, _client(request))
+    return Session(
+        token=found.token,
+        expires=format_instant(found.expires_us),
+        name=found.account.name,
+        role=found.account.role,
+    )
+
+
+@router.get("/sign-in", response_class=HTMLResponse, include_in_schema=False)
+def show_sign_in(next: str = "/") -> HTMLResponse:  # noqa: A002 - the parameter's name in the address
+    """Show the form."""
+    return page("sign-in.html", next=_ours(next), error="", name="")
+
+
+@router.post("/sign-in", include_in_schema=False, response_model=None)
+def sign_in(
+    request: Request,
+    rooms: InRooms,
+    name: Annotated[str, Form(max_length=200)],
+    password: Annotated[str, Form(max_length=1000)],
+    next: Annotated[str, Form(max_length=2000)] = "/",  # noqa: A002 - the form's name for it
+) -> RedirectResponse | HTMLResponse:
+    """Open a session for a browser and go where it wanted to."""
+    try:
+        found = rooms.access.sign_in(name, password, _client(request))
+    except GeoPolicingError as error:
+        return page("sign-in.html", status_of(error), next=_ours(next), error=str(error), name=name)
+    answer = RedirectResponse(_ours(next), HTTPStatus.SEE_OTHER)
+    answer.set_cookie(
+        COOKIE,
+        found.token,
+        max_age=int(rooms.settings.session_hours * 3600),
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
+    return answer
+
+
+@router.post("/sign-out", include_in_schema=False)
+def sign_out(request: Request, rooms: InRooms, _: Asking) -> RedirectResponse:
+    """End the session of a browser."""
+    rooms.access.sign_out(token_of(request))
+    answer = RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
+    answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    return answer
+
+
+@router.post("/api/sign-out")
+def close_session(request: Request, rooms: InRooms, _: Asking) -> JSONResponse:
+    """End the session of a program."""
+    rooms.access.sign_out(token_of(request))
+    return JSONResponse({"signed_out": True})
+
+
+def _client(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def _ours(address: str) -> str:
+    """Return the address if it is a page of this service, else the start page: nobody is led elsewhere."""
+    elsewhere = not address.startswith("/") or address.startswith(("//", "/\\", "/sign-"))
+    return quote(address, safe="/?&=%:+-._~,@") if not elsewhere and address.isprintable() else "/"

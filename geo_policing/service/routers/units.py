@@ -1,0 +1,15 @@
+"""Where the units are now."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from geo_policing.service.dependencies import Asking, Box, InRooms
+
+router = APIRouter(prefix="/api", tags=["units"])
+
+
+@router.get("/units")
+async def read_units(rooms: InRooms, _: Asking, bbox: Box) -> dict[str, Any]:
+    """Return the newest position of every device, as a GeoJSON FeatureCollection."""
+    return rooms.picture.units(bbox)

@@ -1,0 +1,13 @@
+import pytest
+
+from tests.service.running import furnish, network, running
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    network().save(folder / "city.roads")
+    (folder / "city.pmtiles").write_bytes(bytes(range(256)) * 8)
+    with running(folder, heartbeat_seconds=0.5) as service:
+        furnish(service)
+        yield service

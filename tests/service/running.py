@@ -1,0 +1,151 @@
+"""A real service on real ports, in a thread of the test, and receivers that speak to it."""
+
+import contextlib
+import json
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import numpy as np
+import uvicorn
+
+from geo_policing.model import Device, DeviceKind, Incident, Role, Severity, Unit, from_us
+from geo_policing.service.app import create_app
+from geo_policing.service.run import bound_socket
+from geo_policing.settings import IngestSettings, ServiceSettings
+from tests.ingest.lines import rmc
+from tests.matching.city import drive, grid
+
+PASSWORD = "correct horse battery"
+SECOND_US = 1_000_000
+
+
+@dataclass
+class Running:
+    """The service as its users meet it."""
+
+    base: str
+    receivers: tuple[str, int]
+    rooms: object = None
+    clients: list = field(default_factory=list)
+
+    def client(self, role=None):
+        """A client signed in with a role, or a stranger."""
+        client = httpx.Client(base_url=self.base, timeout=20)
+        self.clients.append(client)
+        if role:
+            answer = client.post("/api/sign-in", json={"name": f"a-{role}", "password": PASSWORD})
+            assert answer.status_code == 200, answer.text
+            client.headers["authorization"] = f"Bearer {answer.json()['token']}"
+        return client
+
+    @contextlib.contextmanager
+    def receiver(self):
+        with socket.create_connection(self.receivers, timeout=20) as line:
+            yield line
+
+    def settle(self):
+        """Wait until what was sent is on disk and told."""
+        stored = -1
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            counts = self.rooms.sessions.counts
+            now = (counts.bytes, self.rooms.pipeline.stored, self.rooms.pipeline.waiting)
+            if now == stored and self.rooms.pipeline.waiting == 0:
+                return
+            stored = now
+            time.sleep(0.5)
+        raise AssertionError("the service did not come to rest")
+
+
+@contextlib.contextmanager
+def running(folder: Path, **settings):
+    """Serve from a folder until the block ends."""
+    web = bound_socket("127.0.0.1", 0)
+    ready = threading.Event()
+    found = {}
+
+    def told(rooms):
+        found["rooms"] = rooms
+        for role in Role:
+            # Not `admin`: that is the one made by the first start.
+            if f"a-{role}" not in {account.name for account in rooms.access.accounts()}:
+                rooms.access.add(f"a-{role}", PASSWORD, role)
+        ready.set()
+
+    tcp = bound_socket("127.0.0.1", 0)
+    receivers = tcp.getsockname()
+    tcp.close()
+    app = create_app(
+        ServiceSettings(data_dir=folder, **settings),
+        IngestSettings(tcp_port=receivers[1], batch_seconds=0.05),
+        ready=told,
+    )
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [web]}, daemon=True)
+    thread.start()
+    service = Running(f"http://127.0.0.1:{web.getsockname()[1]}", receivers)
+    try:
+        assert ready.wait(60), "the service did not start"
+        service.rooms = found["rooms"]
+        while not server.started:
+            time.sleep(0.02)
+        yield service
+    finally:
+        for client in service.clients:
+            client.close()
+        server.should_exit = True
+        thread.join(20)
+        web.close()
+        assert not thread.is_alive(), "the service did not stop"
+
+
+def furnish(service: Running):
+    """Three devices, one with a unit, and three incidents."""
+    records = service.rooms.records
+    for device in (
+        Device("patrol-07", DeviceKind.PATROL_CAR, "湘B·0107"),
+        Device("taxi-1", DeviceKind.TAXI),
+        Device("officer-3", DeviceKind.OFFICER),
+    ):
+        records.devices.create(device)
+        service.rooms.registry.admit(device.id)
+    records.units.create(Unit("U7", "芦淞07", "patrol-07"))
+    for n, (kind, lon) in enumerate([("theft", 113.131), ("fight", 113.135), ("noise", 113.139)]):
+        at = from_us(1_772_406_000_000_000 + n * SECOND_US)
+        incident = Incident(f"I{n}", kind, at, lon, 27.833, severity=Severity(n + 1))
+        records.incidents.create(incident)
+        service.rooms.picture.report(incident)
+    service.rooms.picture.introduce(records.devices.list(), records.units.list())
+
+
+def network():
+    """The streets of the test town."""
+    return grid()
+
+
+def route(start_us, seconds=2.0):
+    """Sentences of patrol-07 along five streets of the town, and the ids of those streets."""
+    streets = ["0>1", "1>2", "2>8", "8>14", "14>15"]
+    lon, lat = drive(network(), streets, spacing_m=25.0)
+    times = start_us + round(seconds * SECOND_US) * np.arange(len(lon))
+    return streets, [
+        rmc(int(t), x, y, tag="s:patrol-07")
+        for t, x, y in zip(times.tolist(), lon.tolist(), lat.tolist(), strict=True)
+    ]
+
+
+def events(lines):
+    """Parse server-sent events: yields (id, event, data)."""
+    found = {}
+    for line in lines:
+        if not line:
+            if "data" in found:
+                yield found.get("id"), found.get("event"), json.loads(found["data"])
+            found = {}
+        elif not line.startswith(":"):
+            key, _, value = line.partition(":")
+            found[key] = value.strip()
