@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from geo_policing.errors import InvalidCoordinates, InvalidGeometry, InvalidInput
 
+#: The plane of a network is true to scale to 0.2 % within half of this around its middle.
+_WIDEST_DEG = 8.0
+
 
 def check_nodes(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> None:
     """Refuse nodes lon, lat (n,) that are none, not as many, or off the earth."""
@@ -19,6 +22,14 @@ def check_nodes(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> None:
             "a road network of no nodes; give at least one node and one edge", field="node_lon"
         )
     _check_lonlat("node", lon, lat)
+    span_deg = float(max(np.ptp(lon), np.ptp(lat)))
+    if span_deg > _WIDEST_DEG:
+        raise InvalidCoordinates(
+            f"the nodes span {span_deg:.1f} degrees, lon {lon.min():.4f}, lat {lat.min():.4f} to lon "
+            f" {lon.max():.4f}, lat {lat.max():.4f}; a network is one city: cut it out or correct the crs",
+            field="lon,lat",
+            value=span_deg,
+        )
 
 
 def check_edges(

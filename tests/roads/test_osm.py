@@ -8,6 +8,7 @@ import pytest
 from geo_policing.errors import InvalidFile
 from geo_policing.roads.network import Access, EdgeFlag, RoadNetwork
 from geo_policing.roads.osm import read_osm
+from geo_policing.roads.report import Report
 from tests.shared_data import shared
 
 # Node 2 is the middle of a cross: 1 west, 3 east, 4 north, 5 south.
@@ -29,10 +30,14 @@ def rule(kind: str, source: int, target: int) -> str:
 
 
 def read(folder: Path, *parts: str) -> RoadNetwork:
+    return read_with_report(folder, *parts)[0]
+
+
+def read_with_report(folder: Path, *parts: str, **options: int) -> tuple[RoadNetwork, Report]:
     nodes = "".join(f'<node id="{i}" version="1" lon="{x}" lat="{y}"/>' for i, (x, y) in NODES.items())
     path = folder / "town.osm"
     path.write_text(f'<osm version="0.6">{nodes}{"".join(parts)}</osm>')
-    return read_osm(path)[0]
+    return read_osm(path, **options)
 
 
 def test_ways_are_split_where_they_meet(tmp_path: Path) -> None:
@@ -70,11 +75,57 @@ def test_access_tags_become_bits(tmp_path: Path, tags: dict[str, str], access: A
 
 
 @pytest.mark.parametrize(
-    ("limit", "mps"), [("50", 50 / 3.6), ("30 mph", 13.4112), ("none", 30 / 3.6), ("0", 30 / 3.6)]
+    ("limit", "mps"),
+    [
+        ("50", 50 / 3.6),
+        ("30 mph", 13.4112),
+        ("walk", 5 / 3.6),
+        ("60;40", 40 / 3.6),
+        ("none", 30 / 3.6),
+        ("signals", 30 / 3.6),
+        ("0", 30 / 3.6),
+    ],
 )
 def test_speed_is_the_limit_or_that_of_the_class(tmp_path: Path, limit: str, mps: float) -> None:
     net = read(tmp_path, way(7, "1 2", highway="residential", maxspeed=limit))
     assert net.speed_mps[0] == pytest.approx(mps)
+
+
+def test_each_direction_has_its_own_limit(tmp_path: Path) -> None:
+    tags = {"maxspeed__forward": "60", "maxspeed__backward": "40"}
+    net = read(tmp_path, way(7, "1 2", highway="primary", **tags))
+    np.testing.assert_allclose(net.speed_mps * 3.6, [60, 40], rtol=1e-6)
+
+
+BIKE = Access.BICYCLE | Access.FOOT
+
+
+@pytest.mark.parametrize(
+    ("tags", "along", "against"),
+    [
+        ({"oneway": "yes"}, Access.ALL, None),
+        ({"oneway": "yes", "oneway__bicycle": "no"}, Access.ALL, BIKE),
+        ({"oneway": "yes", "cycleway": "opposite_lane"}, Access.ALL, BIKE),
+        ({"oneway": "yes", "cycleway__left__oneway": "-1"}, Access.ALL, BIKE),
+        ({"oneway": "-1", "cycleway": "opposite"}, BIKE, Access.ALL),
+        ({"oneway__bicycle": "yes"}, Access.ALL, Access.CAR | Access.FOOT),
+        ({"oneway": "yes", "motor_vehicle": "no"}, BIKE, Access.FOOT),
+        ({"oneway__motor_vehicle": "yes"}, Access.ALL, BIKE),
+    ],
+)
+def test_one_way_streets_open_to_bicycles_have_an_edge_back_for_them(
+    tmp_path: Path, tags: dict[str, str], along: Access, against: Access | None
+) -> None:
+    net = read(tmp_path, way(7, "1 2 3", highway="residential", **tags))
+    found = dict(zip(net.edge_ids, net.access.tolist(), strict=True))
+    assert found == {"w7.0+": along} | ({} if against is None else {"w7.0-": against})
+
+
+def test_a_contraflow_lane_counts_for_no_turn_of_cars(tmp_path: Path) -> None:
+    street = way(14, "4 2", highway="residential", oneway="yes", oneway__bicycle="no")
+    net = read(tmp_path, CROSS[0], CROSS[1], street, rule("only_straight_on", 11, 13))
+    turns = {(net.edge_ids[a], net.edge_ids[b]) for a, b in net.forbidden_turn}
+    assert turns == {("w11.0+", "w11.0-")}
 
 
 def test_names_and_flags_are_kept(tmp_path: Path) -> None:
@@ -99,6 +150,35 @@ def test_restrictions_forbid_turns(tmp_path: Path, kind: str, target: int, barre
     assert turns == {("w11.0+", b) for b in barred}
 
 
+def test_restrictions_that_cannot_be_used_are_counted_by_reason(tmp_path: Path) -> None:
+    over_way = rule("no_left_turn", 11, 14).replace(
+        'type="node" ref="2" role="via"', 'type="way" ref="15" role="via"'
+    )
+    away = rule("no_left_turn", 11, 99).replace('relation id="1"', 'relation id="2"')
+    for_lorries = (
+        rule("no_left_turn", 11, 13)
+        .replace('id="1"', 'id="3"')
+        .replace('"restriction" v', '"restriction:hgv" v')
+    )
+    net, report = read_with_report(tmp_path, *CROSS, over_way, away, for_lorries)
+    assert len(net.forbidden_turn) == 0
+    assert (report.restrictions, report.restrictions_over_ways, report.restrictions_unusable) == (0, 1, 1)
+
+
+def test_a_node_outside_the_extract_ends_an_edge_and_is_counted(tmp_path: Path) -> None:
+    net, report = read_with_report(tmp_path, way(7, "1 2 99 3 4", highway="service"), min_piece_nodes=0)
+    assert net.edge_ids == ["w7.0+", "w7.0-", "w7.1+", "w7.1-"]
+    assert (report.missing_nodes, report.pieces, report.dropped_pieces) == (1, 2, 0)
+
+
+def test_roads_open_to_nobody_are_left_out_and_counted(tmp_path: Path) -> None:
+    net, report = read_with_report(
+        tmp_path, way(7, "1 2", highway="service", access="private"), way(8, "2 3", highway="service")
+    )
+    assert net.edge_ids == ["w8.0+", "w8.0-"]
+    assert (report.roads, report.closed) == (2, 1)
+
+
 def test_a_file_of_another_kind_is_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "town.osm.pbf"
     path.write_bytes(b"id,lon,lat\n1,2,3\n" * 50)
@@ -114,11 +194,42 @@ def test_a_truncated_extract_is_refused(tmp_path: Path) -> None:
         read_osm(path)
 
 
+def block_ends(data: bytes) -> list[int]:
+    """Where each block of a PBF file ends: 4 bytes length, header, then as many bytes as its field 3 says."""
+    ends, at = [], 0
+    while at < len(data):
+        head = data[at + 4 : at + 4 + int.from_bytes(data[at : at + 4], "big")]
+        field, size, shift = head.rindex(b"\x18") + 1, 0, 0
+        for byte in head[field:]:
+            size |= (byte & 127) << shift
+            shift += 7
+        at += 4 + len(head) + size
+        ends.append(at)
+    return ends
+
+
+@pytest.mark.parametrize("town", ["monaco", "porto"])
+def test_an_extract_cut_between_two_blocks_is_refused(tmp_path: Path, town: str) -> None:
+    data = (shared("osm") / f"{town}.osm.pbf").read_bytes()
+    ends = block_ends(data)
+    assert ends[-1] == len(data)
+    path = tmp_path / "cut.osm.pbf"
+    for end in ends[:-1]:
+        path.write_bytes(data[:end])
+        with pytest.raises(InvalidFile, match=r"\A[^\n]*cut\.osm\.pbf [^\n]*download it again[^\n]*\Z"):
+            read_osm(path)
+
+
+def test_an_extract_of_roads_alone_is_whole(tmp_path: Path) -> None:
+    net, report = read_with_report(tmp_path, *CROSS)
+    assert (net.n_edges, report.missing_nodes, report.restrictions) == (8, 0, 0)
+
+
 @pytest.mark.parametrize("town", ["monaco", "porto"])
 def test_real_towns_are_read_and_come_back_from_a_file(tmp_path: Path, town: str) -> None:
     net, report = read_osm(shared("osm") / f"{town}.osm.pbf")
     assert report.restrictions > 0
-    assert len(set(net.edge_ids)) == net.n_edges > report.ways
+    assert len(set(net.edge_ids)) == net.n_edges == report.edges > report.roads
     first, second = net.forbidden_turn.T
     np.testing.assert_array_equal(net.to_node[first], net.from_node[second])
     net.save(tmp_path / "city.roads")
