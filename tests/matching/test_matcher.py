@@ -1,5 +1,4 @@
 import csv
-import heapq
 import itertools
 import json
 import math
@@ -11,7 +10,6 @@ import pandas as pd
 import pytest
 
 from geo_policing.errors import InvalidFile, InvalidInput
-from geo_policing.kernels import map_matching, path_joining
 from geo_policing.matching import Matcher
 from geo_policing.roads import RoadNetwork
 from geo_policing.roads.tables import read_tables
@@ -156,67 +154,6 @@ def test_a_bad_trace_names_the_argument_and_says_what_is_wrong(columns, field, s
     with pytest.raises(InvalidInput, match=says) as raised:
         Matcher(grid()).match(**trace)
     assert raised.value.field == field
-
-
-def naive_cost(network, a, a_m, b, b_m, u_turn_m):
-    """Least cost from a place on edge a to the start of edge b and along it, by the textbook."""
-    waiting = [(network.length_m[a] - a_m, a)]
-    done = {}
-    pairs = {tuple(row) for row in network.forbidden_turn.tolist()}
-    best = {}
-    while waiting:
-        cost, e = heapq.heappop(waiting)
-        if (cost, e) in done:
-            continue
-        done[(cost, e)] = True
-        followers = [f for f in range(network.n_edges) if network.from_node[f] == network.to_node[e]]
-        for f in followers:
-            if (e, f) in pairs:
-                continue
-            step = cost + (u_turn_m if f == network.reverse[e] and len(followers) > 1 else 0.0)
-            if step < best.get(f, math.inf):
-                best[f] = step
-                heapq.heappush(waiting, (step + network.length_m[f], f))
-    return best.get(b, math.inf) + b_m
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_a_route_costs_what_the_textbook_says(seed):
-    rng = np.random.default_rng(seed)
-    network = grid(4, one_way=("2>3", "9>5"), forbidden=[("0>1", "1>2"), ("5>6", "6>10"), ("1>5", "5>1")])
-    matcher = Matcher(network)
-    a, b = rng.choice(network.n_edges, 2, replace=False).tolist()
-    penalty = matcher.parameters.u_turn_m
-    route, to_start = path_joining.least_path(
-        *(a, network.length_m[a] - 30.0, b, math.inf, network.to_node, network.length_m, network.out_offset),
-        *(network.out_edge, network.reverse, network.forbidden_turn, penalty),
-    )
-    assert (route[0], route[-1]) == (a, b)
-    cost = network.length_m[route[:-1]].sum() - 30.0 + 40.0
-    turns = 0
-    for e, f in itertools.pairwise(route.tolist()):
-        assert network.to_node[e] == network.from_node[f]
-        at = network.to_node[e]
-        many = network.out_offset[at + 1] - network.out_offset[at] > 1
-        turns += network.reverse[e] == f and many
-    expected = naive_cost(network, a, 30.0, b, 40.0, penalty)
-    assert cost + turns * penalty == pytest.approx(expected)
-    assert to_start + 40.0 == pytest.approx(expected)
-
-
-def test_the_posterior_is_that_of_every_sequence_added_up():
-    rng = np.random.default_rng(3)
-    n, s = 4, 3
-    step = rng.normal(0.0, 2.0, (n, s, s)).astype(np.float32)
-    step[0, 1:] = -np.inf
-    step[2, 1, 0] = -np.inf
-    weight = np.zeros((n, s))
-    for sequence in itertools.product(range(s), repeat=n):
-        logp = step[0, 0, sequence[0]] + sum(step[i, sequence[i - 1], sequence[i]] for i in range(1, n))
-        for i, state in enumerate(sequence):
-            weight[i, state] += math.exp(logp)
-    expected = weight / weight.sum(axis=1, keepdims=True)
-    assert map_matching.posterior(step) == pytest.approx(expected, abs=1e-5)
 
 
 def test_a_thousand_fixes_do_not_underflow():

@@ -1,0 +1,241 @@
+"""Kernels against their naive twins, compiled and, in a process of its own, as plain Python."""
+
+import itertools
+import math
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from geo_policing.kernels import edge_candidates, map_matching, path_joining
+from tests import naive
+
+MODEL = {
+    "hold_cost": 3.0,
+    "jump_cost": 12.0,
+    "beta_m": 8.0,
+    "beta_share": 0.05,
+    "backward_m": 40.0,
+    "u_turn_m": 60.0,
+}
+
+
+class Town:
+    """A random town as arrays: streets between crossings, most two-way, some turns forbidden."""
+
+    def __init__(self, rng, n_nodes=7, n_streets=11):
+        self.x, self.y = rng.uniform(0.0, 600.0, (2, n_nodes))
+        ends, reverse = [], []
+        for a, b in rng.permutation(list(itertools.combinations(range(n_nodes), 2)))[:n_streets]:
+            ends.append((a, b))
+            if rng.random() < 0.3:
+                reverse.append(-1)
+            else:
+                ends.append((b, a))
+                reverse += [len(ends) - 1, len(ends) - 2]
+        self.from_node, self.to_node = np.array(ends, np.int32).T
+        self.reverse = np.array(reverse, np.int32)
+        m = len(ends)
+        middle = {}  # both directions of a street bend at the same place
+        self.lines = []
+        for a, b in ends:
+            pair = (min(a, b), max(a, b))
+            bend = middle.setdefault(pair, rng.normal(0.0, 30.0, 2))
+            ends_xy = np.array([[self.x[a], self.y[a]], [self.x[b], self.y[b]]])
+            self.lines.append(np.array([ends_xy[0], ends_xy.mean(0) + bend, ends_xy[1]]))
+        self.drawn_m = np.array([np.hypot(*np.diff(line, axis=0).T).sum() for line in self.lines])
+        self.length_m = self.drawn_m * rng.uniform(0.95, 1.05, m)
+        self.vertex_offset = np.arange(m + 1) * 3
+        self.vertex_x, self.vertex_y = np.concatenate(self.lines).T
+        self.out_edge = np.argsort(self.from_node, kind="stable").astype(np.int32)
+        self.out_offset = np.concatenate(
+            [[0], np.cumsum(np.bincount(self.from_node, minlength=n_nodes))]
+        ).astype(np.int32)
+        turns = [(a, b) for a in range(m) for b in range(m) if self.to_node[a] == self.from_node[b]]
+        forbidden = rng.permutation(turns)[: len(turns) // 8]
+        self.turn = forbidden[np.lexsort(forbidden.T[::-1])].astype(np.int32)
+        self.roads = naive.Roads(
+            *(self.from_node, self.to_node, self.length_m, self.reverse),
+            *(self.turn.tolist(), MODEL["u_turn_m"]),
+        )
+
+    @property
+    def arrays(self):
+        return (self.to_node, self.length_m, self.out_offset, self.out_edge, self.reverse, self.turn)
+
+    @property
+    def geometry(self):
+        return (self.vertex_offset, self.vertex_x, self.vertex_y, self.length_m)
+
+    def candidates(self, x, y, radius_m, k):
+        group = np.zeros(len(x), np.int64)
+        everything = (np.array([0, len(self.lines)]), np.arange(len(self.lines), dtype=np.int32))
+        return edge_candidates.nearest(x, y, group, *everything, *self.geometry, radius_m, k)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_nearest_edges_are_those_of_the_textbook(seed):
+    rng = np.random.default_rng(seed)
+    town = Town(rng)
+    x, y = rng.uniform(-100.0, 700.0, (2, 30))
+    edge, distance, offset = town.candidates(x, y, 80.0, 5)
+    for i in range(len(x)):
+        expected = naive.nearest_edges(x[i], y[i], town.lines, town.length_m, 80.0, 5)
+        count = len(expected)
+        assert (edge[i, count:] == -1).all()
+        assert distance[i, :count] == pytest.approx([d for _, d, _ in expected])
+        # Both directions of a street are equally near: which comes first is open.
+        assert offset[i, :count] == pytest.approx(
+            [
+                naive.distance_to_line(x[i], y[i], town.lines[e])[1] / town.drawn_m[e] * town.length_m[e]
+                for e in edge[i, :count]
+            ]
+        )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_heading_is_that_of_the_segment_one_is_on(seed):
+    rng = np.random.default_rng(seed)
+    town = Town(rng)
+    edge = np.array([[0, 1, -1], [2, 3, 4]], np.int32)
+    share = rng.uniform(0.0, 1.0, edge.shape)
+    heading = edge_candidates.headings(edge, share * town.length_m[edge], *town.geometry)
+    for i, j in np.ndindex(edge.shape):
+        if edge[i, j] < 0:
+            assert math.isnan(heading[i, j])
+        else:
+            assert heading[i, j] == pytest.approx(naive.heading_deg(town.lines[edge[i, j]], share[i, j]))
+
+
+def test_an_edge_that_is_a_point_has_no_heading():
+    point = (np.array([0, 2]), np.zeros(2), np.zeros(2), np.zeros(1))
+    assert np.isnan(edge_candidates.headings(np.zeros((1, 1), np.int32), np.zeros((1, 1)), *point)).all()
+
+
+def test_emission_and_course_are_their_formulas():
+    rng = np.random.default_rng(0)
+    distance_m, sigma_m = rng.uniform(0.0, 90.0, (4, 3)), rng.uniform(2.0, 20.0, 4)
+    distance_m[1, 2] = math.inf
+    heading_deg, course_deg = rng.uniform(0.0, 360.0, (4, 3)), np.array([10.0, 350.0, math.nan, 90.0])
+    heading_deg[0, 1] = math.nan
+    kappa = np.array([2.0, 2.0, 2.0, 0.0])
+    emission = map_matching.emission_logp(distance_m, sigma_m)
+    course = map_matching.course_logp(heading_deg, course_deg, kappa)
+    for i, j in np.ndindex(4, 3):
+        assert emission[i, j] == pytest.approx(-((distance_m[i, j] / sigma_m[i]) ** 2) / 2)
+        known = i < 2 and (i, j) != (0, 1)
+        angle = math.radians(heading_deg[i, j] - course_deg[i]) if known else 0.0
+        assert course[i, j] == pytest.approx(2.0 * (math.cos(angle) - 1.0), abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_best_sequence_is_the_best_of_all(seed):
+    rng = np.random.default_rng(seed)
+    town = Town(rng)
+    n, k = 4, 2
+    x, y = rng.uniform(0.0, 600.0) + np.cumsum(rng.normal(0.0, 90.0, (2, n)), axis=1)
+    edge, distance, offset = town.candidates(x, y, 1000.0, k)
+    emission = map_matching.emission_logp(distance / 20.0, np.full(n, 5.0))
+    # As many held states as there can be places before: nothing is left out, as in the twin.
+    state_edge, _, score, back, jumped, _ = map_matching.forward(
+        *(x, y, emission, edge, offset, *town.arrays, 2 * n, MODEL["hold_cost"], MODEL["jump_cost"]),
+        *(MODEL["beta_m"], MODEL["beta_share"], MODEL["backward_m"], MODEL["u_turn_m"]),
+    )
+    chosen = map_matching.trace_back(score, back)
+    expected, choice = naive.best_sequence(town.roads, x, y, emission, edge, offset, MODEL)
+    assert score[-1].max() == pytest.approx(expected)
+    assert [j if j < k else -1 for j in chosen.tolist()] == list(choice)
+    last = 0
+    for i in range(1, n):
+        if choice[i] < 0:
+            assert state_edge[i, chosen[i]] == edge[last, choice[last]]
+            continue
+        way = math.dist((x[i], y[i]), (x[last], y[last]))
+        step_m = math.dist((x[i], y[i]), (x[i - 1], y[i - 1]))
+        _, jump = naive.transition_logp(
+            *(town.roads, edge[last, choice[last]], offset[last, choice[last]]),
+            *(edge[i, choice[i]], offset[i, choice[i]], way, step_m, MODEL),
+        )
+        assert jumped[i, chosen[i]] == jump
+        last = i
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_posterior_is_that_of_every_sequence_added_up(seed):
+    rng = np.random.default_rng(seed)
+    n, s = 4, 3
+    step = rng.normal(0.0, 2.0, (n, s, s)).astype(np.float32)
+    step[0, 1:] = -np.inf
+    step[2, 1, 0] = -np.inf
+    assert map_matching.posterior(step) == pytest.approx(naive.posterior(step), abs=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_least_path_is_connected_and_costs_what_the_textbook_says(seed):
+    rng = np.random.default_rng(seed)
+    town = Town(rng)
+    to_node, cost, *rest = town.arrays
+    for a, b in rng.integers(0, len(cost), (10, 2)).tolist():
+        path, to_start = path_joining.least_path(
+            a, 25.0, b, math.inf, to_node, cost, *rest, MODEL["u_turn_m"]
+        )
+        expected = town.roads.cost_to(a, 25.0, b)
+        assert to_start == pytest.approx(expected)
+        if math.isinf(expected):
+            assert len(path) == 0
+        else:
+            assert (path[0], path[-1], len(path) >= 2) == (a, b, True)
+            assert 25.0 + town.roads.path_cost(path.tolist()) == pytest.approx(expected)
+            beyond, _ = path_joining.least_path(
+                a, 25.0, b, expected * 0.99, to_node, cost, *rest, MODEL["u_turn_m"]
+            )
+            assert len(beyond) == 0
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_places_are_joined_by_least_paths_and_broken_where_there_is_none(seed):
+    rng = np.random.default_rng(seed)
+    town = Town(rng)
+    n = 12
+    edge = np.repeat(rng.integers(0, len(town.length_m), n // 2), 2).astype(np.int32)
+    offset = rng.uniform(0.0, 1.0, n) * town.length_m[edge]
+    same, far = path_joining.hold_back(edge, offset, 40.0)
+    twin = naive.reached(edge.tolist(), offset.tolist(), 40.0)
+    assert (same.tolist(), far.tolist()) == twin
+    new = rng.random(n) < 0.2
+    path, at, starts = path_joining.join(edge, same, new, *town.arrays, MODEL["u_turn_m"])
+    assert path[at].tolist() == edge.tolist()
+    assert at[-1] == len(path) - 1
+    for i in range(1, n):
+        a, b = int(edge[i - 1]), int(edge[i])
+        cost = town.roads.cost_to(a, 0.0, b)
+        if new[i] or (not same[i] and math.isinf(cost)):
+            assert starts[i]
+            assert at[i] == at[i - 1] + 1
+        elif same[i]:
+            assert (at[i], starts[i]) == (at[i - 1], False)
+        else:
+            assert not starts[i]
+            assert town.roads.path_cost(path[at[i - 1] : at[i] + 1].tolist()) == pytest.approx(cost)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_fix_speaks_for_those_near_it_that_follow(seed):
+    rng = np.random.default_rng(seed)
+    x, y = np.cumsum(rng.normal(0.0, 5.0, (2, 60)), axis=1)
+    assert path_joining.thin(x, y, 12.0).tolist() == naive.speakers(x, y, 12.0)
+
+
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="this is that process")
+def test_the_kernels_say_the_same_as_plain_python():
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__],
+        env=os.environ | {"NUMBA_DISABLE_JIT": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout[-3000:]
+    assert "1 skipped" in run.stdout
