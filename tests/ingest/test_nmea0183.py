@@ -1,17 +1,19 @@
 import json
 import math
+import re
 from functools import reduce
 from itertools import pairwise
 from operator import xor
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from geo_policing.cli.decode import decode
 from geo_policing.ingest.nmea0183 import Decoder
-from geo_policing.ingest.nmea0183.framing import MAX_LINE
+from geo_policing.ingest.nmea0183.framing import MAX_GROUPS, MAX_LINE
 from geo_policing.ingest.protocols import PROTOCOLS
 from geo_policing.model import format_instant, parse_instant, to_us
 from tests.shared_data import shared
@@ -25,8 +27,10 @@ def sentence(body, tag=""):
     return f"{block}${signed(body)}\r\n".encode()
 
 
-def rmc(clock, day="010326", lat="2749.8000", lon="11307.8000", talker="GN", status="A", tag=""):
-    return sentence(f"{talker}RMC,{clock},{status},{lat},N,{lon},E,19.44,90.0,{day},,,A", tag)
+def rmc(
+    clock, day="010326", lat="2749.8000", lon="11307.8000", talker="GN", status="A", tag="", course="90.0"
+):
+    return sentence(f"{talker}RMC,{clock},{status},{lat},N,{lon},E,19.44,{course},{day},,,A", tag)
 
 
 def gga(clock, lat="2749.8000", lon="11307.8000", talker="GN", quality=1, tag=""):
@@ -55,6 +59,20 @@ def test_the_sentences_of_one_instant_make_one_fix():
 def test_without_error_estimates_accuracy_is_hdop_times_the_range_error():
     (fix,) = decoded(rmc("000001") + gga("000001"))
     assert fix.accuracy_m == pytest.approx(0.8 * 5.0)
+
+
+@pytest.mark.parametrize("kind", ["RMC", "VTG"])
+@given(
+    text=st.floats(-1e6, 1e6).map(repr) | st.sampled_from(["-1e-30", "360", "-360", "359.9999999999", "-0.0"])
+)
+def test_a_course_is_never_less_than_nothing_nor_a_full_circle(kind, text):
+    said = rmc("000001") if kind == "VTG" else rmc("000001", course=text)
+    (fix,) = decoded(said + (sentence(f"GNVTG,{text},T,,M,19.44,N,36.0,K,A") if kind == "VTG" else b""))
+    assert 0 <= fix.course_deg < 360
+    assert np.float32(fix.course_deg) < 360
+    assert fix.as_json()["course_deg"] < 360
+    turned = abs(fix.course_deg - float(text)) % 360
+    assert min(turned, 360 - turned) < 0.0061
 
 
 def test_what_is_not_said_is_unknown():
@@ -114,6 +132,44 @@ def test_two_receivers_on_one_line_do_not_mix():
     assert {(f.device, round(f.lon * 60) % 60) for f in fixes} == {("a", 7), ("b", 8)}
 
 
+def test_the_lines_of_a_group_are_of_the_source_that_its_first_line_names():
+    group = rmc("000001", tag="g:1-2-34,s:patrol-07") + gga("000001", tag="g:2-2-34")
+    assert [(f.device, f.sentence) for f in decoded(group)] == [("patrol-07", "RMC+GGA")]
+    again = rmc("000002", tag="g:1-2-34,s:bus-12") + gga("000002", tag="g:2-2-34")
+    assert [f.device for f in decoded(group + again)] == ["patrol-07", "bus-12"]
+
+
+def test_the_number_of_a_group_that_has_ended_or_was_never_begun_names_nobody():
+    group = rmc("000001", tag="g:1-1-34,s:patrol-07") + rmc("000002", tag="g:2-2-34")
+    assert [f.device for f in decoded(group)] == ["patrol-07", ""]
+    assert [f.device for f in decoded(rmc("000001", tag="g:2-2-1"))] == [""]
+    assert [f.device for f in decoded(rmc("000001", tag="g:1-x-1,s:a") + rmc("000002", tag="g:2-x-1"))] == [
+        "a",
+        "",
+    ]
+
+
+def test_a_source_of_its_own_wins_over_the_groups_and_the_groups_time_dates_what_has_none():
+    now = to_us(parse_instant("2026-03-01T00:00:05Z")) // 1_000_000
+    log = (
+        gga("235958", tag=f"g:1-3-7,s:a,c:{now}")
+        + gga("235959", tag="g:2-3-7")
+        + gga("000001", tag="g:3-3-7,s:b")
+    )
+    assert [(f.device, format_instant(f.time)) for f in decoded(log)] == [
+        ("a", "2026-02-28T23:59:58Z"),
+        ("a", "2026-02-28T23:59:59Z"),
+        ("b", "2026-03-01T00:00:01Z"),
+    ]
+
+
+def test_groups_that_are_never_ended_do_not_fill_the_memory():
+    decoder = Decoder()
+    for number in range(3 * MAX_GROUPS):
+        decoder.feed(rmc("000001", tag=f"g:1-2-{number},s:a"))
+    assert len(decoder._framer._groups) == MAX_GROUPS
+
+
 def test_a_week_rollover_is_undone_by_the_time_of_receipt():
     now = to_us(parse_instant("2026-03-01T00:00:02Z"))
     assert times(decoded(rmc("000001", day="160706"), received_at=now)) == ["2026-03-01T00:00:01Z"]
@@ -155,6 +211,33 @@ def test_in_view_counts_only_where_nothing_says_what_is_used():
     assert [f.beidou_satellites for f in decoded(view + rmc("000001"))] == [2]
     none = sentence("GNGSA,A,3,01,02,,,,,,,,,,,1.0,0.8,0.6,1")
     assert [f.beidou_satellites for f in decoded(view + none + rmc("000001"))] == [0]
+
+
+GPS_USED = sentence("GNGSA,A,3,01,02,,,,,,,,,,,1.0,0.8,0.6,1")
+BEIDOU_USED = sentence("GNGSA,A,3,06,16,21,33,38,,,,,,,,1.2,0.7,0.9,4")
+BEIDOU_SEEN = sentence("GBGSV,1,1,03,01,45,120,40,02,30,200,38,03,10,300,,1")
+
+
+def beidou_by_second(*cycles):
+    """BeiDou satellites of the fixes of consecutive seconds, each with some sentences after its position."""
+    log = b"".join(rmc(f"00{s // 60:02}{s % 60:02}") + cycle for s, cycle in enumerate(cycles))
+    return [fix.beidou_satellites for fix in decoded(log)]
+
+
+def test_beidou_satellites_are_forgotten_when_two_of_their_sentences_were_missed():
+    told = beidou_by_second(*[GPS_USED + BEIDOU_USED] * 4, *[GPS_USED] * 5, *[GPS_USED + BEIDOU_USED] * 2)
+    # The first that has them again is told where the ones before it ended: before its BeiDou sentence.
+    assert told == [5] * 4 + [5, 5, 5, 0, 0] + [0, 5]
+
+
+def test_satellites_told_with_every_tenth_position_hold_until_the_next():
+    cycle = [GPS_USED + BEIDOU_USED, *[b""] * 9]
+    assert beidou_by_second(*cycle * 4) == [5] * 40
+    assert beidou_by_second(*cycle * 2, *[b""] * 30)[-1] == 0
+
+
+def test_satellites_in_view_are_forgotten_like_those_used():
+    assert beidou_by_second(*[BEIDOU_SEEN] * 3, *[b""] * 5) == [2] * 3 + [2, 2, 2, 0, 0]
 
 
 def test_a_learned_end_of_cycle_tells_a_fix_without_waiting_for_the_next():
@@ -223,23 +306,37 @@ def test_the_registry_makes_a_decoder_for_a_device():
     assert [fix.device for fix in decoder.feed(rmc("000001")) + decoder.flush()] == ["patrol-07"]
 
 
+clocks = st.integers(0, 86_399).map(lambda s: f"{s // 3600:02}{s // 60 % 60:02}{s % 60:02}")
+tags = st.sampled_from(
+    ["", "s:a", "g:1-2-7,s:b", "g:2-2-7", "g:1-3-8,s:c,c:1772323199", "g:2-3-8", "g:3-3-8", "c:1772323200123"]
+)
 pieces = st.one_of(
     st.binary(max_size=40),
     st.just(b"$" * MAX_LINE),
-    st.integers(0, 86_399).map(lambda s: rmc(f"{s // 3600:02}{s // 60 % 60:02}{s % 60:02}")),
-    st.integers(0, 86_399).map(lambda s: gga(f"{s // 3600:02}{s // 60 % 60:02}{s % 60:02}", tag="s:a")),
+    st.builds(rmc, clocks, st.sampled_from(["010326", "160706", "311216", "", "290226"]), tag=tags),
+    st.builds(gga, clocks, tag=tags),
     st.just(sentence("GNVTG,90.0,T,,M,19.44,N,36.0,K,A")),
-    st.just(sentence("GNGSA,A,3,01,02,03,,,,,,,,,,1.0,0.8,0.6,4")),
+    st.sampled_from([GPS_USED, BEIDOU_USED, BEIDOU_SEEN]),
+)
+received = st.sampled_from(
+    [
+        0,
+        *(
+            to_us(parse_instant(t))
+            for t in ("2026-03-01T00:00:02Z", "2026-03-01T12:00:00Z", "2016-12-31T23:59:59Z")
+        ),
+    ]
 )
 
 
-@given(st.lists(pieces, max_size=25).map(b"".join), st.lists(st.integers(0, 4000), max_size=12))
-def test_any_cut_into_chunks_gives_the_same_fixes(data, cuts):
+@given(st.lists(pieces, max_size=25).map(b"".join), st.lists(st.integers(0, 4000), max_size=12), received)
+def test_any_cut_into_chunks_gives_the_same_fixes(data, cuts, received_at):
     whole, chunked = Decoder(), Decoder()
     ends = sorted({min(c, len(data)) for c in cuts} | {0, len(data)})
-    told = [f for a, b in pairwise(ends) for f in chunked.feed(data[a:b])]
-    assert repr(told + chunked.flush()) == repr(whole.feed(data) + whole.flush())
-    assert chunked.framing == whole.framing
+    told = [f for a, b in pairwise(ends) for f in chunked.feed(data[a:b], received_at)]
+    at_once = whole.feed(data, received_at)
+    assert repr(told + chunked.flush(received_at)) == repr(at_once + whole.flush(received_at))
+    assert (chunked.framing, chunked.decoding) == (whole.framing, whole.decoding)
 
 
 @given(
@@ -258,8 +355,25 @@ CORPUS = sorted((Path(__file__).parents[1] / "corpus" / "nmea0183").glob("*.log"
 
 @pytest.mark.parametrize("log", CORPUS, ids=lambda path: path.stem)
 def test_a_log_of_the_corpus_decodes_to_its_golden(log):
+    data = log.read_bytes()
+    said = re.search(rb"^# received: (\S+)", data, re.MULTILINE)
+    received_at = to_us(parse_instant(said[1].decode())) if said else 0
     golden = log.with_suffix(".ndjson").read_text().splitlines()
-    assert [fix.as_json() for fix in decoded(log.read_bytes())] == [json.loads(line) for line in golden]
+    assert [fix.as_json() for fix in decoded(data, received_at)] == [json.loads(line) for line in golden]
+
+
+@pytest.mark.parametrize("log", CORPUS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("size", [1, 7, 64])
+def test_a_log_of_the_corpus_may_come_in_any_chunks(log, size):
+    data, decoder = log.read_bytes(), Decoder()
+    told = [fix for i in range(0, len(data), size) for fix in decoder.feed(data[i : i + size])]
+    assert repr(told + decoder.flush()) == repr(decoded(data))
+
+
+@pytest.mark.parametrize("log", CORPUS, ids=lambda path: path.stem)
+def test_a_log_of_the_corpus_says_in_its_head_why_it_is_there(log):
+    head = [line for line in log.read_bytes().splitlines()[:3] if line.startswith(b"# ")]
+    assert len(b" ".join(head)) > 80
 
 
 def test_the_command_line_prints_one_object_a_fix(tmp_path, capfdbinary):

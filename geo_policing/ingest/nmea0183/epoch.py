@@ -9,14 +9,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from geo_policing.ingest.nmea0183.framing import Sentence
-from geo_policing.ingest.nmea0183.sentences import (
-    BEIDOU_TALKERS,
-    DAY_US,
-    READERS,
-    Report,
-    at,
-    beidou_used,
-)
+from geo_policing.ingest.nmea0183.satellites import BeidouSatellites
+from geo_policing.ingest.nmea0183.sentences import DAY_US, READERS, Report, at
 from geo_policing.model import Fix
 
 #: User equivalent range error of a single-frequency receiver in the open, metres, 1 sigma
@@ -64,9 +58,8 @@ class Receiver:
         self._epoch: _Epoch | None = None
         self._dated: tuple[date, int] | None = None
         self._motion: Report | None = None
-        self._beidou: dict[str, int] = {}
-        self._beidou_in_view = 0
-        self._run: set[str] = set()  # constellations of the GSA that follow each other
+        self._instant = 0  # how many there were
+        self._beidou = BeidouSatellites()
         self._spoken: dict[str, int] = {}  # how often this instant had each address
         self._last = ("", 0)  # address of the last sentence, and how often the instant had it
         self._ender = ("", 0)  # the one that ended the last instant
@@ -78,14 +71,10 @@ class Receiver:
         reader = READERS.get(kind)
         try:
             if kind == "GSA":
-                key, used = beidou_used(talker, sentence.fields)
-                if not self._last[0].endswith("GSA"):
-                    self._run.clear()
-                # A GSA holds twelve satellites; the next of the same constellation goes on with the rest.
-                self._beidou[key] = used + (self._beidou[key] if key in self._run else 0)
-                self._run.add(key)
+                follows = self._last[0].endswith("GSA")
+                self._beidou.gsa(talker, sentence.fields, self._instant, follows_gsa=follows)
             elif kind == "GSV":
-                self._see(talker, sentence.fields)
+                self._beidou.gsv(talker, sentence.fields, self._instant)
             elif reader is None:
                 self._counts.ignored += 1
                 return []
@@ -101,6 +90,7 @@ class Receiver:
             self._trusted = self._last if self._last == self._ender else ("", 0)
             self._ender = self._last
             epoch = self._epoch = _Epoch(report.clock_us)
+            self._instant += 1
             self._spoken.clear()
             if self._motion is not None:
                 self._merge(epoch, "VTG", self._motion)
@@ -120,16 +110,6 @@ class Receiver:
     def flush(self, received_us: int) -> list[Fix]:
         """Tell the instant at hand: the line is quiet or at its end."""
         return self._close(received_us)
-
-    def _see(self, talker: str, f: tuple[str, ...]) -> None:
-        """GSV: BeiDou satellites in view with a signal, for receivers that send no GSA."""
-        if talker not in BEIDOU_TALKERS:
-            return
-        if int(f[1]) == 1:
-            self._beidou_in_view = 0
-        # Four fields a satellite; a hexadecimal signal id may stand alone at the end.
-        count = (len(f) - 3) // 4
-        self._beidou_in_view += sum(bool(f[3 + 4 * i + 3]) for i in range(count))
 
     def _merge(self, epoch: _Epoch, kind: str, report: Report) -> None:
         if report.day is not None:
@@ -163,7 +143,6 @@ class Receiver:
         lon, lat, _ = epoch.position
         self._counts.fixes += 1
         accuracy = epoch.hdop * UERE_M if math.isnan(epoch.sigma_m) else epoch.sigma_m
-        beidou = sum(self._beidou.values()) if self._beidou else self._beidou_in_view
         return [
             Fix(
                 device=self._device,
@@ -176,7 +155,7 @@ class Receiver:
                 accuracy_m=accuracy,
                 quality=min(epoch.quality or 1, 255),
                 satellites=min(epoch.satellites, 255),
-                beidou_satellites=min(beidou, 255),
+                beidou_satellites=min(self._beidou.count(self._instant), 255),
                 source="nmea0183",
                 received=received_us,
                 sentence="+".join(epoch.made_of),

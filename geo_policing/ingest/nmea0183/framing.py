@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import xor
 
+#: Groups of lines that were begun and not ended; the oldest makes room.
+MAX_GROUPS = 256
 #: A sentence has 82 characters, a TAG block 80; receivers exceed both. What is longer holds no sentence.
 MAX_LINE = 1024
 
 _SENTENCE = re.compile(rb"(?:\\([^\\$!\r\n]{1,120})\\)?[$!]([ -#%-)+-\[\]-~]{5,400})\*([0-9A-Fa-f]{2})")
+_GROUP = re.compile(r"([0-9]{1,3})-([0-9]{1,3})-([0-9]{1,9})")
 _END = re.compile(rb"[\r\n]")
 
 
@@ -50,11 +53,12 @@ class Counts:
 
 
 class Framer:
-    """Cuts a stream of bytes into sentences. Memory is bounded by MAX_LINE."""
+    """Cuts a stream of bytes into sentences. Memory is bounded by MAX_LINE and MAX_GROUPS."""
 
     def __init__(self) -> None:
         self.counts = Counts()
         self._rest = b""
+        self._groups: dict[str, tuple[str, int]] = {}  # source and time by the group's number
 
     def feed(self, chunk: bytes) -> list[Sentence]:
         """Take in bytes; return the sentences of the lines they complete."""
@@ -111,4 +115,21 @@ class Framer:
         clock = parts.get("c", "")
         seconds = int(clock) if clock.isascii() and clock.isdigit() and len(clock) < 15 else 0
         # 4.10 allows seconds and milliseconds; seconds stay below 1e11 for the next 3,000 years.
-        return parts.get("s", ""), seconds * (1_000_000 if seconds < 100_000_000_000 else 1_000)
+        tag_us = seconds * (1_000_000 if seconds < 100_000_000_000 else 1_000)
+        return self._of_group(parts.get("g", ""), parts.get("s", ""), tag_us)
+
+    def _of_group(self, group: str, source: str, tag_us: int) -> tuple[str, int]:
+        """Source and time of a line of ``line-lines-number``: what it does not say, the first line did."""
+        found = _GROUP.fullmatch(group)
+        if found is None:
+            return source, tag_us
+        line, lines, number = found.groups()
+        if int(line) == 1:
+            self._groups.pop(number, None)
+            if len(self._groups) == MAX_GROUPS:
+                del self._groups[next(iter(self._groups))]
+            self._groups[number] = (source, tag_us)
+        first = self._groups.get(number, ("", 0))
+        if int(line) >= int(lines):
+            self._groups.pop(number, None)
+        return source or first[0], tag_us or first[1]

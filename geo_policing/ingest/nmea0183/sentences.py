@@ -40,6 +40,15 @@ def decimal(text: str) -> float:
     return value
 
 
+def course(text: str) -> float:
+    """Degrees clockwise from north in [0, 360), whatever a receiver says; NaN when the field is empty.
+
+    What rounding would make 360, in two decimals or in 32 bits, is north.
+    """
+    value = decimal(text) % 360.0  # of -1e-30 it is 360.0
+    return 0.0 if value >= 359.994 else value
+
+
 def count(text: str) -> int | None:
     """Read a number of satellites; None when the field is empty."""
     if text and not text.isdigit():
@@ -103,7 +112,7 @@ def rmc(f: tuple[str, ...]) -> Report:
         position=place(f[2], f[3], f[4], f[5]) if valid else None,
         valid=valid,
         speed_mps=decimal(f[6]) * KNOT_MPS if valid else NAN,
-        course_deg=decimal(f[7]) % 360.0 if valid else NAN,
+        course_deg=course(f[7]) if valid else NAN,
     )
 
 
@@ -160,7 +169,7 @@ def vtg(f: tuple[str, ...]) -> Report:
     else:
         knots, kmh = _field(f, 2), _field(f, 3)
     speed = decimal(kmh) / 3.6 if kmh else decimal(knots) * KNOT_MPS
-    return Report(speed_mps=speed, course_deg=decimal(f[0]) % 360.0, valid=_field(f, 8) != "N")
+    return Report(speed_mps=speed, course_deg=course(f[0]), valid=_field(f, 8) != "N")
 
 
 def zda(f: tuple[str, ...]) -> Report:
