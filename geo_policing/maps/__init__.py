@@ -4,6 +4,9 @@ May import: model, geodesy.
 """
 
 from geo_policing.maps.assets import assets_folder
+from geo_policing.maps.basemap import Basemap
+from geo_policing.maps.live import live_map
 from geo_policing.maps.offline import offline, remote_loads, render
+from geo_policing.maps.page import CityMap
 
-__all__ = ["assets_folder", "offline", "remote_loads", "render"]
+__all__ = ["Basemap", "CityMap", "assets_folder", "live_map", "offline", "remote_loads", "render"]

@@ -1,0 +1,272 @@
+"""The live map in a real browser, with nothing in reach but its own server."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from geo_policing.errors import InvalidInput
+from geo_policing.maps import live_map, render
+from geo_policing.model import (
+    BoundingBox,
+    Device,
+    DeviceKind,
+    Fix,
+    Incident,
+    IncidentState,
+    Severity,
+    Unit,
+    UnitStatus,
+    to_us,
+)
+from geo_policing.service.picture import Picture
+from tests.browser import NARROW, WIDE, Site, Visit, visit
+
+BOX = BoundingBox(113.10, 27.80, 113.16, 27.86)
+HERE = (113.13, 27.83)
+
+
+def fix(device: str, lon: float, lat: float, **more: Any) -> Fix:
+    now = to_us(datetime.now(UTC))
+    return Fix(**({"device": device, "time": now, "lon": lon, "lat": lat, "received": now} | more))
+
+
+def incident(number: int, **more: Any) -> Incident:
+    given = {
+        "kind": "盗窃",
+        "occurred": datetime.now(UTC),
+        "lon": 113.12,
+        "lat": 27.84,
+        "address": "建设路 1 号",
+    }
+    return Incident(f"JQ-{number}", **(given | more))
+
+
+class City:
+    """A picture of units and incidents, and the site that shows it."""
+
+    def __init__(self) -> None:
+        self.picture = Picture()
+        self.picture.introduce(
+            [Device("car-1", DeviceKind.PATROL_CAR, "湘B1001"), Device("taxi-1", DeviceKind.TAXI, "湘BT001")],
+            [Unit("u1", "天元01", "car-1", status=UnitStatus.AVAILABLE)],
+        )
+        self.picture.move([fix("car-1", *HERE), fix("taxi-1", 113.11, 27.81)])
+        self.picture.report(incident(1))
+        html = render(live_map(bounds=BOX, tiles_url=None))
+        self.site = Site({"/maps/live": html}, snapshot=self.picture.snapshot)
+
+    def move(self, *fixes: Fix) -> None:
+        changed = self.picture.move(fixes)
+        self.site.publish("units", {"type": "FeatureCollection", "features": changed})
+
+    def report(self, one: Incident) -> None:
+        self.site.publish("incident", self.picture.report(one))
+
+
+@pytest.fixture
+def city() -> Iterator[City]:
+    made = City()
+    yield made
+    made.site.stop()
+
+
+@pytest.fixture(params=[WIDE, NARROW], ids=["wide", "narrow"])
+def opened(request, chromium, city) -> Iterator[Visit]:
+    with visit(chromium, city.site.url + "/maps/live", request.param) as seen:
+        expect(seen.page.locator(".gp-link")).to_have_attribute("data-state", "live")
+        expect(seen.page.locator(".gp-list button")).to_have_count(1)
+        yield seen
+        assert seen.strayed == []
+        assert seen.failed == []
+
+
+def place(page: Page, kind: str, key: str) -> tuple[float, float] | None:
+    at = page.evaluate("([kind, key]) => geoPolicing.live.where(kind, key)", [kind, key])
+    return None if at is None else (at["x"], at["y"])
+
+
+def ink(page: Page, at: tuple[float, float]) -> int:
+    """How many of the 20 x 20 pixels around a place of the map have something drawn on them."""
+    return page.evaluate(
+        """([x, y]) => {
+            const layer = geoPolicing.live.layer, k = layer._scale;
+            const from = layer._map.containerPointToLayerPoint([x, y]).subtract(layer._origin);
+            const data = layer._ctx.getImageData((from.x - 10) * k, (from.y - 10) * k, 20 * k, 20 * k).data;
+            return data.filter((v, i) => i % 4 === 3 && v > 100).length / (k * k);
+        }""",
+        list(at),
+    )
+
+
+@pytest.mark.browser
+def test_a_unit_is_drawn_where_it_is_and_moves_when_an_event_comes(city, opened):
+    before = place(opened.page, "unit", "car-1")
+    assert ink(opened.page, before) > 150
+    city.move(fix("car-1", HERE[0] + 0.008, HERE[1] + 0.004))
+    opened.page.wait_for_function(
+        "x => Math.abs(geoPolicing.live.where('unit', 'car-1').x - x) > 15", arg=before[0]
+    )
+    opened.page.wait_for_timeout(700)
+    after = place(opened.page, "unit", "car-1")
+    assert after[0] > before[0]
+    assert after[1] < before[1]
+    assert ink(opened.page, before) == 0
+    assert ink(opened.page, after) > 150
+
+
+@pytest.mark.browser
+def test_an_incident_appears_changes_and_leaves(city, opened):
+    panel = opened.page.locator(".gp-incidents")
+    city.report(incident(2, kind="抢夺", severity=Severity.CRITICAL, lon=113.14))
+    first = panel.locator("button").first
+    expect(first).to_contain_text("抢夺")
+    expect(first).to_contain_text("待受理 Reported")
+    expect(first).to_contain_text("特急")
+    assert ink(opened.page, place(opened.page, "incident", "JQ-2")) > 20
+    city.report(incident(2, kind="抢夺", state=IncidentState.ON_SCENE, units=("天元01",), lon=113.14))
+    expect(panel.locator("[data-id=JQ-2]")).to_contain_text("已到场 On scene")
+    expect(panel.locator("[data-key=on_scene]")).to_contain_text("1")
+    city.report(incident(2, state=IncidentState.CANCELLED))
+    expect(panel.locator("[data-id=JQ-2]")).to_have_count(0)
+    assert place(opened.page, "incident", "JQ-2") is None
+
+
+@pytest.mark.browser
+def test_a_click_on_a_unit_tells_about_it_and_it_can_be_followed(city, opened):
+    page = opened.page
+    x, y = place(page, "unit", "car-1")
+    page.locator(".folium-map").click(position={"x": x, "y": y})
+    card = page.locator(".gp-card")
+    expect(card).to_contain_text("天元01")
+    expect(card).to_contain_text("巡逻车 Patrol car")
+    card.locator(".gp-follow").click()
+    city.move(fix("car-1", HERE[0] + 0.02, HERE[1] + 0.01))
+    box = page.locator(".folium-map").bounding_box()
+    page.wait_for_function(
+        "([x, y]) => { const at = geoPolicing.live.where('unit', 'car-1');"
+        " return Math.hypot(at.x - x, at.y - y) < 4; }",
+        arg=[box["width"] / 2, box["height"] / 2],
+    )
+    page.keyboard.press("Escape")
+    expect(card).to_be_hidden()
+
+
+@pytest.mark.browser
+def test_what_people_wrote_is_text_and_never_markup(city, opened):
+    nasty = '<img src=x onerror="window.caught=1"><script>window.caught=1</script>'
+    city.report(
+        incident(3, kind=nasty, address=nasty, summary=nasty, source=nasty, units=(nasty,), lon=113.135)
+    )
+    opened.page.locator("[data-id=JQ-3]").click()
+    expect(opened.page.locator(".gp-card")).to_contain_text("<script>window.caught=1</script>")
+    x, y = place(opened.page, "incident", "JQ-3")
+    opened.page.locator(".folium-map").hover(position={"x": x, "y": y - 15})
+    expect(opened.page.locator(".gp-tip")).to_contain_text("onerror")
+    assert opened.page.evaluate("window.caught") is None
+
+
+@pytest.mark.browser
+def test_units_are_found_by_call_sign_with_the_keyboard_alone(city, opened):
+    search = opened.page.get_by_label("查找警力 Find a unit")
+    search.focus()
+    search.press_sequentially("天元")
+    expect(opened.page.locator(".gp-found button")).to_have_count(1)
+    opened.page.keyboard.press("Tab")
+    outline = opened.page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
+    opened.page.keyboard.press("Enter")
+    expect(opened.page.locator(".gp-card")).to_contain_text("car-1")
+
+
+@pytest.mark.browser
+def test_all_controls_have_a_name(opened):
+    for control in opened.page.locator("button, input, a[href]").all():
+        name = control.evaluate(
+            "n => n.getAttribute('aria-label') || n.textContent || n.labels?.[0]?.textContent || ''"
+        )
+        assert name.strip(), control.evaluate("n => n.outerHTML")
+
+
+@pytest.mark.browser
+def test_nothing_lies_outside_the_screen(opened):
+    assert opened.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+@pytest.mark.browser
+def test_a_broken_connection_is_said_and_resumed_with_the_last_event(chromium, city):
+    with visit(chromium, city.site.url + "/maps/live", WIDE) as seen:
+        link = seen.page.locator(".gp-link")
+        expect(link).to_have_attribute("data-state", "live")
+        city.report(incident(4))
+        expect(seen.page.locator("[data-id=JQ-4]")).to_have_count(1)
+        city.site.stop()
+        expect(link).to_have_attribute("data-state", "lost")
+        expect(link).to_contain_text("正在重连")
+        assert re.search(r"最后消息 \d\d:\d\d:\d\d", link.inner_text())
+        city.site.restart()
+        expect(link).to_have_attribute("data-state", "live", timeout=20_000)
+        assert city.site.last_ids[0] is None
+        assert re.fullmatch(r"[0-9a-f]+-\d+", city.site.last_ids[-1])
+        city.report(incident(6))
+        expect(seen.page.locator("[data-id=JQ-6]")).to_have_count(1)
+        expect(seen.page.locator("[data-id=JQ-4]")).to_have_count(1)
+
+
+@pytest.mark.browser
+def test_an_old_position_fades(chromium, city):
+    hour_ago = to_us(datetime.now(UTC) - timedelta(hours=1))
+    city.picture.move([fix("old-1", 113.15, 27.85, time=hour_ago)])
+    with visit(chromium, city.site.url + "/maps/live", WIDE) as seen:
+        expect(seen.page.locator(".gp-link")).to_have_attribute("data-state", "live")
+        alpha = """key => {
+            const {layer} = geoPolicing.live, at = geoPolicing.live.where("unit", key);
+            const p = layer._map.containerPointToLayerPoint(at).subtract(layer._origin);
+            return layer._ctx.getImageData(p.x * layer._scale, p.y * layer._scale, 1, 1).data[3];
+        }"""
+        seen.page.wait_for_function("geoPolicing.live.picture.units.size === 3")
+        seen.page.wait_for_timeout(200)
+        assert seen.page.evaluate(alpha, "taxi-1") == 255
+        assert 50 < seen.page.evaluate(alpha, "old-1") < 110
+
+
+@pytest.mark.browser
+def test_thousands_of_units_are_drawn_within_a_frame_or_two(chromium):
+    picture = Picture()
+    picture.introduce([Device(f"d-{i}", DeviceKind.TAXI) for i in range(5000)], [])
+    picture.move([fix(f"d-{i}", 113.10 + i % 71 * 8e-4, 27.80 + i % 97 * 6e-4) for i in range(5000)])
+    site = Site({"/": render(live_map(bounds=BOX, tiles_url=None))}, snapshot=picture.snapshot)
+    try:
+        with visit(chromium, site.url + "/", WIDE) as seen:
+            seen.page.wait_for_function("geoPolicing.live.picture.units.size === 5000")
+            drawn = seen.page.evaluate(
+                "() => { let n = 0; const ctx = geoPolicing.live.layer._ctx, real = ctx.drawImage.bind(ctx);"
+                " ctx.drawImage = (...a) => { n++; real(...a); }; geoPolicing.live.layer._draw(); return n; }"
+            )
+            assert drawn == 5000
+            assert seen.failed == []
+    finally:
+        site.stop()
+
+
+def test_the_page_names_no_other_host():
+    html = render(live_map(bounds=BOX, tiles_url="/tiles/city.pmtiles"))
+    assert re.findall(r"https?://[^\s\"']+", html) == []
+
+
+def test_a_page_of_its_own_is_possible_as_well():
+    html = render(live_map(bounds=BOX, tiles_url=None), None)
+    assert not re.search(r"<script[^>]*\ssrc=", html)
+
+
+def test_a_url_with_a_script_in_it_stays_a_url():
+    html = render(live_map(bounds=BOX, tiles_url=None, live_url="/x?</script><script>alert(1)</script>"))
+    assert "<script>alert(1)" not in html
+
+
+def test_an_unknown_time_zone_is_refused():
+    with pytest.raises(InvalidInput, match="Mars/Olympus"):
+        live_map(bounds=BOX, tiles_url=None, time_zone="Mars/Olympus")
