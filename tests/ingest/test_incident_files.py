@@ -160,6 +160,32 @@ def test_both_real_files_go_from_the_command_line_into_the_records(tmp_path, mon
         assert count == 45_319 + 9_646
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--day-first", "--month-first"], "say either --day-first or --month-first"),
+        (["--default-state", "lost"], "state 'lost' is none of reported, accepted"),
+        (["--within", "1,2,3"], "is not four numbers west,south,east,north"),
+        (["--header-row", "0"], "the header's row counts from 1"),
+        (["--map", "x"], "is not FIELD=COLUMN"),
+        (["--within", "0,0,1,1", "--keep-good"], "1 of 1 places are not where they can be"),
+    ],
+)
+def test_the_command_line_says_in_one_line_what_cannot_be(tmp_path, monkeypatch, capfd, arguments, said):
+    with pytest.raises(SystemExit) as exit_:
+        run(monkeypatch, table(tmp_path, GOOD), "--data-dir", tmp_path / "data", *arguments)
+    error = capfd.readouterr().err
+    assert (exit_.value.code, error.count("\n"), (tmp_path / "data").exists()) == (1, 1, False)
+    assert said in error
+
+
+def test_an_hour_that_the_clocks_repeated_is_told_on_the_command_line(tmp_path, monkeypatch, capfd):
+    path = table(tmp_path, "a,2016-11-06 01:30,x,-87.6,41.8")
+    with pytest.raises(SystemExit):
+        run(monkeypatch, path, "--data-dir", tmp_path / "data", "--time-zone", "America/Chicago")
+    assert "1 in an hour that the clocks repeated, taken for the first" in capfd.readouterr().err
+
+
 def test_columns_with_our_names_need_no_mapping(tmp_path):
     header = "id,occurred,kind,severity,lon,lat,address,summary,state"
     row = "110-7,2026-03-01T08:00:00.250+08:00,盗窃,1,113.13,27.83,天元区黄河北路,电动车被盗,on scene"
@@ -229,6 +255,32 @@ def test_ids_given_twice_are_named_with_the_first(tmp_path):
         (4, "id: a is also in row 2"),
         (5, "id: a is also in row 2"),
     ]
+
+
+def test_ids_that_no_address_can_hold_are_refused(tmp_path):
+    read = read_incidents(table(tmp_path, GOOD.replace("a,", '"a\nb",'), GOOD.replace("a,", "x" * 201 + ",")))
+    assert [(r.row, "line end or tab" in r.reason) for r in read.refused] == [(2, True), (3, True)]
+
+
+words = st.text(st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from(",;\"'\n\t|"), max_size=20)
+
+
+@given(
+    st.lists(st.tuples(words, st.floats(-180, 180), st.floats(-89, 89)).filter(any), min_size=1, max_size=8),
+    st.sampled_from(["utf-8-sig", "utf-16"]),
+    st.sampled_from([",", ";", "\t", "|"]),
+)
+def test_what_a_spreadsheet_writes_is_read_back(tmp_path_factory, cells, encoding, separator):
+    path = tmp_path_factory.mktemp("any") / "calls.csv"
+    with path.open("w", encoding=encoding, newline="") as file:
+        writer = csv.writer(file, delimiter=separator)
+        writer.writerow(["id", "occurred", "kind", "lon", "lat", "summary"])
+        for i, (text, lon, lat) in enumerate(cells):
+            writer.writerow([i, "2026-03-01T08:00:00Z", "x", lon, lat, text])
+    read = read_incidents(path, keep_good=True)
+    assert [r.row for r in read.refused] == [i + 2 for i, (_, x, y) in enumerate(cells) if x == y == 0]
+    told = {int(i.id): (i.summary, i.lon, i.lat) for i in read.incidents}
+    assert told == {i: (text.strip(), x, y) for i, (text, x, y) in enumerate(cells) if not x == y == 0}
 
 
 def test_without_ids_the_same_content_has_the_same_id_and_repeats_are_numbered(tmp_path):
@@ -423,6 +475,15 @@ def test_the_order_of_dates_is_asked_for_and_a_wrong_one_recognised(tmp_path):
         read_incidents(path, time_zone="UTC", date_order="mdy", keep_good=True)
     read = read_incidents(path, time_zone="UTC", date_order="dmy")
     assert [i.occurred.day for i in read.incidents] == list(range(1, 32))
+
+
+def test_a_single_date_with_the_year_last_is_refused_with_its_row(tmp_path):
+    read = read_incidents(
+        table(tmp_path, GOOD, GOOD.replace("a,", "b,"), "c,1/3/2026,x,1,1"), keep_good=True, time_zone="UTC"
+    )
+    assert [(r.row, r.reason) for r in read.refused] == [
+        (4, "occurred: '1/3/2026': is the day or the month first?")
+    ]
 
 
 def test_what_is_in_the_future_is_refused(tmp_path):

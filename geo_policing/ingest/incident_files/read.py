@@ -22,6 +22,8 @@ from geo_policing.ingest.incident_files.times import DateOrder, read_instants
 from geo_policing.ingest.incident_files.workbook import read_workbook
 from geo_policing.model import BoundingBox, Incident, IncidentState, Severity, from_us, to_us
 
+#: Ids stand in addresses of pages.
+MAX_ID = 200
 _SEVERITIES = {str(int(s)): s for s in Severity} | {s.name.lower(): s for s in Severity}
 _STATES = {s.value: s for s in IncidentState}
 T = TypeVar("T")
@@ -270,6 +272,11 @@ class _Rows:
             return
         ids = self._text["id"]
         self._refuse_where((ids == "") & ~self._broken, lambda _: "id: is empty")
+        odd = np.fromiter((len(key) > MAX_ID or not key.isprintable() for key in ids), np.bool_, self._n)
+        self._refuse_where(
+            odd & ~self._broken,
+            lambda _: f"id: is longer than {MAX_ID} characters, or has a line end or tab in it",
+        )
         first: dict[str, int] = {}
         for i, key in enumerate(ids):
             if not key or self._broken[i]:

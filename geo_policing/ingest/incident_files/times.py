@@ -350,7 +350,8 @@ def _join(dated: _Moment, timed: _Moment) -> _Moment:
 def _check_order(moments: Sequence[_Moment], column: pd.Series, order: DateOrder) -> None:
     """Raise when more dates speak for another order than for the one given: the rest would be swapped."""
     votes = Counter(moment.order for moment in moments)
-    if votes[-1] <= votes[1]:
+    against = 2 * votes[-1] > len(moments) if order == "ymd" else votes[-1] > votes[1]
+    if not against:
         return
     example = column.iloc[next(i for i, moment in enumerate(moments) if moment.order == -1)]
     if order == "ymd":
