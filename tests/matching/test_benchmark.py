@@ -1,0 +1,98 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks import matching
+from tests.matching.city import drive, grid
+from tests.shared_data import shared
+
+ROUTE = ["0>1", "1>2", "2>8", "8>14"]
+
+
+def write_track(folder, route, truth):
+    """Lay out a drive along a route of the grid as a track; every street is two arcs, 2 e and 2 e + 1."""
+    network = grid()
+    folder.mkdir(parents=True)
+    lon, lat = network.plane.inverse(network.node_x, network.node_y)
+    pd.DataFrame({"node": range(len(lon)), "lon": lon, "lat": lat}).to_csv(
+        folder / "nodes.csv.gz", index=False
+    )
+    m = network.n_edges
+    lines = [network.lonlat(e) for e in range(m)]
+    wkt = [
+        f"LINESTRING ({a[0]} {a[1]}, {(a[0] + b[0]) / 2} {(a[1] + b[1]) / 2}, {b[0]} {b[1]})"
+        for a, b in lines
+    ]
+    edges = {"edge": range(m), "from_node": network.from_node, "to_node": network.to_node}
+    edges |= {"length_m": network.length_m, "arcs": [f"{2 * e} {2 * e + 1}" for e in range(m)], "wkt": wkt}
+    pd.DataFrame(edges).to_csv(folder / "edges.csv.gz", index=False)
+    arcs = {"arc": range(2 * m), "length_m": np.repeat(network.length_m / 2, 2)}
+    pd.DataFrame(arcs).to_csv(folder / "arcs.csv.gz", index=False)
+    lon, lat = drive(network, route, spacing_m=20.0)
+    fixes = {"t": np.arange(len(lon)) * 2.0, "lon": lon, "lat": lat}
+    pd.DataFrame(fixes).to_csv(folder / "fixes.csv.gz", index=False)
+    driven = [
+        arc
+        for name in truth
+        for arc in (2 * network.edge_ids.index(name), 2 * network.edge_ids.index(name) + 1)
+    ]
+    (folder / "truth.txt").write_text(" ".join(map(str, driven)))
+
+
+def run(data, out, *more):
+    assert matching.main(["--data", str(data), "--json", str(out), *more]) == 0
+    return json.loads(out.read_text())
+
+
+def test_a_drive_matched_as_it_was_driven_has_no_mismatch(tmp_path):
+    write_track(tmp_path / "tracks" / "001", ROUTE, ROUTE)
+    found = run(tmp_path, tmp_path / "out.json", "--sampling", "2,20")
+    assert [row["sampling"] for row in found] == [2.0, 20.0]
+    assert [(row["RMF"], row["F1"], row["empty"]) for row in found] == [(0.0, 1.0, 0)] * 2
+    assert found[0]["fixes"] == pd.read_csv(tmp_path / "tracks" / "001" / "fixes.csv.gz").shape[0]
+    assert found[1]["fixes"] < found[0]["fixes"] / 8
+    assert all(row["fixes_per_second"] > 0 for row in found)
+
+
+def test_what_was_driven_but_not_matched_is_missed_and_what_was_not_is_added(tmp_path):
+    # It drove 0>1, 1>2, 2>3; the fixes say 2>8 and 8>14 instead.
+    write_track(tmp_path / "001", ROUTE, ["0>1", "1>2", "2>3"])
+    (row,) = run(tmp_path, tmp_path / "out.json", "--sampling", "2")
+    network = grid()
+    length = dict(zip(network.edge_ids, network.length_m.tolist(), strict=True))
+    wrong = length["2>8"] + length["8>14"] + length["2>3"]
+    assert row["RMF"] == pytest.approx(wrong / (length["0>1"] + length["1>2"] + length["2>3"]), abs=1e-4)
+    assert row["F1"] == pytest.approx(2 * 2 / (2 * 2 + 2 + 1), abs=1e-4)
+
+
+def test_it_starts_and_ends_within_edges(tmp_path):
+    # From 130 m on, past the middle of the first street, to 53 m on the second, before its middle.
+    write_track(tmp_path / "001", ["0>1", "1>7"], ["0>1", "1>7"])
+    fixes = pd.read_csv(tmp_path / "001" / "fixes.csv.gz")
+    fixes.iloc[6:13].to_csv(tmp_path / "001" / "fixes.csv.gz", index=False)
+    run(tmp_path, tmp_path / "out.json", "--sampling", "2")
+    network = grid()
+    first, second = network.edge_ids.index("0>1"), network.edge_ids.index("1>7")
+    predicted = pd.read_csv(tmp_path / "out-2s.csv")["arcs"].item()
+    assert predicted == f"{2 * first + 1} {2 * second}"
+
+
+def test_a_folder_without_tracks_is_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        matching.main(["--data", str(tmp_path)])
+    assert "no folder in it has a truth.txt" in capsys.readouterr().err
+
+
+def test_it_scores_real_drives_as_their_own_scorer_does(tmp_path):
+    folder = shared("matching")
+    only = "003,033,077"
+    rows = run(folder, tmp_path / "out.json", "--sampling", "15,60", "--only", only)
+    for row in rows:
+        predicted = tmp_path / f"out-{row['sampling']:g}s.csv"
+        command = [sys.executable, str(folder / "score.py"), str(predicted), "--only", only]
+        said = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        assert (row["RMF"], row["F1"], row["empty"]) == (said["RMF"], said["F1"], said["empty"])
