@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from starlette.staticfiles import StaticFiles
 
 import geo_policing
 from geo_policing.access import Access
-from geo_policing.errors import GeoPolicingError
 from geo_policing.ingest.pipeline import Pipeline
 from geo_policing.ingest.plausibility import Plausibility
 from geo_policing.ingest.protocols import PROTOCOLS
@@ -51,50 +50,18 @@ _CITY = BoundingBox(113.0, 27.7, 113.27, 27.96)
 _OPEN_STATES = tuple(state for state in IncidentState if not state.is_final)
 
 
-def create_app(
-    settings: ServiceSettings,
-    ingest: IngestSettings,
-    *,
-    ready: Callable[[Rooms], None] | None = None,
-    failed: Callable[[GeoPolicingError], None] | None = None,
-) -> FastAPI:
-    """Make the application; its resources are opened when it starts and closed when it stops.
-
-    Parameters
-    ----------
-    settings, ingest : ServiceSettings, IngestSettings
-        Read by the caller and passed down.
-    ready : callable, optional
-        Called with the rooms when receivers can connect.
-    failed : callable, optional
-        Called with what kept it from starting or from stopping well; a server would only log it.
-    """
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        try:
-            async with open_rooms(settings, ingest) as rooms:
-                app.state.rooms = rooms
-                if ready is not None:
-                    ready(rooms)
-                elif rooms.first_sign_in:
-                    log.warning("first start: sign in as %s with the password %s", *rooms.first_sign_in)
-                yield
-        except GeoPolicingError as error:
-            if failed is not None:
-                failed(error)
-            raise
-
+def create_app(rooms: Rooms) -> FastAPI:
+    """Make the application over rooms that are open; they stay open longer than it runs."""
     app = FastAPI(
         title="geo_policing",
         version=geo_policing.__version__,
         description="Positions and incidents of a city, live and in history.",
-        lifespan=lifespan,
         # Served by routers/pages.py, from our own files and to those who are signed in.
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
     )
+    app.state.rooms = rooms
     problems.install(app)
     for noun in (health, sign_in, units, devices, incidents, tracks, live, tiles, pages):
         app.include_router(noun.router)

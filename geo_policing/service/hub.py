@@ -55,6 +55,7 @@ class Hub:
         self._kept: deque[Event] = deque(maxlen=keep)
         self._queue = queue
         self._watchers: set[Watcher] = set()
+        self._closed = False
 
     @property
     def watchers(self) -> int:
@@ -69,6 +70,17 @@ class Hub:
         for watcher in self._watchers:
             watcher.offer(event)
         return event
+
+    def close(self) -> None:
+        """End every watcher's iteration: the service stops."""
+        self._closed = True
+        for watcher in self._watchers:
+            watcher.wake()
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more will come."""
+        return self._closed
 
     @contextmanager
     def watch(self, last_id: str | None = None) -> Iterator["Watcher"]:
@@ -117,9 +129,15 @@ class Watcher:
             self._waiting.append(event)
         self._wake.set()
 
-    async def next(self) -> Event:
-        """Wait for the next event."""
+    def wake(self) -> None:
+        """Look again whether the hub is closed."""
+        self._wake.set()
+
+    async def next(self) -> Event | None:
+        """Wait for the next event; None when the hub is closed."""
         while not (self._waiting or self._overflown):
+            if self._hub.closed:
+                return None
             self._wake.clear()
             await self._wake.wait()
         if self._overflown:
@@ -128,6 +146,6 @@ class Watcher:
         return self._waiting.popleft()
 
     async def __aiter__(self) -> AsyncIterator[Event]:
-        """Yield events for ever."""
-        while True:
-            yield await self.next()
+        """Yield events until the hub is closed."""
+        while (event := await self.next()) is not None:
+            yield event

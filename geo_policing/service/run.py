@@ -1,17 +1,22 @@
 """Running the service in this process until it is told to stop."""
 
+import asyncio
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import uvicorn
+from fastapi import FastAPI
 
 from geo_policing.ingest.transports.tcp_listener import listening_failed
-from geo_policing.service.app import create_app
+from geo_policing.service.app import create_app, open_rooms
 from geo_policing.service.dependencies import Rooms
 from geo_policing.settings import IngestSettings, ServiceSettings
 
 #: How long open requests may go on after the service was told to stop.
 GRACE_S = 3
+BACKLOG = 1024
 
 
 def bound_socket(host: str, port: int) -> socket.socket:
@@ -33,16 +38,37 @@ def bound_socket(host: str, port: int) -> socket.socket:
     return taken
 
 
+class Server(uvicorn.Server):
+    """A web server that leaves the signals to its caller, who has more to close than it knows of."""
+
+    def __init__(self, app: FastAPI) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                lifespan="off",
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=GRACE_S,
+                timeout_keep_alive=30,
+            )
+        )
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals as they are."""
+        yield
+
+
 def serve(
-    settings: ServiceSettings,
-    ingest: IngestSettings,
-    web: socket.socket,
-    ready: Callable[[Rooms], None],
+    settings: ServiceSettings, ingest: IngestSettings, web: socket.socket, ready: Callable[[Rooms], None]
 ) -> None:
     """Serve until SIGINT or SIGTERM; when it returns, all that was accepted is on disk.
 
     Parameters
     ----------
+    settings, ingest : ServiceSettings, IngestSettings
+        Read by the caller and passed down.
     web : socket
         Where browsers connect; from `bound_socket`.
     ready : callable
@@ -51,18 +77,22 @@ def serve(
     Raises
     ------
     Unavailable
-        If a database or a port is not to be had.
+        If a database or a port is not to be had, or not everything could be written at the end.
     """
-    failure: list[BaseException] = []
-    app = create_app(settings, ingest, ready=ready, failed=failure.append)
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_S,
-        timeout_keep_alive=30,
-    )
-    uvicorn.Server(config).run(sockets=[web])
-    if failure:
-        raise failure[0]
+
+    async def run() -> None:
+        async with open_rooms(settings, ingest) as rooms:
+            server = Server(create_app(rooms))
+
+            def stop(number: int) -> None:
+                rooms.hub.close()
+                server.handle_exit(number, None)
+
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, stop, number)
+            # From here on a browser may connect; it is answered when the server runs, right after.
+            web.listen(BACKLOG)
+            ready(rooms)
+            await server.serve(sockets=[web])
+
+    asyncio.run(run())

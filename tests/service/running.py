@@ -1,5 +1,6 @@
 """A real service on real ports, in a thread of the test, and receivers that speak to it."""
 
+import asyncio
 import contextlib
 import json
 import socket
@@ -10,11 +11,10 @@ from pathlib import Path
 
 import httpx
 import numpy as np
-import uvicorn
 
 from geo_policing.model import Device, DeviceKind, Incident, Role, Severity, Unit, from_us
-from geo_policing.service.app import create_app
-from geo_policing.service.run import bound_socket
+from geo_policing.service.app import create_app, open_rooms
+from geo_policing.service.run import Server, bound_socket
 from geo_policing.settings import IngestSettings, ServiceSettings
 from tests.ingest.lines import rmc
 from tests.matching.city import drive, grid
@@ -79,25 +79,28 @@ def running(folder: Path, **settings):
     tcp = bound_socket("127.0.0.1", 0)
     receivers = tcp.getsockname()
     tcp.close()
-    app = create_app(
-        ServiceSettings(data_dir=folder, **settings),
-        IngestSettings(tcp_port=receivers[1], batch_seconds=0.05),
-        ready=told,
-    )
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [web]}, daemon=True)
+    settings = ServiceSettings(data_dir=folder, **settings)
+    ingest = IngestSettings(tcp_port=receivers[1], batch_seconds=0.05)
+
+    async def serve():
+        async with open_rooms(settings, ingest) as rooms:
+            found["server"] = Server(create_app(rooms))
+            told(rooms)
+            await found["server"].serve(sockets=[web])
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),), daemon=True)
     thread.start()
     service = Running(f"http://127.0.0.1:{web.getsockname()[1]}", receivers)
     try:
         assert ready.wait(60), "the service did not start"
         service.rooms = found["rooms"]
-        while not server.started:
+        while not found["server"].started:
             time.sleep(0.02)
         yield service
     finally:
         for client in service.clients:
             client.close()
-        server.should_exit = True
+        found["server"].should_exit = True
         thread.join(20)
         web.close()
         assert not thread.is_alive(), "the service did not stop"

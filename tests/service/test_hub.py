@@ -74,3 +74,17 @@ async def test_a_watcher_that_leaves_is_forgotten(hub):
     with hub.watch():
         assert hub.watchers == 1
     assert hub.watchers == 0
+
+
+async def test_a_closed_hub_ends_every_iteration():
+    hub = Hub(dict)
+    with hub.watch() as watcher:
+        hub.publish("units", {})
+        waiting = asyncio.create_task(collect(watcher))
+        await asyncio.sleep(0)
+        hub.close()
+        assert [event.kind for event in await waiting] == ["snapshot", "units"]
+
+
+async def collect(watcher):
+    return [event async for event in watcher]

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Annotated
 
 import orjson
@@ -43,11 +44,12 @@ async def _events(rooms: Rooms, token: str, last_event_id: str | None) -> AsyncI
     checked = time.monotonic()
     with rooms.hub.watch(last_event_id) as watcher:
         while True:
-            try:
+            event = None
+            with suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, checked + SESSION_CHECK_S - time.monotonic())):
                     event = await watcher.next()
-            except TimeoutError:
-                event = None
+            if rooms.hub.closed:
+                return
             if time.monotonic() - checked >= SESSION_CHECK_S:
                 checked = time.monotonic()
                 try:

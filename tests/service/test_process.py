@@ -1,0 +1,181 @@
+"""The command as it is run: its first lines, its end, and what a kill leaves behind."""
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import httpx
+import pytest
+
+from geo_policing.model import TimeWindow, from_us
+from geo_policing.service.run import bound_socket
+from geo_policing.store import FixStore
+from tests.ingest.lines import rmc
+from tests.service.running import events
+
+LON, LAT = 113.131, 27.831
+SECOND_US = 1_000_000
+
+
+def free_port():
+    with bound_socket("127.0.0.1", 0) as taken:
+        return taken.getsockname()[1]
+
+
+def command(folder, web, receivers, *more):
+    return [
+        *(sys.executable, "-m", "geo_policing", "serve", "--admit-all", "--data-dir", str(folder)),
+        *("--port", str(web), "--tcp", f"127.0.0.1:{receivers}", *more),
+    ]
+
+
+class Process:
+    """`geo-policing serve` on free ports, and somebody signed in."""
+
+    def __init__(self, folder):
+        self.web, self.receivers = free_port(), free_port()
+        self.process = subprocess.Popen(
+            command(folder, self.web, self.receivers),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.said = ""
+        for line in self.process.stdout:
+            self.said += line
+            if line.startswith("Ctrl-C"):
+                break
+        assert self.process.poll() is None, self.process.stderr.read()
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.web}", timeout=20)
+
+    def sign_in(self, name, password):
+        token = self.client.post("/api/sign-in", json={"name": name, "password": password}).json()["token"]
+        self.client.headers["authorization"] = f"Bearer {token}"
+
+    def end(self, number):
+        self.process.send_signal(number)
+        code = self.process.wait(20)
+        self.client.close()
+        rest = self.process.stderr.read()
+        self.process.stdout.close()
+        self.process.stderr.close()
+        return code, rest
+
+
+def first_sign_in(said):
+    return re.search(r"sign in as (\S+) with (\S+)", said).groups()
+
+
+def stored(folder):
+    with FixStore(folder / "fixes.duckdb") as store:
+        return store.between(TimeWindow(from_us(0), from_us(2**52))).time.tolist()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_it_quickly_and_loses_nothing_though_somebody_watches(tmp_path, number):
+    service = Process(tmp_path)
+    service.sign_in(*first_sign_in(service.said))
+    start = time.time_ns() // 1_000 // SECOND_US * SECOND_US - 600 * SECOND_US
+    times = [start + n * SECOND_US for n in range(500)]
+    with service.client.stream("GET", "/api/live") as stream:
+        told = events(stream.iter_lines())
+        assert next(told)[1] == "snapshot"
+        with socket.create_connection(("127.0.0.1", service.receivers)) as line:
+            line.sendall(b"".join(rmc(us, LON, LAT, tag="s:car") for us in times))
+            assert next(told)[1] == "units"
+            # The line is still open, and its last fixes may be on their way.
+            time.sleep(1)
+            code, complaints = service.end(number)
+    assert (code, complaints) == (0, "")
+    assert stored(tmp_path) == times
+
+
+def test_what_a_watcher_has_seen_outlives_a_kill(tmp_path):
+    service = Process(tmp_path)
+    service.sign_in(*first_sign_in(service.said))
+    start = time.time_ns() // 1_000 - 3000 * SECOND_US
+    stop = threading.Event()
+
+    def stream_fixes():
+        with socket.create_connection(("127.0.0.1", service.receivers)) as line:
+            for n in range(3000):
+                if stop.is_set():
+                    return
+                try:
+                    line.sendall(rmc(start + n * SECOND_US, LON, LAT + n * 1e-6, tag="s:car"))
+                except OSError:
+                    return
+                time.sleep(0.002)
+
+    sender = threading.Thread(target=stream_fixes)
+    sender.start()
+    seen = []
+    with service.client.stream("GET", "/api/live") as stream:
+        for _, kind, data in events(stream.iter_lines()):
+            features = data["units"]["features"] if kind == "snapshot" else data["features"]
+            seen += [feature["properties"]["time"] for feature in features]
+            if len(seen) >= 5:
+                service.process.kill()
+                break
+    service.end(signal.SIGKILL)
+    stop.set()
+    sender.join()
+    kept = {from_us(us).isoformat(timespec="milliseconds") for us in stored(tmp_path)}
+    assert {time.replace("Z", "+00:00") for time in seen} <= kept
+
+
+def complaint(*arguments, **environment):
+    done = subprocess.run(
+        [sys.executable, "-m", "geo_policing", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={"PATH": "/usr/bin:/bin", **environment},
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    return line
+
+
+def test_a_port_in_use_is_one_line_that_says_what_to_do(tmp_path):
+    with bound_socket("127.0.0.1", 0) as taken:
+        taken.listen()
+        port = taken.getsockname()[1]
+        folder = ("--data-dir", str(tmp_path / "data"))
+        web = complaint("serve", *folder, "--port", str(port))
+        receivers = complaint("serve", *folder, "--port", "0", "--tcp", f"127.0.0.1:{port}")
+    assert f"web port {port} on 127.0.0.1 is in use; stop what listens there or choose another port" in web
+    assert f"TCP port {port} on 127.0.0.1 is in use" in receivers
+
+
+def test_a_folder_that_cannot_be_written_is_one_line():
+    assert "cannot be made" in complaint("serve", "--data-dir", "/proc/nowhere", "--port", "0")
+
+
+def test_a_setting_that_is_none_is_one_line():
+    assert "GEO_POLICING_PORT" in complaint("serve", GEO_POLICING_PORT="many")
+
+
+def test_a_folder_that_another_service_has_open_is_one_line(tmp_path):
+    service = Process(tmp_path)
+    try:
+        said = complaint("serve", "--data-dir", str(tmp_path), "--port", "0", "--tcp", "127.0.0.1:0")
+    finally:
+        service.end(signal.SIGTERM)
+    assert "is open in another process" in said
+
+
+def test_the_password_of_the_first_start_is_told_once(tmp_path):
+    first = Process(tmp_path)
+    first.end(signal.SIGINT)
+    again = Process(tmp_path)
+    again.sign_in(*first_sign_in(first.said))
+    assert json.loads(again.client.get("/api/units").content)["features"] == []
+    again.end(signal.SIGINT)
+    assert "sign in as" not in again.said
