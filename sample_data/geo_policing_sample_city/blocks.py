@@ -114,7 +114,9 @@ def yards(blocks: Blocks, rng: np.random.Generator) -> list[Line]:
 def _land(terrain: Terrain, roads: list[Line], expressway: Expressway) -> Shapes:
     walls: Any = [shapely.linestrings(one.xy) for one in [*roads, *expressway.carriageways]]
     faces: Any = shapely.get_parts(shapely.polygonize([shapely.union_all(walls)]))
-    wet = shapely.union_all([terrain.river.buffer(RIVERSIDE_STRIP_M), terrain.hilly.buffer(15)])
+    wet = shapely.union_all(
+        [terrain.river.buffer(RIVERSIDE_STRIP_M), terrain.hilly.buffer(15), expressway.near]
+    )
     land = shapely.get_parts(shapely.difference(faces, wet))
     return np.asarray(land[shapely.area(land) > 1500])
 

@@ -7,14 +7,17 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import shapely
-from shapely import MultiPoint, Polygon
+from shapely import Polygon
 
 from geo_policing.roads.network import RoadNetwork
+from geo_policing_sample_city.buildings import raise_buildings
+from geo_policing_sample_city.cameras import put_up_cameras
+from geo_policing_sample_city.green import make_green
+from geo_policing_sample_city.places import choose_places, precincts
 from geo_policing_sample_city.streets import make_streets
 from geo_policing_sample_city.terrain import Terrain, make_terrain
 
 DISTRICTS = (("天元区", "Tianyuan"), ("芦淞区", "Lusong"), ("荷塘区", "Hetang"), ("石峰区", "Shifeng"))
-STATIONS = 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +38,12 @@ class City:
         id, kind (police_station, hospital, school), name; points.
     precincts : GeoDataFrame
         id, name, station; they share out the urban area.
+    green : GeoDataFrame
+        name; parks, hills, banks and woods.
+    buildings : GeoDataFrame
+        height_m, use; footprints.
+    cameras : GeoDataFrame
+        id, kind (camera, checkpoint), name, edge_id, heading_deg; points on their edges.
     """
 
     network: RoadNetwork
@@ -43,38 +52,53 @@ class City:
     water: gpd.GeoDataFrame
     places: gpd.GeoDataFrame
     precincts: gpd.GeoDataFrame
+    green: gpd.GeoDataFrame
+    buildings: gpd.GeoDataFrame
+    cameras: gpd.GeoDataFrame
 
 
 def build_city(seed: int) -> City:
     """Invent a city; the same seed gives the same city."""
     rng = np.random.default_rng(seed)
     terrain = make_terrain(rng)
-    network = make_streets(terrain, rng).network
-    chosen = rng.choice(network.n_nodes, STATIONS + 12 + 60, replace=False)
-    points: Any = shapely.points(network.node_x[chosen], network.node_y[chosen])
-    kinds = ["police_station"] * STATIONS + ["hospital"] * 12 + ["school"] * 60
-    title = {"police_station": "派出所", "hospital": "医院", "school": "学校"}
-    names = [f"第{i + 1}{title[kind]}" for i, kind in enumerate(kinds)]
-    cells = shapely.get_parts(
-        shapely.voronoi_polygons(MultiPoint(points[:STATIONS].tolist()), extend_to=terrain.urban_area)
-    )
-    order = [int(np.flatnonzero(shapely.contains(cells, p))[0]) for p in points[:STATIONS]]
-    ids = [f"P{i + 1:03d}" for i in range(len(kinds))]
-    shares = shapely.intersection(cells[order], terrain.urban_area)
+    streets = make_streets(terrain, rng)
+    network, blocks = streets.network, streets.blocks
+    places = choose_places(blocks, streets.quarters, rng)
+    green = make_green(terrain, blocks, streets.quarters, rng)
+    buildings = raise_buildings(blocks, network, places, rng)
+    cameras = put_up_cameras(network, rng)
+    ids = [f"P{i + 1:03d}" for i in range(len(places.kind))]
+    stations = places.kind.count("police_station")
+    districts = _districts(terrain)
     return City(
         network=network,
         urban_area=_frame(terrain, [terrain.urban_area], name=["城区"]),
         districts=_frame(
-            terrain, _districts(terrain), name=[d[0] for d in DISTRICTS], pinyin=[d[1] for d in DISTRICTS]
+            terrain, districts, name=[d[0] for d in DISTRICTS], pinyin=[d[1] for d in DISTRICTS]
         ),
-        water=_frame(terrain, [terrain.river.intersection(terrain.urban_area)], name=["湘江"]),
-        places=_frame(terrain, points, id=ids, kind=kinds, name=names),
+        water=_frame(
+            terrain,
+            [terrain.river.intersection(terrain.urban_area), *green.lakes],
+            name=["湘江", *green.lake_names],
+        ),
+        places=_frame(terrain, shapely.points(places.xy), id=ids, kind=places.kind, name=places.name),
         precincts=_frame(
             terrain,
-            shares,
-            id=[f"J{i + 1:02d}" for i in range(STATIONS)],
-            name=[f"{name}辖区" for name in names[:STATIONS]],
-            station=ids[:STATIONS],
+            precincts(terrain, places.xy[:stations]),
+            id=[f"J{i + 1:02d}" for i in range(stations)],
+            name=[f"{name}辖区" for name in places.name[:stations]],
+            station=ids[:stations],
+        ),
+        green=_frame(terrain, green.shape, name=green.name),
+        buildings=_frame(terrain, buildings.shape, height_m=buildings.height_m, use=buildings.use),
+        cameras=_frame(
+            terrain,
+            shapely.points(np.array(cameras.xy)),
+            id=[f"C{i + 1:03d}" for i in range(len(cameras.kind))],
+            kind=cameras.kind,
+            name=cameras.name,
+            edge_id=[network.edge_ids[e] for e in cameras.edge],
+            heading_deg=cameras.heading_deg,
         ),
     )
 
@@ -93,7 +117,7 @@ def _districts(terrain: Terrain) -> list[Any]:
     return [terrain.urban_area.intersection(west), *(east.intersection(strip) for strip in strips)]
 
 
-def _frame(terrain: Terrain, shapes: Any, **columns: list[str]) -> gpd.GeoDataFrame:
+def _frame(terrain: Terrain, shapes: Any, **columns: Any) -> gpd.GeoDataFrame:
     def to_degrees(xy: Any) -> Any:
         return np.column_stack(terrain.plane.inverse(xy[:, 0], xy[:, 1])) if len(xy) else xy
 

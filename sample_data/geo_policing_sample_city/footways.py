@@ -5,6 +5,7 @@ import shapely
 
 from geo_policing.roads.network import RoadClass
 from geo_policing_sample_city.blocks import Blocks, Use
+from geo_policing_sample_city.green import lakes_of
 from geo_policing_sample_city.lines import Line, along, lengths
 from geo_policing_sample_city.skeleton import HILLSIDE_M, RIVERSIDE_M
 from geo_policing_sample_city.terrain import Array, Terrain
@@ -18,8 +19,9 @@ def lay_footways(terrain: Terrain, blocks: Blocks, rng: np.random.Generator) -> 
     lines = []
     for side in (-1, 1):
         lines += _riverside(terrain, side, rng)
+    shores = shapely.union_all([lake.buffer(20) for lake in lakes_of(blocks)])
     for park in blocks.shape[blocks.use == Use.PARK]:
-        lines += _park(park, rng)
+        lines += _park(park, shores, rng)
     for hill in terrain.hills:
         lines += _hill(hill, rng)
     return lines
@@ -40,7 +42,7 @@ def _riverside(terrain: Terrain, side: int, rng: np.random.Generator) -> list[Li
     return lines
 
 
-def _park(park: shapely.Polygon, rng: np.random.Generator) -> list[Line]:
+def _park(park: shapely.Polygon, shores: shapely.Geometry, rng: np.random.Generator) -> list[Line]:
     """Lay a walk around inside, and paths through it from the streets around."""
     lines = []
     inner = park.buffer(-38).simplify(6)
@@ -50,7 +52,9 @@ def _park(park: shapely.Polygon, rng: np.random.Generator) -> list[Line]:
     first = rng.uniform()
     for share in (0.0, 0.24, 0.52, 0.77):
         gate = np.array(park.exterior.interpolate((first + share) % 1, normalized=True).coords[0])
-        lines.append(_winding(gate + (gate - middle) * 0.03, middle, 0.07, rng))
+        path = _winding(gate + (gate - middle) * 0.03, middle, 0.07, rng)
+        dry = shapely.difference(shapely.linestrings(path.xy), shores)
+        lines += [Line(shapely.get_coordinates(p), RoadClass.FOOTWAY) for p in shapely.get_parts(dry)]
     return lines
 
 

@@ -26,9 +26,9 @@ MIDDLE = (
     "南湖 北湖 西湖 金山 银山 玉泉 龙泉 明珠 金星 启明 晨光 朝阳 永安 长安 康宁 福寿 广场 市府 民主 劳动 "
     "工农 纺织 机车 电力 冶金 化工 铁路 机场 物流 航空 动力 轨道 新城 新塘 新桥 新民 兴隆 兴业 兴旺 昌盛"
 )
-FIRST, SECOND = "樟荷桂枫石白清龙响田月柳杉栗橘藕", "塘坡冲湾岭桥港井坪洲家垅"
+FIRST, SECOND = "樟荷桂枫石白清龙响田月柳杉栗橘藕泉竹松梅", "塘坡冲湾岭桥港井坪洲家垅园村"
 DIGITS = "零一二三四五六七八九"
-QUARTERS = 150
+QUARTERS = 270
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ def make_quarters(terrain: Terrain, rng: np.random.Generator) -> Quarters:
     density = terrain.density(*xy.T)
     chosen: list[int] = []
     for i in range(len(xy)):
-        apart = 500 + 1800 * (1 - density[i])
+        apart = 380 + 1500 * (1 - density[i])
         if not chosen or np.hypot(*(xy[chosen] - xy[i]).T).min() > apart:
             chosen.append(i)
         if len(chosen) == QUARTERS:

@@ -60,19 +60,17 @@ def node_lines(
     breaks : list of (int, (2,))
         Further points of single lines, as ramps leave there, or a bridge begins.
     """
-    line, at, xy = _meetings(lines, level, free)
-    more = np.array([i for i, _ in breaks], np.int64)
-    places = np.array([p for _, p in breaks]).reshape(-1, 2)
     shapes = np.array([shapely.linestrings(one.xy) for one in lines])
-    ends = np.repeat(np.arange(len(lines)), 2)
-    end_xy = np.concatenate([one.xy[[0, -1]] for one in lines])
-    end_at = np.column_stack([np.zeros(len(lines)), shapely.length(shapes)]).ravel()
-    line = np.concatenate([line, more, ends])
-    at = np.concatenate([at, shapely.line_locate_point(shapes[more], shapely.points(places)), end_at])
-    xy = np.concatenate([xy, places, end_xy])
+    own, ground, place = _meetings(lines, level, free)
+    more = np.array([i for i, _ in breaks], np.int64)
+    points = np.array([p for _, p in breaks]).reshape(-1, 2)
+    ends, end_at = _ends(shapes, own, ground)
+    line = np.concatenate([own, more, ends])
+    fixed_row = np.repeat([False, True, False], [len(own), len(more), len(ends)])
+    at = np.concatenate([ground, shapely.line_locate_point(shapes[more], shapely.points(points)), end_at])
+    xy = np.concatenate([place, points, _coordinates(shapely.line_interpolate_point(shapes[ends], end_at))])
     rank = np.array([one.road_class for one in lines])[line]
-    ramp_end = np.array([one.road_class == RoadClass.EXPRESSWAY_RAMP for one in lines])[line]
-    ramp_end &= np.arange(len(line)) >= len(line) - len(ends)
+    ramp_end = (rank == RoadClass.EXPRESSWAY_RAMP) & (np.arange(len(line)) >= len(line) - len(ends))
     corner, node = _join(xy, rank, np.maximum(level[line], ramp_end))
     order = np.lexsort((at, line))
     line, at, corner = line[order], at[order], corner[order]
@@ -82,9 +80,7 @@ def node_lines(
     exits = shapely.contains_xy(rim, node[:, 0], node[:, 1])
     keep = _without_loose_ends(lines, pieces, of, end - begin, exits)
     pieces, of, begin, end = pieces[keep], of[keep], begin[keep], end[keep]
-    fixed = np.unique(
-        corner[np.isin(order, np.arange(len(order) - len(ends) - len(more), len(order) - len(ends)))]
-    )
+    fixed = np.unique(corner[fixed_row[order]])
     pieces, of, begin, end = _without_waypoints(pieces, of, begin, end, fixed, len(node))
     first = _without_doubles(lines, pieces, of, end - begin)
     pieces, of, begin, end = pieces[first], of[first], begin[first], end[first]
@@ -116,6 +112,20 @@ def _meetings(
     both = np.concatenate([a[pair], b[pair]])
     at = shapely.line_locate_point(shapes[both], np.tile(shapely.points(xy), 2))
     return ground[both], np.asarray(at), np.tile(xy, (2, 1))
+
+
+def _ends(shapes: Any, line: NDArray[np.int64], at: Array) -> tuple[NDArray[np.int64], Array]:
+    """Return the lines' ends, but for those just beyond a meeting: streets end a little behind others."""
+    length = shapely.length(shapes)
+    first, last = np.full(len(shapes), np.inf), np.full(len(shapes), -np.inf)
+    np.minimum.at(first, line, at)
+    np.maximum.at(last, line, at)
+    begins, stops = np.flatnonzero(first > JUNCTION_M), np.flatnonzero(length - last > JUNCTION_M)
+    return np.concatenate([begins, stops]), np.concatenate([np.zeros(len(begins)), length[stops]])
+
+
+def _coordinates(points: Any) -> Array:
+    return np.asarray(shapely.get_coordinates(points))
 
 
 def _join(xy: Array, rank: NDArray[np.int64], level: NDArray[np.int64]) -> tuple[NDArray[np.int64], Array]:

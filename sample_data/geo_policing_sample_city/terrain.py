@@ -121,7 +121,9 @@ def make_terrain(rng: np.random.Generator) -> Terrain:
 def _ring(x: float, y: float, rng: np.random.Generator) -> Array:
     """Bend a circle a little, smoothly."""
     angle = np.linspace(0, 2 * np.pi, 721)
-    wave = sum(rng.uniform(0.01, 0.045) * np.cos(k * angle + rng.uniform(0, 7)) for k in (2, 3, 4))
+    wave = np.zeros(len(angle))
+    for lobes, low, high in ((2, 0.03, 0.07), (3, 0.02, 0.05), (4, 0.01, 0.03)):
+        wave += rng.uniform(low, high) * np.cos(lobes * angle + rng.uniform(0, 7))
     radius = 6700 * (1 + wave)
     return np.column_stack([x + radius * np.cos(angle), y + 1.06 * radius * np.sin(angle)])
 

@@ -14,7 +14,7 @@ from geo_policing_sample_city.city import City
 
 #: GDAL notes when a layer was changed; a fixed instant keeps the bytes the same.
 INSTANT = "2026-01-01T00:00:00.000Z"
-LAYERS = ("urban_area", "districts", "water", "places", "precincts")
+LAYERS = ("urban_area", "districts", "water", "green", "buildings", "places", "precincts", "cameras")
 
 
 def write_city(city: City, out: Path) -> None:
