@@ -704,7 +704,7 @@ def test_a_system_that_the_file_names_must_be_the_one_said(tmp_path):
         (b"%PDF-1.7", "a PDF"),
         (b"\x1f\x8b\x08", "compressed"),
         (b"SQLite format 3\x00", "export the layer"),
-        (b"PK\x03\x04cut", "is cut: an Excel or zip file without its end"),
+        (b"PK\x03\x04cut", "is cut or damaged: an Excel or zip file"),
         (b"<!DOCTYPE html><html>", "sign-in page"),
         (b"\x01\x02\x00\x00\x07binary\x00" * 50, "is no text"),
         (b'{"type": "FeatureCollection", "features": [', "is no JSON, or is cut"),
@@ -728,12 +728,19 @@ def test_an_archive_and_a_damaged_workbook_are_told_from_a_workbook(tmp_path):
         ({"readme.txt": b"hello"}, "is a zip file; unpack it"),
         ({"content.xml": b""}, "OpenDocument"),
         ({**parts, "xl/workbook.xml": b"<cut"}, "damaged Excel file"),
+        ({**parts, "[Content_Types].xml": b"<Types/>"}, "damaged Excel file"),
+        ({**parts, "xl/styles.xml": parts["xl/styles.xml"].replace(b"xfId", b"xId")}, "damaged Excel file"),
     ):
         with zipfile.ZipFile(path, "w") as book:
             for name, data in change.items():
                 book.writestr(name, data)
         with pytest.raises(InvalidFile, match=said):
             read_incidents(path)
+
+
+def test_a_workbook_is_known_by_what_is_in_it_not_by_its_name(tmp_path):
+    path = workbook(tmp_path, [HEADER.split(","), GOOD.split(",")]).rename(tmp_path / "calls.bin")
+    assert [i.id for i in read_incidents(path).incidents] == ["a"]
 
 
 def test_a_file_with_too_many_rows_is_refused_whatever_its_kind(tmp_path):

@@ -96,9 +96,9 @@ def _kind_of_zip(path: Path) -> str:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
             size = sum(info.file_size for info in archive.infolist())
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, NotImplementedError):
         raise InvalidFile(
-            f"{path} is cut: an Excel or zip file without its end; get it again", field="file"
+            f"{path} is cut or damaged: an Excel or zip file without its end; get it again", field="file"
         ) from None
     if "content.xml" in names:
         raise InvalidFile(f"{path} is an OpenDocument file; save it as .xlsx or CSV", field="file")

@@ -14,6 +14,12 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from geo_policing.errors import InvalidFile
 from geo_policing.ingest.incident_files.table import Table, as_text, too_many, unique_names
 
+#: What openpyxl raises on workbooks whose parts are not what they should be.
+_DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, ParseError, EOFError, OSError, NotImplementedError),
+    *(LookupError, ValueError, TypeError, AttributeError, ArithmeticError),
+)
+
 
 def read_workbook(path: Path, *, sheet: str | None, header_row: int, max_rows: int) -> Table:
     """Read one sheet.
@@ -40,17 +46,19 @@ def read_workbook(path: Path, *, sheet: str | None, header_row: int, max_rows: i
         If it cannot be read, has no such sheet, or is too long.
     """
     try:
-        with warnings.catch_warnings():
-            # What openpyxl does not know of a workbook's looks is nothing to us.
+        # Opened here: openpyxl goes by the name of a path. What it does not know of a workbook's looks it
+        # warns of, and that is nothing to us.
+        with warnings.catch_warnings(), path.open("rb") as file:
             warnings.simplefilter("ignore", UserWarning)
-            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True)
             try:
                 return _read(path, book, sheet, header_row, max_rows)
             finally:
                 book.close()
-    except (zipfile.BadZipFile, zlib.error, ParseError, KeyError, ValueError, EOFError) as error:
+    except _DAMAGED as error:
+        why = " ".join(str(error).split())
         raise InvalidFile(
-            f"{path} is a damaged Excel file ({error}); open it in Excel and save it again", field="file"
+            f"{path} is a damaged Excel file ({why}); open it in Excel and save it again", field="file"
         ) from None
 
 
