@@ -162,6 +162,36 @@ def test_the_best_sequence_is_the_best_of_all(seed):
         last = i
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_every_transition_weighs_what_the_model_says(seed):
+    rng = np.random.default_rng(seed)
+    town = Town(rng, n_nodes=12, n_streets=22)
+    n, k = 12, 6
+    x, y = rng.uniform(200.0, 400.0, (2, 1)) + np.cumsum(rng.normal(0.0, 25.0, (2, n)), axis=1)
+    edge, distance, offset = town.candidates(x, y, 500.0, k)
+    emission = map_matching.emission_logp(distance, np.full(n, 30.0))
+    # Where a jump is dear, what ends the search before it finds a way is the limit, not the jump.
+    model = MODEL | {"jump_cost": 12.0 if seed % 2 else 70.0}
+    *_, step = map_matching.forward(
+        *(x, y, emission, edge, offset, *town.arrays, 0, model["hold_cost"], model["jump_cost"]),
+        *(model["beta_m"], model["beta_share"], model["backward_m"], model["u_turn_m"]),
+    )
+    seen = set()
+    for i in range(1, n):
+        way = math.dist((x[i], y[i]), (x[i - 1], y[i - 1]))
+        for h, j in np.ndindex(k, k):
+            if edge[i - 1, h] < 0 or edge[i, j] < 0:
+                assert step[i, h, j] == -np.inf
+                continue
+            weight, jump = naive.transition_logp(
+                town.roads, edge[i - 1, h], offset[i - 1, h], edge[i, j], offset[i, j], way, way, model
+            )
+            assert step[i, h, j] == pytest.approx(weight + emission[i, j], rel=1e-5)
+            back_m = offset[i - 1, h] - offset[i, j] if edge[i - 1, h] == edge[i, j] else math.nan
+            seen.add((jump, "round" if back_m > 40.0 else "jitter" if back_m > 0 else "on"))
+    assert seen >= {(False, "on"), (True, "on"), (False, "jitter")}
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_the_posterior_is_that_of_every_sequence_added_up(seed):
     rng = np.random.default_rng(seed)
