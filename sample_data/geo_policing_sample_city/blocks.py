@@ -112,12 +112,14 @@ def yards(blocks: Blocks, rng: np.random.Generator) -> list[Line]:
 
 
 def _land(terrain: Terrain, roads: list[Line], expressway: Expressway) -> Shapes:
-    walls: Any = [shapely.linestrings(one.xy) for one in [*roads, *expressway.carriageways]]
+    lines = [one.xy for one in [*roads, *expressway.carriageways]]
+    walls: Any = [shapely.linestrings(xy) for xy in lines] + [terrain.urban_area.exterior]
     faces: Any = shapely.get_parts(shapely.polygonize([shapely.union_all(walls)]))
     wet = shapely.union_all(
         [terrain.river.buffer(RIVERSIDE_STRIP_M), terrain.hilly.buffer(15), expressway.near]
     )
-    land = shapely.get_parts(shapely.difference(faces, wet))
+    inside = shapely.intersection(faces, terrain.urban_area)
+    land = shapely.get_parts(shapely.difference(inside, wet))
     return np.asarray(land[shapely.area(land) > 1500])
 
 

@@ -117,7 +117,7 @@ def _ground(blocks: Blocks, network: RoadNetwork) -> tuple[NDArray[np.object_], 
     vertices = np.column_stack([network.vertex_x, network.vertex_y])
     lines = np.asarray(shapely.linestrings(vertices, indices=edge))[one]
     width = np.array([CLEAR_M[RoadClass(k)] for k in network.road_class[one]])
-    roads = shapely.buffer(lines, width, quad_segs=2)
+    roads = shapely.buffer(lines, width, quad_segs=1, cap_style="square")
     block, road = shapely.STRtree(roads).query(blocks.shape, predicate="intersects")
     covered = np.full(len(blocks.shape), shapely.Polygon(), object)
     cuts = np.flatnonzero(np.diff(block)) + 1

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_policing.roads.network import Access, EdgeFlag, RoadClass, RoadNetwork
+from geo_policing.roads.network import EdgeFlag, RoadClass, RoadNetwork
 from geo_policing_sample_city.lines import along
 from geo_policing_sample_city.terrain import Array
 
@@ -71,8 +71,10 @@ def put_up_cameras(network: RoadNetwork, rng: np.random.Generator) -> Cameras:
 def _checkpoints(network: RoadNetwork, cameras: Cameras) -> None:
     degree = np.bincount(network.from_node, minlength=network.n_nodes)
     degree += np.bincount(network.to_node, minlength=network.n_nodes)
-    cars = network.access & Access.CAR > 0
-    for edge in np.flatnonzero(cars).tolist():
+    special = (network.flags > 0) | (network.road_class == RoadClass.EXPRESSWAY_RAMP)
+    leaves = (degree[network.from_node] == 2) | (degree[network.to_node] == 2)
+    large = network.road_class <= RoadClass.SECONDARY
+    for edge in np.flatnonzero(special | (leaves & large)).tolist():
         start, kind = int(network.from_node[edge]), network.road_class[edge]
         own = network.name_of(edge)
         if network.flags[edge] & (EdgeFlag.BRIDGE | EdgeFlag.TUNNEL):

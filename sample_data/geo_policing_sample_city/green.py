@@ -56,8 +56,21 @@ def lakes_of(blocks: Blocks) -> list[shapely.Polygon]:
     """Lakes in the largest parks."""
     parks = blocks.shape[blocks.use == Use.PARK]
     largest = parks[np.argsort(-shapely.area(parks), kind="stable")][: len(LAKE_NAMES)]
-    shapes = [p.buffer(-SHORE_M - 70).buffer(70) for p in largest]
-    return [lake for lake in shapes if lake.area > 5000]
+    return [lake for park in largest if (lake := _lake(park)).area > 5000]
+
+
+def _lake(park: shapely.Polygon) -> shapely.Polygon:
+    """Bays and headlands at shares of the way from the middle to the shore."""
+    shore = park.buffer(-SHORE_M)
+    middle = np.array(park.centroid.coords[0])
+    angle = np.linspace(0, 2 * np.pi, 72, endpoint=False)
+    rays = middle + 3000 * np.column_stack([np.cos(angle), np.sin(angle)])
+    ends = np.stack([np.broadcast_to(middle, rays.shape), rays], axis=1)
+    room = shapely.length(shapely.intersection(shapely.linestrings(ends), shore))
+    first = middle[0] % 7
+    share = 0.68 + 0.16 * np.cos(2 * angle + first) + 0.12 * np.cos(3 * angle + 2 * first)
+    reach = np.minimum(room, 1.6 * room.min()) * share
+    return shapely.Polygon(middle + reach[:, None] * np.column_stack([np.cos(angle), np.sin(angle)]))
 
 
 def _woods(terrain: Terrain, blocks: Blocks, rng: np.random.Generator) -> list[shapely.Geometry]:

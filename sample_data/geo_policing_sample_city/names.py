@@ -54,7 +54,7 @@ class Quarters:
 def make_quarters(terrain: Terrain, rng: np.random.Generator) -> Quarters:
     """Spread quarters over the city, smaller where it is denser."""
     reach = np.array(terrain.urban_area.bounds)
-    xy = rng.uniform(reach[:2], reach[2:], (30000, 2))
+    xy = rng.uniform(reach[:2], reach[2:], (8000, 2))
     density = terrain.density(*xy.T)
     chosen: list[int] = []
     for i in range(len(xy)):

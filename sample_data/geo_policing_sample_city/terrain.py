@@ -15,6 +15,8 @@ Array = NDArray[np.float64]
 AREA_M2 = 310e6
 #: Middles of the centres from the middle of the city, metres; the second one is the old centre.
 CENTRES = ((-3400, -300), (2400, -1500), (4300, 2300), (-2900, 4300), (1900, 5400), (-1900, -5600))
+#: Small towns outside the ring.
+TOWNS = ((-8300, 900), (5600, -6300), (7800, 4700), (-4600, -7300), (-5600, 7000))
 #: Hills: direction from the middle (degrees), distance (shares of the ring's, then metres added), radius (m).
 HILLS = ((48.0, 1.0, 0.0, 1150.0), (-28.0, 0.62, 0.0, 780.0), (148.0, 0.93, 1500.0, 1300.0))
 #: Which hill the expressway and which an arterial passes under.
@@ -34,7 +36,7 @@ class Terrain:
     hills : tuple of Polygon
         Nothing is built there; `EXPRESSWAY_HILL` and `ARTERIAL_HILL` are passed under.
     centres : (k, 3) float64
-        x, y and reach of each centre; the second one is the old centre.
+        x, y and reach of each centre; the second one is the old centre, the last ones small towns.
     bends : (j, 3) float64
         Amplitude (m), wave number (1/m) and phase of each meander.
     ring : (n, 2) float64
@@ -71,7 +73,7 @@ class Terrain:
         share = np.hypot(x - self.x_0, y - self.y_0) / self.ring_radius(
             np.arctan2(y - self.y_0, x - self.x_0)
         )
-        base = 0.5 / (1 + np.exp((share - 1.0) / 0.09))
+        base = 0.5 / (1 + np.exp((share - 0.98) / 0.12))
         return np.asarray(1 - (1 - base) * np.prod(1 - near, axis=1))
 
     def ring_radius(self, angle: Array) -> Array:
@@ -104,6 +106,8 @@ def make_terrain(rng: np.random.Generator) -> Terrain:
     river = Polygon(np.concatenate([banks[0], banks[1][::-1]]))
     place = np.array(CENTRES, float) + rng.normal(0, 250, (len(CENTRES), 2))
     reach = np.array([1500, 1900, 1300, 1100, 1100, 1000]) * rng.uniform(0.9, 1.15, len(CENTRES))
+    towns = np.array(TOWNS, float) + rng.normal(0, 350, (len(TOWNS), 2))
+    place, reach = np.concatenate([place, towns]), np.append(reach, rng.uniform(480, 720, len(TOWNS)))
     ring = _ring(x, y, rng)
     terrain = Terrain(
         plane, outline, river, (), np.column_stack([place + np.array([x, y]), reach]), bends, ring, x, y

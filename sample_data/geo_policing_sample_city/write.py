@@ -9,7 +9,7 @@ import numpy as np
 import pyogrio
 import shapely
 
-from geo_policing.roads.network import RoadNetwork
+from geo_policing.roads.network import Access, EdgeFlag, RoadClass, RoadNetwork
 from geo_policing_sample_city.city import City
 
 #: GDAL notes when a layer was changed; a fixed instant keeps the bytes the same.
@@ -26,17 +26,26 @@ def write_city(city: City, out: Path) -> None:
     with _fixed_instant():
         for layer in LAYERS:
             pyogrio.write_dataframe(getattr(city, layer), path, layer=layer, driver="GPKG")
-        pyogrio.write_dataframe(_roads(city.network), path, layer="roads", driver="GPKG")
+        pyogrio.write_dataframe(roads_frame(city.network), path, layer="roads", driver="GPKG")
 
 
-def _roads(network: RoadNetwork) -> gpd.GeoDataFrame:
+def roads_frame(network: RoadNetwork) -> gpd.GeoDataFrame:
+    """Return the edges as features, one for each direction, in the columns that an import of roads knows."""
     lon, lat = network.plane.inverse(network.vertex_x, network.vertex_y)
     edge = np.repeat(np.arange(network.n_edges), np.diff(network.vertex_offset))
+    modes = {bits: " ".join(str(m.name).lower() for m in Access if bits & m) for bits in range(8)}
     columns = {
-        "id": network.edge_ids,
-        "road_class": network.road_class.astype(np.int32),
-        "flags": network.flags.astype(np.int32),
+        "edge_id": network.edge_ids,
         "name": [network.name_of(e) for e in range(network.n_edges)],
+        "class": [RoadClass(k).name.lower() for k in network.road_class],
+        "oneway": "yes",
+        "speed_kmh": (network.speed_mps.astype(np.float64) * 3.6).round(1),
+        "access": [modes[bits] for bits in network.access.tolist()],
+        "bridge": np.where(network.flags & EdgeFlag.BRIDGE, "yes", "no"),
+        "tunnel": np.where(network.flags & EdgeFlag.TUNNEL, "yes", "no"),
+        "from_node": [f"N{n}" for n in network.from_node],
+        "to_node": [f"N{n}" for n in network.to_node],
+        "length_m": network.length_m.round(1),
     }
     lines = shapely.linestrings(np.column_stack([lon, lat]), indices=edge)
     return gpd.GeoDataFrame(columns, geometry=lines, crs="EPSG:4326")

@@ -8,6 +8,7 @@ from geo_policing_sample_city.write import write_city
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from geo_policing.roads.gis import read_gis
 from geo_policing.roads.network import Access, EdgeFlag, RoadClass
 
 FILES = ("city.roads", "city.gpkg")
@@ -195,6 +196,17 @@ def written(city, tmp_path_factory):
     out = tmp_path_factory.mktemp("city")
     write_city(city, out)
     return out
+
+
+def test_the_roads_of_the_geopackage_import_as_the_same_network(city, written):
+    read, _ = read_gis(written / "city.gpkg", layer="roads", min_piece_nodes=0)
+    network = city.network
+    assert read.edge_ids == network.edge_ids
+    for column in ("road_class", "access", "flags"):
+        assert np.array_equal(getattr(read, column), getattr(network, column)), column
+    assert read.speed_mps == pytest.approx(network.speed_mps, abs=0.02)
+    assert [read.name_of(e) for e in range(500)] == [network.name_of(e) for e in range(500)]
+    assert np.array_equal(read.reverse >= 0, network.reverse >= 0)
 
 
 MAKE = """
