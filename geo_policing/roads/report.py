@@ -26,6 +26,7 @@ class Report:
     ends_without_id: int = _count("ends without a node id, joined by place")
     ends_apart: int = _count("ends far from their node id's place, joined by place")
     snapped_ends: int = _count("ends moved to a node within the tolerance")
+    touching_ends: int = _count("ends on another line between its vertices, joined there")
     repeated_ids: int = _count("ids that stand for several roads, numbered")
     zero_length: int = _count("edges of no length, dropped")
     merged_nodes: int = _count("nodes merged at such edges")
