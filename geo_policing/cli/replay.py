@@ -1,0 +1,67 @@
+"""``geo-policing replay``: receivers' logs played to a port, as if the receivers were there."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from geo_policing.ingest.replay import Replay
+
+
+def replay(
+    files: Annotated[list[Path], typer.Argument(help="Logs of receivers, NMEA 0183.", show_default=False)],
+    to: Annotated[str, typer.Option(help="tcp://HOST:PORT or udp://HOST:PORT.")] = "tcp://127.0.0.1:7001",
+    speed: Annotated[float, typer.Option(help="Seconds of the log in a second; 0: as fast as taken.")] = 1.0,
+    restamp: Annotated[
+        bool, typer.Option("--restamp", help="Move the times in the log to now, so that it looks live.")
+    ] = False,
+    loop: Annotated[bool, typer.Option("--loop", help="Start over at the end, restamped.")] = False,
+    history: Annotated[
+        float, typer.Option(help="Minutes of the log that are past already and sent at once.", min=0)
+    ] = 0.0,
+    device: Annotated[str, typer.Option(help="Register logs whose lines name no source as this.")] = "",
+) -> None:
+    """Play logs by their own times; each source that TAG blocks name is a connection of its own."""
+    import asyncio
+    import time
+
+    from geo_policing.ingest.replay import Replay, Target
+    from geo_policing.model.device import check_device_id
+
+    play = Replay(
+        files,
+        Target.parse(to),
+        speed=speed,
+        restamp=restamp,
+        loop=loop,
+        begin_us=time.time_ns() // 1_000 - round(history * 60e6),
+        device=check_device_id(device) if device else "",
+    )
+    stopped = asyncio.run(_play(play, sum(file.stat().st_size for file in files)))
+    said = "stopped after" if stopped else "played"
+    print(f"{said} {play.lines:,} lines over {play.connections:,} connections")
+
+
+async def _play(play: "Replay", size: int) -> bool:
+    import asyncio
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from geo_policing.cli.stopping import until_done_or_stopped
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("playing", total=size)
+
+        async def show() -> None:
+            while True:
+                progress.update(bar, completed=play.bytes_read % size if size else 0)
+                await asyncio.sleep(0.25)
+
+        showing = asyncio.create_task(show())
+        try:
+            return await until_done_or_stopped(play.run())
+        finally:
+            showing.cancel()
