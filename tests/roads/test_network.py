@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from geo_policing.errors import InvalidFile, InvalidInput
 from geo_policing.roads import RoadNetwork
 from geo_policing.roads.mapped import read_arrays, write_arrays
-from tests.matching.city import grid
+from tests.roads.town import grid
 
 LINE = np.array([[113.13, 27.83], [113.131, 27.83]])
 

@@ -8,8 +8,8 @@ import pytest
 from geo_policing.errors import InvalidInput
 from geo_policing.roads import Access, RoadNetwork, reachable, route
 from geo_policing.roads.routing import U_TURN_M, U_TURN_S, WALK_MPS
-from tests.matching.city import grid
 from tests.roads import naive
+from tests.roads.town import grid
 
 
 def random_network(seed, n=12):
