@@ -128,8 +128,9 @@ def speakers(x, y, thin_m):
     """Fix that speaks for each: the last one that is thin_m or more from the one that spoke before it."""
     out = [0]
     for i in range(1, len(x)):
-        near = math.dist((x[i], y[i]), (x[out[-1]], y[out[-1]])) < thin_m
-        out.append(out[-1] if near and i < len(x) - 1 else i)
+        moved = math.dist((x[i], y[i]), (x[out[-1]], y[out[-1]]))
+        ends_elsewhere = i == len(x) - 1 and moved > 0
+        out.append(i if moved >= thin_m or ends_elsewhere else out[-1])
     return out
 
 

@@ -169,13 +169,14 @@ def join(
 def thin(x: NDArray[Any], y: NDArray[Any], thin_m: float) -> NDArray[np.int64]:
     """Fix (n,) i64 that speaks for each: itself, or the last that did where it is nearer to that than thin_m.
 
-    The last of all speaks for itself: it says where the trace ends. x, y (n,) f64 metres.
+    The last of all, if it is elsewhere, speaks for itself: it says where the trace ends. x, y (n,) f64 m.
     """
     n = x.shape[0]
     speaker = np.zeros(n, np.int64)
     last = 0
     for i in range(1, n):
-        if np.hypot(x[i] - x[last], y[i] - y[last]) >= thin_m or i == n - 1:
+        moved = np.hypot(x[i] - x[last], y[i] - y[last])
+        if moved >= thin_m or (i == n - 1 and moved > 0.0):
             last = i
         speaker[i] = last
     return speaker

@@ -256,6 +256,8 @@ def test_a_fix_speaks_for_those_near_it_that_follow(seed):
     rng = np.random.default_rng(seed)
     x, y = np.cumsum(rng.normal(0.0, 5.0, (2, 60)), axis=1)
     assert path_joining.thin(x, y, 12.0).tolist() == naive.speakers(x, y, 12.0)
+    x[-1], y[-1] = x[-2], y[-2]
+    assert path_joining.thin(x, y, 12.0).tolist() == naive.speakers(x, y, 12.0)
 
 
 @pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="this is that process")

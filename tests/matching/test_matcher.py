@@ -2,19 +2,24 @@ import csv
 import itertools
 import json
 import math
+import re
 import subprocess
 import sys
+from dataclasses import asdict, fields
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from geo_policing.errors import InvalidFile, InvalidInput
-from geo_policing.matching import Matcher
+from geo_policing.matching import Matcher, MatcherParameters
 from geo_policing.roads import RoadNetwork
 from geo_policing.roads.tables import read_tables
 from tests.matching.city import LAT, LON, STEP, drive, grid
 from tests.shared_data import shared
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "matching.md"
 
 
 def ids(network, match):
@@ -164,6 +169,17 @@ def test_a_thousand_fixes_do_not_underflow():
     found = matched(network, lon, lat)
     assert len(lon) > 1000
     assert sum(map(len, ids(network, found))) >= 220
+
+
+def test_every_parameter_is_documented_with_its_default():
+    rows = re.findall(r"^\| (`.+?) \| (.+?) \|", DOCS.read_text(encoding="utf-8"), re.MULTILINE)
+    said = {
+        name: float(value)
+        for names, values in rows
+        for name, value in zip(re.findall(r"`(\w+)`", names), values.split(","), strict=False)
+        if name in {field.name for field in fields(MatcherParameters)}
+    }
+    assert said == asdict(MatcherParameters())
 
 
 def test_real_drives_at_15_s_are_matched_within_five_percent_and_none_is_empty(tmp_path):

@@ -98,6 +98,18 @@ def test_it_does_not_matter_when_the_clock_starts(trace, start_s):
     assert [p.edges.tolist() for p in here.pieces] == [p.edges.tolist() for p in there.pieces]
 
 
+@settings(max_examples=60)
+@given(traces(), st.integers(2, 4))
+def test_fixes_that_come_several_times_count_once(trace, times):
+    once = MATCHER.match(*trace)
+    often = MATCHER.match(*(np.repeat(column, times) for column in trace))
+    assert [p.edges.tolist() for p in often.pieces] == [p.edges.tolist() for p in once.pieces]
+    for ours, theirs in zip(often.pieces, once.pieces, strict=True):
+        assert (ours.start_m, ours.end_m, ours.inferred) == (theirs.start_m, theirs.end_m, theirs.inferred)
+        assert ours.confidence == pytest.approx(theirs.confidence)
+        assert ours.enter_s == pytest.approx(theirs.enter_s)
+
+
 @settings(max_examples=40)
 @given(traces(), st.data())
 def test_a_position_that_is_no_number_is_refused_with_its_name_and_fix(trace, data):
