@@ -32,6 +32,7 @@ from geo_policing.service.routers import (
     health,
     incidents,
     live,
+    maps,
     pages,
     sign_in,
     tiles,
@@ -63,7 +64,7 @@ def create_app(rooms: Rooms) -> FastAPI:
     )
     app.state.rooms = rooms
     problems.install(app)
-    for noun in (health, sign_in, units, devices, incidents, tracks, live, tiles, pages):
+    for noun in (health, sign_in, units, devices, incidents, tracks, live, maps, tiles, pages):
         app.include_router(noun.router)
     app.mount("/assets", StaticFiles(directory=assets_folder()), name="assets")
     app.add_middleware(Guard)

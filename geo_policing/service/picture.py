@@ -34,6 +34,11 @@ class Picture:
                 who[unit.device_id] = _Who(known.kind, known.name, unit.call_sign, unit.status.value)
         self._who = who
 
+    def name_of(self, device: str) -> str:
+        """Return what people call a device; its id when nobody has said."""
+        who = self._who.get(device)
+        return device if who is None else who.call_sign or who.name
+
     def move(self, fixes: Iterable[Fix]) -> list[dict[str, Any]]:
         """Take in fixes; return the features of the devices whose newest position changed."""
         changed = {}

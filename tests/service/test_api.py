@@ -140,6 +140,7 @@ def test_a_track_by_time_window_comes_back_matched_to_the_roads(service, detecti
     page = detective.get("/maps/tracks/patrol-07", params=asked)
     assert page.status_code == 200
     assert "leaflet" in page.text
+    assert "芦淞07" in page.text
 
 
 def test_the_end_of_a_window_is_not_included(service, detective):
