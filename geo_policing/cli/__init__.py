@@ -10,10 +10,13 @@ import typer
 from geo_policing.cli.account import account
 from geo_policing.cli.decode import decode
 from geo_policing.cli.incidents import import_incidents
+from geo_policing.cli.ingest import ingest
 from geo_policing.cli.match import match
+from geo_policing.cli.replay import replay
 from geo_policing.cli.roads import import_roads
 from geo_policing.cli.sample_city import sample_city
 from geo_policing.cli.serve import serve
+from geo_policing.cli.tiles import build_tiles
 from geo_policing.cli.warm import warm_up
 from geo_policing.errors import GeoPolicingError
 
@@ -28,9 +31,12 @@ app = typer.Typer(
 app.add_typer(account, name="account")
 app.command()(decode)
 app.command()(match)
+app.command()(ingest)
+app.command()(replay)
 app.command()(import_roads)
 app.command()(import_incidents)
 app.command()(sample_city)
+app.command()(build_tiles)
 app.command()(serve)
 app.command()(warm_up)
 
