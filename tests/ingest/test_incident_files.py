@@ -543,6 +543,7 @@ def test_a_file_in_another_system_is_refused_whole_and_the_likely_one_named(crs,
     [
         (27.83, 113.13, "EPSG:4326", None, "columns of lon .x. and lat .y. exchanged"),
         (27.83, 113.13, "gcj02", None, "columns of lon .x. and lat .y. exchanged"),
+        (-87.6, 41.8, "gcj02", None, "outside .* that the system is for; correct it or the crs"),
         (113.13, 27.83, "EPSG:4547", None, "they fit as degrees"),
         (3_080_000.0, 414_000.0, "EPSG:4547", None, "exchanged"),
         (38_414_000.0, 3_080_000.0, "EPSG:4547", None, r"they fit in EPSG:4526 .CGCS2000"),

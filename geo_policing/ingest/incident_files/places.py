@@ -50,7 +50,8 @@ def locate(
     given = np.isfinite(x) & np.isfinite(y)
     counted = given & ~((x == 0.0) & (y == 0.0))
     # Single rows may lie somewhat beyond the area of a system; not the most of a file.
-    astray = np.flatnonzero(counted & ~_inside(lon, lat, within or _area(crs)))
+    plausible = systems.plausible(lon, lat, crs, within)
+    astray = np.flatnonzero(counted & ~(plausible & _inside(lon, lat, within or _area(crs))))
     if 2 * len(astray) > int(counted.sum()):
         some = astray[:_SAMPLE]
         raise InvalidCoordinates(
@@ -60,7 +61,7 @@ def locate(
             value=crs,
         )
     # A pole is what some programs write for a place that is not known.
-    good = systems.plausible(lon, lat, crs, within) & ~(np.abs(lat) == 90.0)
+    good = plausible & ~(np.abs(lat) == 90.0)
     flaws = {}
     for rank, i in enumerate(np.flatnonzero(given & ~good).tolist()):
         if abs(lat[i]) == 90.0:
@@ -108,7 +109,8 @@ def _inside(lon: Array, lat: Array, box: BoundingBox | None) -> NDArray[np.bool_
 
 def _fits(x: Array, y: Array, crs: str | int, box: BoundingBox | None) -> bool:
     lon, lat = systems.transform(x, y, crs)
-    return bool(_inside(lon, lat, box).mean() >= _FIT)
+    good = systems.plausible(lon, lat, crs, box) & _inside(lon, lat, box)
+    return bool(good.mean() >= _FIT)
 
 
 def _is_projected(crs: str | int) -> bool:
