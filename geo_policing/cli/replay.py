@@ -17,16 +17,19 @@ def replay(
         bool, typer.Option("--restamp", help="Move the times in the log to now, so that it looks live.")
     ] = False,
     loop: Annotated[bool, typer.Option("--loop", help="Start over at the end, restamped.")] = False,
-    history: Annotated[
-        float, typer.Option(help="Minutes of the log that are past already and sent at once.", min=0)
-    ] = 0.0,
+    begin: Annotated[
+        str | None,
+        typer.Option(help="When the logs count as begun, RFC 3339; what is due by now is sent at once."),
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="What is due before is not sent, RFC 3339.")] = None,
     device: Annotated[str, typer.Option(help="Register logs whose lines name no source as this.")] = "",
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing unless it fails.")] = False,
 ) -> None:
     """Play logs by their own times; each source that TAG blocks name is a connection of its own."""
     import asyncio
-    import time
 
     from geo_policing.ingest.replay import Replay, Target
+    from geo_policing.model import parse_instant, to_us
     from geo_policing.model.device import check_device_id
 
     play = Replay(
@@ -35,15 +38,18 @@ def replay(
         speed=speed,
         restamp=restamp,
         loop=loop,
-        begin_us=time.time_ns() // 1_000 - round(history * 60e6),
+        begin_us=to_us(parse_instant(begin, field="--begin")) if begin else None,
+        since_us=to_us(parse_instant(since, field="--since")) if since else None,
         device=check_device_id(device) if device else "",
     )
-    stopped = asyncio.run(_play(play, sum(file.stat().st_size for file in files)))
+    stopped = asyncio.run(_play(play, 0 if quiet else sum(file.stat().st_size for file in files)))
     said = "stopped after" if stopped else "played"
-    print(f"{said} {play.lines:,} lines over {play.connections:,} connections")
+    if not quiet:
+        print(f"{said} {play.lines:,} lines over {play.connections:,} connections")
 
 
 async def _play(play: "Replay", size: int) -> bool:
+    """Play, with a bar over so many bytes; without one for none."""
     import asyncio
 
     from rich.console import Console
@@ -52,12 +58,12 @@ async def _play(play: "Replay", size: int) -> bool:
     from geo_policing.cli.stopping import until_done_or_stopped
 
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(console=console, transient=True, disable=not (size and console.is_terminal)) as progress:
         bar = progress.add_task("playing", total=size)
 
         async def show() -> None:
             while True:
-                progress.update(bar, completed=play.bytes_read % size if size else 0)
+                progress.update(bar, completed=play.bytes_read % max(size, 1))
                 await asyncio.sleep(0.25)
 
         showing = asyncio.create_task(show())

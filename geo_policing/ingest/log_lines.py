@@ -6,7 +6,7 @@ the TAG times, with their checksums; all else, broken sentences and binary junk 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import reduce
@@ -38,37 +38,14 @@ class LogLine:
         Who said it, of its TAG block; empty without one.
     time : int or None
         Microseconds of UTC; None when it tells no time.
-    clocks : tuple
-        (first byte, end, microseconds of UTC) of each sentence that tells the time.
+    tag_us : int or None
+        Of that, what the TAG block says.
     """
 
     data: bytes
     source: str
     time: int | None
-    clocks: tuple[tuple[int, int, int], ...]
-
-    def restamped(self, moved: Callable[[int], int], *, decimals: int = 0) -> bytes:
-        """Return the line with each of its times moved.
-
-        Parameters
-        ----------
-        moved : callable
-            From a time in the log to the time to write, both in microseconds of UTC.
-        decimals : int
-            Decimals of the seconds to write at least; a receiver's own when it has more.
-        """
-        parts, done = [], 0
-        for first, end, time in self.clocks:
-            body = self.data[first + 1 : end - 3].decode("ascii")
-            try:
-                new = _signed(_retimed(body, moved(time), decimals))
-            except OverflowError:
-                # Moved out of all years; the receiver's clock was absurd and stays so.
-                continue
-            parts += [self.data[done:first], b"$", new]
-            done = end
-        parts.append(self.data[done:])
-        return _BLOCK.sub(lambda block: _moved_block(block, moved), b"".join(parts))
+    tag_us: int | None
 
 
 class LogReader:
@@ -78,7 +55,7 @@ class LogReader:
         self._dated: dict[str, tuple[date, int]] = {}
 
     def read(self, data: bytes) -> LogLine:
-        """Read one line."""
+        """Read one line; its sentences only when no TAG block says when it was."""
         source, tag_us = "", None
         block = _BLOCK.search(data)
         if block is not None and _is_right(block):
@@ -86,13 +63,41 @@ class LogReader:
                 source = said[1].decode("ascii", "replace")
             if told := _TIME.search(block[1]):
                 tag_us = _tag_us(int(told[1]))
-        clocks = []
+        if tag_us is not None:
+            return LogLine(data, source, tag_us, tag_us)
+        _, time = next(self._clocks(data, source, None), (None, None))
+        return LogLine(data, source, time, None)
+
+    def restamped(self, line: LogLine, moved: Callable[[int], int], *, decimals: int = 0) -> bytes:
+        """Return a line with each of its times moved.
+
+        Parameters
+        ----------
+        line : LogLine
+            The line that was read last.
+        moved : callable
+            From a time in the log to the time to write, both in microseconds of UTC.
+        decimals : int
+            Decimals of the seconds to write at least; a receiver's own when it has more.
+        """
+        parts, done = [], 0
+        for sentence, time in self._clocks(line.data, line.source, line.tag_us):
+            try:
+                new = _signed(_retimed(sentence[1].decode("ascii"), moved(time), decimals))
+            except OverflowError:
+                # Moved out of all years; the receiver's clock was absurd and stays so.
+                continue
+            parts += [line.data[done : sentence.start()], b"$", new]
+            done = sentence.end()
+        parts.append(line.data[done:])
+        return _BLOCK.sub(lambda block: _moved_block(block, moved), b"".join(parts))
+
+    def _clocks(self, data: bytes, source: str, tag_us: int | None) -> Iterator[tuple[re.Match[bytes], int]]:
+        """Yield each right sentence that tells the time, with the instant that it is about."""
         for sentence in _SENTENCE.finditer(data):
             time = self._time(sentence, source, tag_us) if _is_right(sentence) else None
             if time is not None:
-                clocks.append((sentence.start(), sentence.end(), time))
-        time = tag_us if tag_us is not None else clocks[0][2] if clocks else None
-        return LogLine(data, source, time, tuple(clocks))
+                yield sentence, time
 
     def _time(self, sentence: re.Match[bytes], source: str, tag_us: int | None) -> int | None:
         """Return the instant that a sentence is about."""

@@ -120,6 +120,8 @@ class Replay:
     begin_us : int, optional
         When the first line counts as said, microseconds of UTC, now when not given; with one in the past,
         what is due by now is sent at once.
+    since_us : int, optional
+        What is due before is passed over, so that a replay can be taken up where it was left.
     device : str
         Who is registered on the connection of a log, for lines whose TAG block names no source.
     max_connections : int
@@ -140,6 +142,7 @@ class Replay:
         restamp: bool = False,
         loop: bool = False,
         begin_us: int | None = None,
+        since_us: int | None = None,
         device: str = "",
         max_connections: int = 1_000,
     ) -> None:
@@ -160,7 +163,7 @@ class Replay:
         self.rounds = 0
         self._logs, self._target, self._speed = logs, target, speed
         self._restamp, self._loop = restamp or loop, loop
-        self._begin_us, self._device = begin_us, device
+        self._begin_us, self._since_us, self._device = begin_us, since_us, device
         self._mouths = _Mouths(target, max_connections)
 
     @property
@@ -204,14 +207,16 @@ class Replay:
             line = reader.read(data)
             if line.time is not None:
                 due_us, timed = timeline.reach(line.time), True
+            self.bytes_read += len(data)
+            if self._since_us is not None and due_us < self._since_us:
+                continue
             if self._speed:
                 await _until(due_us)
             if self._restamp and timed:
-                data = line.restamped(timeline.moved, decimals=decimals)  # noqa: PLW2901
+                data = reader.restamped(line, timeline.moved, decimals=decimals)  # noqa: PLW2901
             mouth = await self._mouths.of(line.source or str(log), "" if line.source else self._device)
             await mouth.say(data)
             self.lines += 1
-            self.bytes_read += len(line.data)
         if self._loop and not timed:
             raise InvalidFile(f"{log}: no line tells a time; is it an NMEA 0183 log?", value=str(log))
         return due_us

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from geo_policing.cli import main
+from geo_policing.model import format_instant
 from geo_policing.store import FixStore, Records
 from tests.ingest.lines import NOW, SECOND, rmc
 
@@ -130,9 +131,10 @@ def test_a_replay_registers_its_log_and_stops_when_asked(tmp_path):
     with ingesting(tmp_path / "data", "--admit-all") as (process, port):
         wal = tmp_path / "data" / "fixes.duckdb.wal"
         before = wal.stat().st_size if wal.exists() else 0
+        an_hour_ago = format_instant(time.time_ns() // 1_000 - 3_600 * SECOND)
         command = [*COMMAND, "replay", str(log), "--to", f"tcp://127.0.0.1:{port}", "--device", "car"]
         with subprocess.Popen(
-            [*command, "--loop", "--history", "60"], stdout=subprocess.PIPE, text=True
+            [*command, "--loop", "--begin", an_hour_ago], stdout=subprocess.PIPE, text=True
         ) as player:
             # What is past already is sent at once.
             while not wal.exists() or wal.stat().st_size <= before:

@@ -30,6 +30,16 @@ def read(*lines):
     return [reader.read(data) for data in lines]
 
 
+def restamped(moved, *lines, **options):
+    """What becomes of the last of some lines."""
+    reader = LogReader()
+    return [reader.restamped(reader.read(data), moved, **options) for data in lines][-1]
+
+
+def an_hour_later(time):
+    return time + HOUR
+
+
 RMC = "GNRMC,235959.50,A,2749.8,N,11307.8,E,10.0,90.0,280226,,,A"
 GGA = "GNGGA,000000.50,2749.8,N,11307.8,E,1,12,0.8,63.5,M,-15.0,M,,"
 
@@ -69,21 +79,17 @@ def test_each_source_has_a_date_of_its_own():
     ],
 )
 def test_times_and_dates_are_rewritten_and_signed_anew(body, moved):
-    _, said = read(line(RMC), line(body))
-    assert said.restamped(lambda t: t + HOUR) == line(moved)
+    assert restamped(an_hour_later, line(RMC), line(body)) == line(moved)
 
 
 def test_the_time_of_a_tag_block_is_rewritten_in_its_own_unit():
     for before, after in (("1790000000", "1790003600"), ("1790000000123", "1790003600123")):
-        (said,) = read(line(RMC, tag=f"s:car,c:{before},n:1"))
-        assert said.restamped(lambda t: t + HOUR).startswith(
-            f"\\{signed(f's:car,c:{after},n:1')}\\$".encode()
-        )
+        moved = restamped(an_hour_later, line(RMC, tag=f"s:car,c:{before},n:1"))
+        assert moved.startswith(f"\\{signed(f's:car,c:{after},n:1')}\\$".encode())
 
 
 def test_decimals_can_be_asked_for_so_that_fast_instants_stay_apart():
-    (said,) = read(line(RMC))
-    assert b"235959.750," in said.restamped(lambda t: t + 250_000, decimals=3)
+    assert b"235959.750," in restamped(lambda t: t + 250_000, line(RMC), decimals=3)
 
 
 @pytest.mark.parametrize(
@@ -100,21 +106,19 @@ def test_decimals_can_be_asked_for_so_that_fast_instants_stay_apart():
     ],
 )
 def test_what_is_broken_stays_as_it_was(data):
-    (said,) = read(data)
-    assert said.restamped(lambda t: t + HOUR) == data
+    assert restamped(an_hour_later, data) == data
 
 
 @given(st.binary(max_size=50), st.binary(max_size=50))
 def test_whatever_stands_around_a_sentence_stays(before, after):
     before, after = before.replace(b"\\", b"").replace(b"$", b""), after.replace(b"\\", b"")
-    (said,) = read(before + line(RMC).strip() + b"\n" + after)
+    data = before + line(RMC).strip() + b"\n" + after
     moved = line(RMC.replace("235959", "005959").replace("280226", "010326")).strip()
-    assert said.restamped(lambda t: t + HOUR) == before + moved + b"\n" + after
+    assert restamped(an_hour_later, data) == before + moved + b"\n" + after
 
 
 def test_a_time_that_is_moved_out_of_all_years_stays():
-    (said,) = read(line(RMC))
-    assert said.restamped(lambda t: -(10**18)) == said.data
+    assert restamped(lambda t: -(10**18), line(RMC)) == line(RMC)
 
 
 def test_moving_a_real_log_by_days_moves_its_fixes_by_days_and_changes_nothing_else():
@@ -124,7 +128,7 @@ def test_moving_a_real_log_by_days_moves_its_fixes_by_days_and_changes_nothing_e
         fixes, moved = [], []
         for data in log.read_bytes().splitlines(keepends=True):
             fixes += before.feed(data)
-            moved += after.feed(reader.read(data).restamped(lambda t: t + days))
+            moved += after.feed(reader.restamped(reader.read(data), lambda t: t + days))
         fixes, moved = fixes + before.flush(), moved + after.flush()
         assert [same(f, time=f.time + days) for f in fixes] == [same(f) for f in moved], log.name
 

@@ -117,6 +117,13 @@ async def test_what_is_due_since_long_is_sent_at_once_and_stamped_with_then(tmp_
     assert said == b"".join(rmc(begin + n * MINUTE) for n in range(9))
 
 
+async def test_a_replay_can_be_taken_up_where_it_was_left(tmp_path):
+    log = write(tmp_path / "a.log", *(rmc(NOW + n * MINUTE) for n in range(9)))
+    begin = NOW - YEAR
+    (said,) = await played([log], restamp=True, begin_us=begin, since_us=begin + 5 * MINUTE)
+    assert said == b"".join(rmc(begin + n * MINUTE) for n in range(5, 9))
+
+
 async def test_an_old_log_that_is_restamped_looks_live(tmp_path):
     log = write(
         tmp_path / "a.log", *(rmc(NOW - YEAR + n * SECOND // 10, tag=f"s:car,c:{NOW}") for n in range(9))
