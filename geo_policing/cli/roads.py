@@ -105,6 +105,13 @@ def import_roads(
                 )
         return read_osm(source, min_piece_nodes=least, tell=tell)
 
+    for target in (out, report):
+        if target is not None and not target.absolute().parent.is_dir():
+            raise InvalidInput(
+                f"{target.parent} is no folder; make it first, or write elsewhere with -o and --report",
+                field="out",
+                value=str(target),
+            )
     console = Console(stderr=True)
     with console.status("reading") as status:
         network, counts = read(status.update)

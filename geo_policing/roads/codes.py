@@ -38,6 +38,7 @@ _CLASSES: dict[str, tuple[RoadClass, Access, float]] = HIGHWAYS | {
     }.items()
     for name in names
 }
+_CLASSES["none"] = (RoadClass.UNKNOWN, Access(0), 40.0)
 _MODES = {
     **dict.fromkeys(("car", "motor", "motor_vehicle", "motorcar", "vehicle", "机动车"), Access.CAR),
     **dict.fromkeys(("bicycle", "bike", "非机动车"), Access.BICYCLE),
@@ -50,6 +51,8 @@ _USUAL = ("", "yes", "public", "permissive", "destination", "designated", "custo
 _YES = ("yes", "y", "true", "t", "1", "是")
 _NO = ("", "no", "n", "false", "f", "0", "否")
 _FASTEST_KMH = 250.0
+#: Unknown values that the report names one by one.
+_NAMED = 10
 
 
 class Codes:
@@ -72,7 +75,7 @@ class Codes:
         self._given: dict[tuple[str, str], str] = {}
         meanings = {
             "oneway": list(_SIGNS),
-            "class": [c.name.lower() for c in RoadClass],
+            "class": [*(c.name.lower() for c in RoadClass), "none"],
             "access": ["car", "bicycle", "foot", "all", "none"],
             "bridge": ["yes", "no"],
             "tunnel": ["yes", "no"],
@@ -106,9 +109,9 @@ class Codes:
         return found or _CLASSES[self._unknown("class", value, "unknown")]
 
     def access(self, value: object, usual: Access) -> Access:
-        """Who may use a road; the usual of its class where the value does not say."""
+        """Who may use a road; the usual of its class where the value is silent, nobody if nobody."""
         word = self._meant("access", value)
-        if word in _USUAL:
+        if word in _USUAL or not usual:
             return usual
         found = [_MODES.get(part) for part in _words("access", word)]
         if any(bits is None for bits in found):
@@ -142,12 +145,14 @@ class Codes:
                 "if they mean true and false say --code oneway:T=forward --code oneway:F=both"
             )
         taken = {"oneway": "both directions", "class": "unknown", "access": "that of the class"}
-        for (target, value), count in self.unknown.most_common():
+        for (target, value), count in self.unknown.most_common(_NAMED):
             remedy = "" if target == "speed_kmh" else f"; say what it means with --code {target}:{value}=…"
             lines.append(
                 f"{target} {value!r} of {count} roads has no known meaning, "
                 f"taken as {taken.get(target, 'that of the class')}{remedy}"
             )
+        if len(self.unknown) > _NAMED:
+            lines.append(f"{len(self.unknown) - _NAMED} more values of no known meaning")
         return lines
 
     def _meant(self, target: str, value: object) -> str:

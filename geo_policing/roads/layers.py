@@ -76,7 +76,7 @@ def read_table(
             chosen = _layer(path, pyogrio.list_layers(path).tolist(), layer, is_csv=is_csv)
             meta, fid, wkb, data = pyogrio.raw.read(path, layer=chosen, return_fids=True, **options)
         except (DataSourceError, DataLayerError, ValueError, LookupError) as error:
-            reason = " ".join(str(error).split()).split("; It might help")[0]
+            reason = " ".join(str(error).split()).split("; It might help")[0][:200]
             raise InvalidFile(
                 f"{path} cannot be read ({reason}); give a whole GeoPackage, GeoJSON, shapefile, "
                 "CSV with WKT or another file of lines",
@@ -107,9 +107,16 @@ def _refuse_cut(path: Path) -> None:
     size, told = path.stat().st_size, 0
     if head[:4] == b"\x00\x00\x27\x0a" and len(head) >= 28:
         told = 2 * int.from_bytes(head[24:28], "big")
+        dbf = path.with_suffix(".dbf")
+        if dbf.is_file():
+            _refuse_cut(dbf)
     elif head[:16] == b"SQLite format 3\x00" and len(head) == 100:
         page = int.from_bytes(head[16:18], "big")
         told = int.from_bytes(head[28:32], "big") * (65536 if page == 1 else page)
+    elif path.suffix.lower() == ".dbf" and len(head) >= 12:
+        # Rows of a fixed length after the header.
+        told = int.from_bytes(head[8:10], "little")
+        told += int.from_bytes(head[4:8], "little") * int.from_bytes(head[10:12], "little")
     if size < told:
         raise InvalidFile(
             f"{path} is cut short: {size} of {told} bytes; copy it again", field="source", value=str(path)

@@ -1,7 +1,7 @@
 """Road networks from two tables: nodes with positions, directed edges with geometry."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -27,10 +27,19 @@ def read_tables(nodes: Path, edges: Path) -> RoadNetwork:
     Raises
     ------
     InvalidFile
-        If a column is missing, a geometry is no line, or an edge names a node that is not there.
+        If it is no CSV, a column is missing, a number is none, a node is there twice, a geometry is no line,
+        or an edge names a node that is not there.
     """
     node = _columns(nodes, ["node", "lon", "lat"])
     edge = _columns(edges, ["edge", "from_node", "to_node", "length_m", "wkt"])
+    twice = node["node"].duplicated()
+    if twice.any():
+        row = int(np.argmax(twice))
+        raise InvalidFile(
+            f"{nodes}: row {row + 2}: node {node['node'][row]} is there twice; give each node one row",
+            field="node",
+            value=node["node"][row],
+        )
     number = pd.Series(np.arange(len(node), dtype=np.int32), index=node["node"])
     ends: dict[str, NDArray[np.int32]] = {}
     for column in ("from_node", "to_node"):
@@ -61,10 +70,31 @@ def read_tables(nodes: Path, edges: Path) -> RoadNetwork:
 
 
 def _columns(path: Path, names: list[str]) -> pd.DataFrame:
-    table = pd.read_csv(path)
+    try:
+        table = pd.read_csv(path)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise InvalidFile(
+            f"{path} is no CSV file ({' '.join(str(error).split())})", field=path.stem
+        ) from None
     missing = [name for name in names if name not in table.columns]
     if missing:
         raise InvalidFile(
             f"{path}: no column {', '.join(missing)}; it has {', '.join(table.columns)}", field=missing[0]
         )
+    for name in names:
+        if name in ("lon", "lat", "length_m"):
+            table[name] = _numbers(path, table[name])
     return table
+
+
+def _numbers(path: Path, column: "pd.Series[Any]") -> "pd.Series[Any]":
+    number = pd.to_numeric(column, errors="coerce")
+    wrong = ~np.isfinite(number)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise InvalidFile(
+            f"{path}: row {row + 2}: {column.name} {str(column[row])!r} is no finite number; correct it",
+            field=str(column.name),
+            value=column[row],
+        )
+    return number

@@ -118,5 +118,19 @@ def test_a_meaning_that_is_none_is_refused(given, says):
         Codes(given)
 
 
+def test_a_class_that_means_none_is_open_to_nobody():
+    codes = Codes({("class", "proposed"): "none"})
+    _, usual, _ = codes.road_class("proposed")
+    assert usual == codes.access("car", usual) == Access(0)
+
+
+def test_many_unknown_values_are_not_all_named():
+    codes = Codes()
+    for value in range(100, 125):
+        codes.signs(value)
+    assert len(codes.notes()) == 11
+    assert codes.notes()[-1] == "15 more values of no known meaning"
+
+
 def test_cells_become_text():
     assert [text(v) for v in (None, float("nan"), 2.0, 2.5, True, " a ")] == ["", "", "2", "2.5", "yes", "a"]

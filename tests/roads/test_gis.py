@@ -237,6 +237,15 @@ def test_of_several_layers_of_lines_one_must_be_named(tmp_path):
     assert read_gis(path, layer="rails")[0].n_edges == 6
 
 
+@pytest.mark.parametrize("cut", [".shp", ".dbf"])
+def test_a_shapefile_whose_parts_are_cut_short_names_the_part(tmp_path, cut):
+    path = write(tmp_path / "streets.shp", encoding="utf-8")
+    part = path.with_suffix(cut)
+    part.write_bytes(part.read_bytes()[:-20])
+    with pytest.raises(InvalidFile, match=rf"streets\{cut} is cut short: \d+ of \d+ bytes; copy it again"):
+        read_gis(path, columns=MAP)
+
+
 def csv(path: Path, *lines: str) -> Path:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path

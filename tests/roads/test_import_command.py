@@ -94,6 +94,13 @@ def test_codes_of_the_file_itself_are_told(tmp_path, run):
     assert RoadNetwork.load(tmp_path / "x.roads").edge_ids == ["a.0", "a.1", "b"]
 
 
+def test_a_folder_that_is_not_there_is_said_before_the_work(tmp_path, run):
+    code, _, said = run(write(tmp_path / "s.gpkg"), "-o", tmp_path / "new" / "city.roads")
+    assert code == 1
+    assert "new is no folder; make it first" in said
+    assert said.count("\n") == 1
+
+
 def test_a_missing_file_is_named(tmp_path, run):
     code, _, said = run(tmp_path / "nowhere.gpkg")
     assert code == 1

@@ -41,8 +41,23 @@ def test_edge_ids_and_lengths_are_those_of_the_source(tmp_path):
         (NODES, EDGES.replace("LINESTRING (113.131 27.83, ", "POINT ("), "row 3: wkt is no LINESTRING"),
         (NODES.replace("lat", "y"), EDGES, "no column lat; it has node, lon, y"),
         (NODES, EDGES.replace("wkt", "shape"), "no column wkt"),
+        (NODES.replace("20,", "10,"), EDGES, "row 3: node 10 is there twice; give each node one row"),
+        (NODES.replace("113.131", "east"), EDGES, "row 3: lon 'east' is no finite number; correct it"),
+        (NODES, EDGES.replace("7,10,20,98.5", "7,10,20,"), "row 2: length_m 'nan' is no finite number"),
+        ("", EDGES, r"nodes\.csv is no CSV file"),
+        (NODES, EDGES + '9,"open quote', r"edges\.csv is no CSV file"),
     ],
-    ids=["unknown node", "point", "no latitude", "no geometry"],
+    ids=[
+        "unknown node",
+        "point",
+        "no latitude",
+        "no geometry",
+        "node twice",
+        "no number",
+        "no length",
+        "empty",
+        "broken",
+    ],
 )
 def test_a_table_that_cannot_be_used_is_named_with_its_row_or_column(tmp_path, nodes, edges, says):
     with pytest.raises(InvalidFile, match=says):
