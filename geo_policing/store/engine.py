@@ -12,6 +12,7 @@ from alembic.config import Config
 from geo_policing.errors import Conflict, InvalidInput, NotFound, Unavailable
 
 _MIGRATING = 7_301_110  # PostgreSQL's advisory lock of whoever migrates; any number that is only ours
+_CONNECTIONS = 50
 
 
 def open_engine(url: str) -> sa.Engine:
@@ -46,8 +47,16 @@ def open_engine(url: str) -> sa.Engine:
 
 def _engine(url: str) -> sa.Engine:
     try:
-        # A pooled connection may have died with a database that was restarted: ask before use.
-        return sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+        parsed = sa.make_url(url)
+        if parsed.get_backend_name() == "sqlite" and parsed.database in {None, "", ":memory:"}:
+            raise InvalidInput(
+                "records in memory are lost and each thread has its own; "
+                "name a file, like sqlite:////var/lib/geo_policing/records.sqlite",
+                field="records_url",
+            )
+        # As many connections as the service has threads, so that none waits for another's; and one that
+        # died with a database that was restarted is found out before it is used.
+        return sa.create_engine(url, pool_size=5, max_overflow=_CONNECTIONS - 5, pool_pre_ping=True)
     except sa.exc.ArgumentError:
         raise InvalidInput(
             "the address of the records is none; write it like sqlite:////var/lib/geo_policing/records.sqlite",
@@ -62,11 +71,11 @@ def _engine(url: str) -> sa.Engine:
 
 def _make_file(url: sa.URL) -> None:
     """Make the folder and the file of a SQLite database; it holds password hashes, so for its owner only."""
-    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+    if url.database is None or url.database.startswith("file:"):
         return
     path = Path(url.database)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
             path.touch(mode=0o600)
     except OSError as error:
@@ -83,6 +92,8 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 def _in_our_words(context: sa.engine.ExceptionContext) -> None:
     """Say in one line what a database cannot do; breaches of integrity are for whoever asked."""
+    if context.is_pre_ping:
+        return  # not an error: the pool replaces the connection
     error = context.original_exception
     said = (str(error).strip().splitlines() or [type(error).__name__])[0]
     wrapped = context.sqlalchemy_exception

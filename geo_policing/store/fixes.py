@@ -66,7 +66,8 @@ class FixStore:
 
     def _open(self) -> Any:
         with self._in_our_words():
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            # Where people were is nobody else's business: a folder that we make is for its owner only.
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             db = duckdb.connect(str(self._path))
             try:
                 with _transaction(db):

@@ -6,10 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 
 from geo_policing.errors import Conflict, IllegalTransition, InvalidInput, NotFound, Unavailable
@@ -221,8 +224,8 @@ def test_a_year_of_incidents_is_saved_at_once_and_paged_whole(records):
         seen += [i.id for i in page]
         last = page[-1]
     assert sorted(seen) == [f"{n:05}" for n in range(45_000)]
-    with pytest.raises(Conflict, match=r"00000, 00001, .* and 44980 more$"):
-        records.incidents.save_all(incident(f"{n:05}") for n in range(45_000))
+    with pytest.raises(Conflict, match=r"00000, 00001, .* 00019 and 5 more$"):
+        records.incidents.save_all(incident(f"{n:05}") for n in range(25))
 
 
 @pytest.mark.parametrize("key", ["\ud800", "a\0b"])
@@ -230,6 +233,42 @@ def test_a_text_that_cannot_be_kept_is_refused_or_not_found(records, key):
     with pytest.raises((InvalidInput, NotFound)) as said:
         records.incidents.get(key)
     assert "\n" not in str(said.value)
+
+
+def test_records_of_the_first_migration_are_brought_up_with_what_they_hold(url):
+    engine = sa.create_engine(url)
+    config = Config()
+    config.set_main_option("script_location", str(Path(tables.__file__).parent / "migrations"))
+    with engine.begin() as db:
+        config.attributes["connection"] = db
+        command.upgrade(config, "0001")
+        db.exec_driver_sql("INSERT INTO devices VALUES ('d', 'taxi', '')")
+        db.exec_driver_sql(
+            "INSERT INTO incidents VALUES ('a', 'theft', 0, 113.1, 27.8, 'accepted', 3, '', '', 'x', '[]')"
+        )
+        db.exec_driver_sql(
+            "INSERT INTO incident_history VALUES (1, 'a', 7, 'reported', 'accepted', 'li', 'why')"
+        )
+    engine.dispose()
+    with Records(url) as records:
+        assert records.devices.list() == [Device("d", DeviceKind.TAXI)]
+        assert records.incidents.get("a").state is IncidentState.ACCEPTED
+        step = StateChange(7, IncidentState.REPORTED, IncidentState.ACCEPTED, "li", "why")
+        assert records.incidents.history("a") == [step]
+        assert records.accounts.list() == []
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_connection_that_died_is_replaced(url):
+    with Records(url) as records:
+        records.devices.create(Device("d"))
+        engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+        with engine.connect() as db:
+            others = (
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+            )
+            assert db.exec_driver_sql(f"{others} AND pid <> pg_backend_pid()").all() == [(True,)]
+        assert records.devices.list() == [Device("d")]
 
 
 PROCESS = """
@@ -264,11 +303,14 @@ def test_the_folder_of_the_file_is_made_and_one_that_cannot_be_is_said(tmp_path)
     assert "\n" not in str(said.value)
 
 
-@pytest.mark.parametrize("address", ["records", "oracle-of-delphi://x", "postgresql+nodriver://x/y"])
+@pytest.mark.parametrize(
+    "address",
+    ["records", "sqlite://", "sqlite:///:memory:", "oracle-of-delphi://x", "postgresql+nodriver://x/y"],
+)
 def test_an_address_that_is_none_is_said(address):
     with pytest.raises((InvalidInput, Unavailable)) as said:
         Records(address)
-    assert "write it like" in str(said.value) or "pip install" in str(said.value)
+    assert "like sqlite:////var" in str(said.value) or "pip install" in str(said.value)
 
 
 def test_a_file_of_another_kind_is_refused_in_one_line(tmp_path):
