@@ -16,9 +16,12 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Protocol, Self
 
+import numpy as np
+
 from geo_policing.errors import Unavailable
 from geo_policing.geodesy.cells import cells
 from geo_policing.ingest.plausibility import Plausibility
+from geo_policing.ingest.stored_before import History, stored_before
 from geo_policing.model import Fix, FixColumns
 
 log = logging.getLogger(__name__)
@@ -27,8 +30,8 @@ _INT64 = 1 << 63
 RETRY_FIRST_S, RETRY_LONGEST_S = 0.1, 5.0
 
 
-class Sink(Protocol):
-    """Where fixes are kept."""
+class Sink(History, Protocol):
+    """Where fixes are kept, and which it has."""
 
     def append(self, fixes: FixColumns) -> None:
         """Keep fixes, all or none; on disk when it returns. Blocks; called in a thread of its own."""
@@ -128,6 +131,7 @@ class Pipeline:
         self._latest: dict[str, Fix] = {}
         self._batch: list[Fix] = []
         self._batch_live: list[Fix] = []
+        self._batch_doubtful: set[int] = set()
         self._due = 0.0
         self._on_disk: asyncio.Future[None] | None = None
         self._writing: asyncio.Future[None] | None = None
@@ -213,6 +217,8 @@ class Pipeline:
                 continue
             if self._checks.check(fix, now_us) is not None:
                 continue
+            if self._checks.may_have_forgotten(fix):
+                self._batch_doubtful.add(len(self._batch))
             self._batch.append(fix)
             if newest is None or fix.time > newest.time:
                 self._latest[fix.device] = fix
@@ -286,37 +292,54 @@ class Pipeline:
                         await self._full.wait()
                 except TimeoutError:
                     pass
-            fixes, live, on_disk = self._batch, self._batch_live, self._on_disk
+            batch, live, doubtful, on_disk = (
+                self._batch,
+                self._batch_live,
+                self._batch_doubtful,
+                self._on_disk,
+            )
             assert on_disk is not None
-            self._batch, self._batch_live, self._on_disk, self._writing = [], [], None, on_disk
+            self._batch, self._batch_live, self._batch_doubtful = [], [], set()
+            self._on_disk, self._writing = None, on_disk
             if not self._ending.is_set():
                 self._some.clear()
                 self._full.clear()
-            await self._keep(fixes)
-            self.stored += len(fixes)
-            self._waiting -= len(fixes)
+            before = set(await self._keep(batch, doubtful))
+            for index in before:
+                self._checks.take_back(batch[index])
+            self.accepted -= len(before)
+            self.late -= len(before)
+            self.stored += len(batch) - len(before)
+            self._waiting -= len(batch)
             if self._waiting < self._max_waiting:
                 self._room.set()
             self._writing = None
             on_disk.set_result(None)
-            stored = Stored(tuple(fixes), tuple(live))
+            kept = tuple(fix for index, fix in enumerate(batch) if index not in before)
+            stored = Stored(kept, tuple(live))
             for watcher in self._watchers:
                 watcher.offer(stored)
 
-    async def _keep(self, fixes: list[Fix]) -> None:
-        """Append until the sink takes it; give up only when it failed for too long while stopping."""
+    async def _keep(self, fixes: list[Fix], doubtful: set[int]) -> list[int]:
+        """Append until the sink takes it; give up only when it failed for too long while stopping.
+
+        Returns
+        -------
+        list of int
+            Which were stored before, and were left out.
+        """
         loop = asyncio.get_running_loop()
         # In the thread, so that the loop is free meanwhile, also while the kernel is compiled.
         columns = await loop.run_in_executor(self._thread, _columns, fixes)
         wait_s, give_up = RETRY_FIRST_S, None
         while True:
             try:
-                await loop.run_in_executor(self._thread, self._sink.append, columns)
+                before = await loop.run_in_executor(self._thread, self._append, fixes, columns, doubtful)
             except Exception as error:  # noqa: BLE001 - whatever the sink raises, the fixes stay in hand
                 self.sink_failures += 1
                 log.warning("the store did not take %d fixes, trying again: %s", len(fixes), error)
             else:
-                return
+                return before
             if self._ending.is_set():
                 give_up = give_up or loop.time() + self._drain_seconds
                 if loop.time() >= give_up:
@@ -332,6 +355,12 @@ class Pipeline:
                 except TimeoutError:
                     pass
             wait_s = min(2 * wait_s, RETRY_LONGEST_S)
+
+    def _append(self, fixes: list[Fix], columns: FixColumns, doubtful: set[int]) -> list[int]:
+        """Append what was not stored before; in the thread of the store."""
+        before = stored_before(self._sink, fixes, doubtful) if doubtful else []
+        self._sink.append(columns.take(np.delete(np.arange(len(columns)), before)) if before else columns)
+        return before
 
 
 def _columns(fixes: list[Fix]) -> FixColumns:

@@ -14,6 +14,9 @@ NOISE_M = 10.0
 #: The device under which refusals are counted once too many devices have been seen.
 OTHERS = "(others)"
 
+#: Before all instants.
+NEVER = -(1 << 63)
+
 #: Time in microseconds of UTC, longitude, latitude.
 Place = tuple[int, float, float]
 
@@ -26,6 +29,7 @@ class _Memory:
     arrived: OrderedDict[Place, None] = field(default_factory=OrderedDict)
     by_time: list[Place] = field(default_factory=list)
     suspect: Place | None = None
+    forgotten: int = NEVER
 
 
 class Plausibility:
@@ -64,6 +68,7 @@ class Plausibility:
         self._devices = devices
         self._counted: set[str] = set()
         self._memory: OrderedDict[str, _Memory] = OrderedDict()
+        self._forgotten = NEVER
 
     def check(self, fix: Fix, now_us: int) -> str | None:
         """Return why a fix is refused, or None after remembering it as accepted.
@@ -86,7 +91,19 @@ class Plausibility:
         memory = self._recall(fix.device)
         if place not in memory.arrived:
             self._remember(memory, place)
+        # What else there is before it, nobody says.
+        memory.forgotten = max(memory.forgotten, fix.time)
         return True
+
+    def may_have_forgotten(self, fix: Fix) -> bool:
+        """Whether an accepted fix is so old that the same one may have been accepted before."""
+        memory = self._memory.get(fix.device)
+        return fix.time <= (self._forgotten if memory is None else memory.forgotten)
+
+    def take_back(self, fix: Fix) -> None:
+        """Count as duplicate a late fix that was accepted and turned out to be stored already."""
+        self._count("late", fix.device, -1)
+        self._count("duplicate", fix.device)
 
     def is_late(self, fix: Fix) -> bool:
         """Whether a newer fix of the device was accepted: for the history, not for the live map."""
@@ -117,10 +134,11 @@ class Plausibility:
         return None
 
     def _recall(self, device: str) -> _Memory:
-        memory = self._memory.setdefault(device, _Memory())
+        memory = self._memory.setdefault(device, _Memory(forgotten=self._forgotten))
         self._memory.move_to_end(device)
         if len(self._memory) > self._devices:
-            self._memory.popitem(last=False)
+            _, lost = self._memory.popitem(last=False)
+            self._forgotten = max(self._forgotten, lost.forgotten, lost.newest or NEVER)
         return memory
 
     def _remember(self, memory: _Memory, place: Place) -> None:
@@ -130,18 +148,19 @@ class Plausibility:
         if len(memory.arrived) > self._remembered:
             oldest, _ = memory.arrived.popitem(last=False)
             del memory.by_time[bisect_left(memory.by_time, oldest)]
+            memory.forgotten = max(memory.forgotten, oldest[0])
 
     def _is_jump(self, a: Place, b: Place) -> bool:
         reach_m = self.max_speed_mps * abs(b[0] - a[0]) / 1e6 + NOISE_M
         return _distance_m(a, b) > reach_m
 
-    def _count(self, reason: str, device: str) -> None:
+    def _count(self, reason: str, device: str, n: int = 1) -> None:
         if device not in self._counted:
             if len(self._counted) >= self._devices:
                 device = OTHERS
             else:
                 self._counted.add(device)
-        self.counts[reason, device] += 1
+        self.counts[reason, device] += n
 
 
 def _neighbour(by_time: list[Place], time: int) -> Place:

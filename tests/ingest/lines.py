@@ -5,7 +5,7 @@ import threading
 from functools import reduce
 from operator import xor
 
-from geo_policing.model import Fix, from_us
+from geo_policing.model import Fix, FixColumns, from_us
 
 NOW = 1_790_000_000_000_000
 SECOND = 1_000_000
@@ -61,6 +61,9 @@ class MemorySink:
             self.failures -= 1
             raise OSError("disk full")
         self.columns.append(columns)
+
+    def window(self, device, window):
+        return FixColumns.from_fixes(f for f in self.fixes if f.device == device and f.time in window)
 
     @property
     def fixes(self):

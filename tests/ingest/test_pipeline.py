@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from geo_policing.errors import Unavailable
 from geo_policing.ingest.pipeline import Pipeline
 from geo_policing.ingest.plausibility import Plausibility
+from geo_policing.model import FixColumns
 from tests.ingest.lines import NOW, SECOND, MemorySink, clock, fix, until
 
 
@@ -127,6 +128,39 @@ async def test_a_primed_pipeline_knows_what_is_late_and_what_it_has_stored(sink)
         assert pipe.refusals == {("duplicate", "car"): 1}
 
 
+async def test_a_log_that_is_sent_again_is_stored_once_however_long_it_is(sink):
+    track = [fix(second) for second in range(-1_000, 0)]
+    async with pipeline(sink) as pipe:
+        for _ in range(3):
+            await pipe.submit(track)
+        assert pipe.refusals == {("duplicate", "car"): 2_000}
+        assert (pipe.accepted, pipe.stored, pipe.late) == (1_000, 1_000, 0)
+    assert sink.seconds() == list(range(-1_000, 0))
+
+
+async def test_after_a_restart_a_backlog_that_is_sent_again_is_stored_once(sink):
+    track = [fix(second) for second in range(-20, 0)]
+    async with pipeline(sink) as pipe:
+        await pipe.submit(track[::2])
+    async with pipeline(sink) as pipe:
+        pipe.prime([track[-2]])
+        with pipe.subscribe() as news:
+            await pipe.submit(track)
+            stored = await anext(aiter(news))
+        assert stored.fixes == tuple(track[1::2])
+        assert stored.live == (track[-1],)
+        assert pipe.refusals == {("duplicate", "car"): 10}
+        assert (pipe.accepted, pipe.late) == (10, 9)
+    assert sorted(sink.seconds()) == list(range(-20, 0))
+
+
+async def test_a_device_that_was_forgotten_is_looked_up_in_the_history(sink):
+    async with pipeline(sink, plausibility=Plausibility(devices=1)) as pipe:
+        for device in ("a", "b", "a"):
+            await pipe.submit([fix(-5, device=device), fix(-1, device=device)])
+    assert [f.device for f in sink.fixes] == ["a", "a", "b", "b"]
+
+
 async def test_what_was_stored_while_the_clock_was_ahead_does_not_freeze_its_device(sink):
     async with pipeline(sink) as pipe:
         pipe.prime([fix(86_400), fix(-9)])
@@ -134,24 +168,34 @@ async def test_what_was_stored_while_the_clock_was_ahead_does_not_freeze_its_dev
         assert pipe.latest == {"car": fix(-8)}
 
 
-@given(st.lists(st.lists(st.integers(-20, 70), max_size=6), max_size=6), st.lists(st.integers(-30, 0)))
-def test_in_whatever_order_fixes_come_the_live_position_never_goes_back(batches, stored):
+@given(
+    st.lists(st.lists(st.integers(-20, 70), max_size=6), max_size=6),
+    st.sets(st.integers(-30, 0)),
+    st.integers(1, 8),
+)
+def test_in_any_order_each_fix_is_stored_once_and_the_live_position_never_goes_back(
+    batches, before, remembered
+):
     async def watched():
         sink, live = MemorySink(), []
-        async with pipeline(sink, batch_seconds=0.001) as pipe:
-            pipe.prime(fix(second) for second in stored)
+        sink.append(FixColumns.from_fixes(fix(second) for second in before))
+        checks = Plausibility(remembered=remembered)
+        async with pipeline(sink, plausibility=checks, batch_seconds=0.001) as pipe:
+            pipe.prime(fix(second) for second in sorted(before)[-1:])
             with pipe.subscribe() as news:
                 for batch in batches:
                     await pipe.submit([fix(second) for second in batch])
                 news.close()
                 async for came in news:
                     live += [(f.time - NOW) // SECOND for f in came.live]
+        assert len(sink.fixes) - len(before) == pipe.stored == pipe.accepted
         return sink.seconds(), live
 
     kept, live = asyncio.run(watched())
     said = {second for batch in batches for second in batch if second <= 60}
-    assert sorted(kept) == sorted(said - set(stored))
-    assert live == [n for i, n in enumerate(kept) if n > max([*kept[:i], *stored], default=-99)]
+    assert sorted(kept) == sorted(said | before)
+    new = kept[len(before) :]
+    assert live == [n for i, n in enumerate(new) if n > max([*new[:i], *before], default=-99)]
 
 
 async def test_a_slow_watcher_loses_the_oldest_and_holds_up_nobody(sink):
