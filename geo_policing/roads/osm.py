@@ -3,6 +3,7 @@
 Restrictions are read as https://wiki.openstreetmap.org/wiki/Relation:restriction describes them.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,11 +15,13 @@ import osmium
 from geo_policing.errors import InvalidFile
 from geo_policing.roads import tags as osm_tags
 from geo_policing.roads.draft import Draft
-from geo_policing.roads.network import Access, RoadNetwork
+from geo_policing.roads.network import Access, EdgeFlag, RoadNetwork
 from geo_policing.roads.repair import MIN_PIECE_NODES, mend
 from geo_policing.roads.report import Report
 
 _AGAIN = "download it again"
+#: Where nodes are missing between two that are this near, the road is drawn straight from one to the other.
+_GAP_M = 100.0
 
 
 @dataclass(frozen=True)
@@ -199,7 +202,8 @@ def _split(extract: _Extract, report: Report) -> _Edges:
         road_class, flags = int(osm_tags.HIGHWAYS[tags["highway"]][0]), int(osm_tags.flags_of(tags))
         runs = _segments(refs, joints, extract.lonlat)
         report.split_lines += len(runs) > 1
-        for segment, shape in enumerate(runs):
+        for segment, (shape, mended) in enumerate(runs):
+            report.mended_gaps += mended
             for sign, bits in signs.items():
                 run = shape if sign == "+" else shape[::-1]
                 edges.ids.append(f"w{way}.{segment}{sign}")
@@ -207,25 +211,41 @@ def _split(extract: _Extract, report: Report) -> _Edges:
                 edges.ends.append((run[0], run[-1]))
                 edges.shapes.append(run)
                 edges.speeds.append(osm_tags.speed_mps(tags, sign, access))
-                edges.columns.append((road_class, int(bits), flags))
+                edges.columns.append((road_class, int(bits), flags | EdgeFlag.MENDED * bool(mended)))
                 edges.names.append(tags.get("name") or tags.get("ref", ""))
     return edges
 
 
-def _segments(refs: list[int], joints: set[int], known: dict[int, tuple[float, float]]) -> list[list[int]]:
-    """Return the runs of known nodes between joints; a node outside the extract ends a run."""
-    runs: list[list[int]] = []
+def _segments(
+    refs: list[int], joints: set[int], known: dict[int, tuple[float, float]]
+) -> list[tuple[list[int], int]]:
+    """Return the runs of known nodes between joints, and how many gaps of missing nodes each one bridges."""
+    runs: list[tuple[list[int], int]] = []
     run: list[int] = []
+    gaps = missing = 0
     for ref in refs:
         if ref not in known:
-            runs.append(run)
-            run = []
-        elif not run or ref != run[-1]:
+            missing += 1
+            continue
+        if missing and run:
+            if _distance_m(known[run[-1]], known[ref]) <= _GAP_M:
+                gaps += 1
+            else:
+                runs.append((run, gaps))
+                run, gaps = [], 0
+        missing = 0
+        if not run or ref != run[-1]:
             run.append(ref)
             if ref in joints and len(run) > 1:
-                runs.append(run)
-                run = [ref]
-    return [r for r in [*runs, run] if len(r) > 1]
+                runs.append((run, gaps))
+                run, gaps = [ref], 0
+    return [r for r in [*runs, (run, gaps)] if len(r[0]) > 1]
+
+
+def _distance_m(a: tuple[float, float], b: tuple[float, float]) -> float:
+    """Distance of two near points lon, lat on a sphere."""
+    east = (b[0] - a[0]) * math.cos(math.radians(a[1]))
+    return math.radians(math.hypot(east, b[1] - a[1])) * 6_371_000.0
 
 
 def _forbidden(extract: _Extract, edges: _Edges, report: Report) -> set[tuple[int, int]]:

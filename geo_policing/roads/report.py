@@ -23,6 +23,7 @@ class Report:
     split_lines: int = _count("lines split where they meet others")
     closed: int = _count("roads open to nobody, left out")
     missing_nodes: int = _count("nodes that roads name and the file lacks")
+    mended_gaps: int = _count("short gaps at such nodes, drawn straight")
     ends_without_id: int = _count("ends without a node id, joined by place")
     ends_apart: int = _count("ends far from their node id's place, joined by place")
     snapped_ends: int = _count("ends moved to a node within the tolerance")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import osmium
 import pytest
 
 from geo_policing.errors import InvalidFile
@@ -165,8 +166,23 @@ def test_restrictions_that_cannot_be_used_are_counted_by_reason(tmp_path: Path) 
     assert (report.restrictions, report.restrictions_over_ways, report.restrictions_unusable) == (0, 1, 1)
 
 
-def test_a_node_outside_the_extract_ends_an_edge_and_is_counted(tmp_path: Path) -> None:
-    net, report = read_with_report(tmp_path, way(7, "1 2 99 3 4", highway="service"), min_piece_nodes=0)
+def test_a_short_gap_of_missing_nodes_is_mended_and_marked(tmp_path: Path) -> None:
+    net, report = read_with_report(
+        tmp_path, way(7, "1 98 2 99 97 3", highway="service"), way(8, "4 2", highway="service")
+    )
+    assert net.edge_ids == ["w7.0+", "w7.0-", "w7.1+", "w7.1-", "w8.0+", "w8.0-"]
+    assert net.flags.tolist() == [EdgeFlag.MENDED] * 4 + [0, 0]
+    assert (report.missing_nodes, report.mended_gaps, report.pieces) == (3, 2, 1)
+
+
+def test_missing_nodes_at_an_end_shorten_the_road(tmp_path: Path) -> None:
+    net, report = read_with_report(tmp_path, way(7, "98 1 2 99", highway="service"))
+    assert net.edge_ids == ["w7.0+", "w7.0-"]
+    assert (net.flags.tolist(), report.mended_gaps) == ([0, 0], 0)
+
+
+def test_a_long_gap_of_missing_nodes_ends_an_edge_and_is_counted(tmp_path: Path) -> None:
+    net, report = read_with_report(tmp_path, way(7, "1 2 99 4 3", highway="service"), min_piece_nodes=0)
     assert net.edge_ids == ["w7.0+", "w7.0-", "w7.1+", "w7.1-"]
     assert (report.missing_nodes, report.pieces, report.dropped_pieces) == (1, 2, 0)
 
@@ -234,3 +250,52 @@ def test_real_towns_are_read_and_come_back_from_a_file(tmp_path: Path, town: str
     np.testing.assert_array_equal(net.to_node[first], net.from_node[second])
     net.save(tmp_path / "city.roads")
     assert RoadNetwork.load(tmp_path / "city.roads").edge_ids == net.edge_ids
+
+
+@pytest.mark.parametrize("town", ["monaco", "porto"])
+def test_no_car_goes_against_a_one_way_street_of_a_real_town(town: str) -> None:
+    path = shared("osm") / f"{town}.osm.pbf"
+    net, _ = read_osm(path, min_piece_nodes=0)
+    allowed: dict[str, set[str]] = {"+": set(), "-": set()}
+    for sign in ("+", "-"):
+        allowed[sign] = {
+            name.split(".")[0]
+            for name, access in zip(net.edge_ids, net.access.tolist(), strict=True)
+            if name.endswith(sign) and access & Access.CAR
+        }
+    along = against = 0
+    for item in osmium.FileProcessor(path, osmium.osm.WAY):
+        name, tags = f"w{item.id}", dict(item.tags)
+        if tags.get("oneway") == "yes" or tags.get("junction") == "roundabout":
+            assert name not in allowed["-"], tags
+            along += name in allowed["+"]
+        elif tags.get("oneway") == "-1":
+            assert name not in allowed["+"], tags
+            against += name in allowed["-"]
+    assert along > 100
+
+
+def test_contraflow_lanes_of_a_real_town_are_for_bicycles() -> None:
+    net, _ = read_osm(shared("osm") / "porto.osm.pbf", min_piece_nodes=0)
+    back = [e for e, r in enumerate(net.reverse.tolist()) if r >= 0 and net.access[e] != net.access[r]]
+    assert len(back) > 0
+    for e in back:
+        assert (net.access[e] | net.access[net.reverse[e]]) & Access.FOOT
+        assert not (net.access[e] & net.access[net.reverse[e]]) & Access.CAR
+
+
+def test_restrictions_of_a_real_town_name_the_ways_of_their_relation() -> None:
+    path = shared("osm") / "monaco.osm.pbf"
+    net, report = read_osm(path)
+    pairs = {(net.edge_ids[a].split(".")[0], net.edge_ids[b].split(".")[0]) for a, b in net.forbidden_turn}
+    read = supported = 0
+    for item in osmium.FileProcessor(path, osmium.osm.RELATION):
+        tags = dict(item.tags)
+        roles = {m.role: f"{m.type}{m.ref}" for m in item.members}
+        if tags.get("type") != "restriction" or "restriction" not in tags or roles.get("via", "")[:1] != "n":
+            continue
+        read += 1
+        barred = {b for a, b in pairs if a == roles["from"]}
+        is_only = tags["restriction"].startswith("only_")
+        supported += bool(barred - {roles["to"]}) if is_only else roles["to"] in barred
+    assert read - report.restrictions_unusable <= supported <= read

@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from geo_policing.errors import InvalidFile
 from geo_policing.roads import Access, RoadClass
@@ -120,3 +122,24 @@ def test_the_report_says_what_is_not_zero_and_goes_through_json():
     assert "duplicate edges, merged" not in rows
     again = json.loads(json.dumps(report.to_json()))
     assert (again["edges"], again["duplicates"], len(again["bounds"])) == (2, 0, 4)
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data(), least=st.integers(0, 4))
+def test_what_is_mended_has_length_is_there_once_and_hangs_together(data, least):
+    spots = [(0, 0), (0, 0), (100, 0), (100, 0.001), (200, 50), (300, 0), (900, 900), (950, 900)]
+    end = st.integers(0, len(spots) - 1)
+    edges = data.draw(st.lists(st.tuples(end, end), min_size=1, max_size=14))
+    longest = max(np.hypot(*np.subtract(spots[a], spots[b])) for a, b in edges)
+    if longest < 1.0:
+        edges.append((0, 4))
+    meet = [(i, j) for i, e in enumerate(edges) for j, f in enumerate(edges) if e[1] == f[0]]
+    turns = data.draw(st.lists(st.sampled_from(meet), max_size=4)) if meet else []
+    network, report = mended(spots, edges, turns=turns, min_piece_nodes=least)
+    assert (network.length_m > 0.01).all()
+    ends = list(zip(network.from_node.tolist(), network.to_node.tolist(), strict=True))
+    assert len(set(ends)) == len(ends)
+    assert set(range(network.n_nodes)) == {n for pair in ends for n in pair}
+    names = {int(i[1:]) for i in network.edge_ids}
+    assert names <= set(range(len(edges)))
+    assert len(edges) - report.zero_length - report.duplicates - report.dropped_edges == network.n_edges
