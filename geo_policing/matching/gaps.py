@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo_policing.kernels import path_joining
-from geo_policing.roads import RoadNetwork
+from geo_policing.matching.graph import Graph
 
 Array = NDArray[np.float64]
 
@@ -31,16 +31,6 @@ class Route:
     edges: NDArray[np.int32]
     travel_s: float
     confidence: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Graph:
-    """What may be driven: the network, and the edges that leave each node for this kind of traveller."""
-
-    network: RoadNetwork
-    out_offset: NDArray[np.int32]
-    out_edge: NDArray[np.int32]
-    travel_s: Array
 
 
 def likeliest_route(
@@ -94,17 +84,18 @@ def _fastest(graph: Graph, cost: Array, a: int, a_m: float, b: int, b_m: float) 
         return np.array([a], np.int32)
     net = graph.network
     left_s = cost[a] * (1.0 - min(a_m / net.length_m[a], 1.0)) if net.length_m[a] > 0.0 else 0.0
-    edges, _ = path_joining.least_path(
-        *(a, left_s, b, np.inf, net.to_node, cost, graph.out_offset, graph.out_edge),
-        *(net.reverse, net.forbidden_turn, U_TURN_S),
-    )
+    to_node, _, *turns = graph.ways
+    edges, _ = path_joining.least_path(a, left_s, b, np.inf, to_node, cost, *turns, U_TURN_S)
     return edges if len(edges) else None
 
 
 def _travel_s(graph: Graph, edges: NDArray[np.int32], a_m: float, b_m: float) -> float:
-    speed = graph.network.speed_mps
+    length_m = graph.network.length_m
+    first, last = edges[0], edges[-1]
     whole = float(graph.travel_s[edges[:-1]].sum())
-    return whole - a_m / float(speed[edges[0]]) + b_m / float(speed[edges[-1]])
+    before = float(graph.travel_s[first]) * a_m / max(float(length_m[first]), 1e-9)
+    after = float(graph.travel_s[last]) * b_m / max(float(length_m[last]), 1e-9)
+    return whole - before + after
 
 
 def _shared(graph: Graph, edges: NDArray[np.int32], other: NDArray[np.int32]) -> float:

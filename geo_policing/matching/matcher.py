@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from geo_policing.geodesy import cells
 from geo_policing.kernels import edge_candidates, map_matching, path_joining
-from geo_policing.matching.gaps import Graph
+from geo_policing.matching.graph import Graph
 from geo_policing.matching.match import Match
 from geo_policing.matching.parameters import MatcherParameters
 from geo_policing.matching.pieces import Places, pieces_of, unseen
@@ -39,18 +39,7 @@ class Matcher:
     ) -> None:
         self.network = network
         self.parameters = parameters or MatcherParameters()
-        self._usable = np.full(network.n_edges, True)
-        out_offset, out_edge = network.out_offset, network.out_edge
-        if access is not None:
-            self._usable = (network.access & int(access)) != 0
-            leaves = np.concatenate([[0], np.cumsum(self._usable[out_edge])])
-            out_offset, out_edge = leaves[out_offset].astype(np.int32), out_edge[self._usable[out_edge]]
-        travel_s = network.length_m / np.maximum(network.speed_mps, 0.5)
-        self._graph = Graph(network, out_offset, out_edge, travel_s)
-        self._roads = (
-            *(network.to_node, network.length_m, out_offset, out_edge),
-            *(network.reverse, network.forbidden_turn),
-        )
+        self._graph = Graph.of(network, access)
 
     def match(
         self,
@@ -114,7 +103,7 @@ class Matcher:
             candidate_edge, candidate_offset, trace.speed_mps[fix], trace.course_deg[fix]
         )
         state_edge, state_offset, score, back, jumped, step = map_matching.forward(
-            *(x[fix], y[fix], emission, candidate_edge, candidate_offset, *self._roads),
+            *(x[fix], y[fix], emission, candidate_edge, candidate_offset, *self._graph.ways),
             *(p.held, p.hold_cost, p.jump_cost, p.beta_m, p.beta_share, p.backward_m, p.u_turn_m),
         )
         chosen = map_matching.trace_back(score, back)
@@ -147,27 +136,22 @@ class Matcher:
         moves = (speed_mps >= p.course_mps) & np.isfinite(course_deg)
         if not moves.any():
             return np.zeros(edge.shape)
-        net = self.network
-        heading_deg = edge_candidates.headings(
-            edge, offset_m, net.vertex_offset, net.vertex_x, net.vertex_y, net.length_m
-        )
+        heading_deg = edge_candidates.headings(edge, offset_m, *self._graph.geometry)
         return map_matching.course_logp(heading_deg, course_deg, np.where(moves, p.course_kappa, 0.0))
 
     def _candidates(
         self, x: Array, y: Array, lon: Array, lat: Array, radius_m: float, rings: int
     ) -> tuple[NDArray[np.int32], Array, Array]:
         """Find edge, distance and offset (n, candidates) of the edges near each point."""
-        net = self.network
         cell, group = np.unique(cells(lon, lat, INDEX_RESOLUTION), return_inverse=True)
         edges_of, sizes = [], [0]
         for c in cell.tolist():
-            edges = net.index.edges_of(np.array(h3.grid_disk(c, rings), np.uint64))
-            edges = edges[self._usable[edges]]
+            edges = self.network.index.edges_of(np.array(h3.grid_disk(c, rings), np.uint64))
+            edges = edges[self._graph.usable[edges]]
             edges_of.append(edges)
             sizes.append(len(edges))
         found: tuple[NDArray[np.int32], Array, Array] = edge_candidates.nearest(
             *(x, y, group.astype(np.int64), np.cumsum(sizes), np.concatenate(edges_of)),
-            *(net.vertex_offset, net.vertex_x, net.vertex_y, net.length_m),
-            *(radius_m, self.parameters.candidates),
+            *(*self._graph.geometry, radius_m, self.parameters.candidates),
         )
         return found

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo_policing.kernels import path_joining
-from geo_policing.matching.gaps import Graph, likeliest_route
+from geo_policing.matching.gaps import likeliest_route
+from geo_policing.matching.graph import Graph
 from geo_policing.matching.match import Piece
 from geo_policing.matching.parameters import MatcherParameters
 
@@ -103,11 +104,7 @@ def pieces_of(
     same, reached = path_joining.hold_back(places.edge, places.offset_m, parameters.backward_m)
     moved = ~same | (np.diff(reached, prepend=0.0) > 0.0)
     new = (places.jumped & ~same) | (gap & moved)
-    net = graph.network
-    path, at, starts = path_joining.join(
-        *(places.edge, same, new, net.to_node, net.length_m, graph.out_offset, graph.out_edge),
-        *(net.reverse, net.forbidden_turn, parameters.u_turn_m),
-    )
+    path, at, starts = path_joining.join(places.edge, same, new, *graph.ways, parameters.u_turn_m)
     pieces: list[Piece] = []
     for first, last in pairwise([*np.flatnonzero(starts).tolist(), len(at)]):
         if first > 0:

@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 
 from geo_policing.errors import InvalidFile, InvalidInput
+from geo_policing.kernels import edge_candidates, map_matching, path_joining
 from geo_policing.matching import Matcher, MatcherParameters
-from geo_policing.roads import RoadNetwork
+from geo_policing.roads import Access, RoadNetwork
 from geo_policing.roads.tables import read_tables
 from tests.matching.city import LAT, LON, STEP, drive, grid
 from tests.shared_data import shared
@@ -169,6 +170,21 @@ def test_a_thousand_fixes_do_not_underflow():
     found = matched(network, lon, lat)
     assert len(lon) > 1000
     assert sum(map(len, ids(network, found))) >= 220
+
+
+def test_a_network_mapped_from_a_file_matches_alike_and_compiles_nothing_again(tmp_path):
+    network = grid(forbidden=[("0>1", "1>7")])
+    network.save(tmp_path / "town.roads")
+    lon, lat = drive(network, ROUTE, noise_m=5.0)
+    lon, lat = np.concatenate([lon, lon[:1]]), np.concatenate([lat, lat[:1]])  # and a leap at the end
+    kernels = [edge_candidates.nearest, map_matching.forward, path_joining.join, path_joining.least_path]
+    here = matched(network, lon, lat)
+    compiled = [len(kernel.signatures) for kernel in kernels]
+    for matcher in (Matcher(RoadNetwork.load(tmp_path / "town.roads")), Matcher(network, access=Access.CAR)):
+        there = matcher.match(np.arange(len(lon)) * 4.0, lon, lat)
+        assert [p.edges.tolist() for p in there.pieces] == [p.edges.tolist() for p in here.pieces]
+    assert compiled == [len(kernel.signatures) for kernel in kernels]
+    assert 0 not in compiled
 
 
 def test_every_parameter_is_documented_with_its_default():
