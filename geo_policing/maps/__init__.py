@@ -8,12 +8,15 @@ from geo_policing.maps.basemap import Basemap
 from geo_policing.maps.live import live_map
 from geo_policing.maps.offline import offline, remote_loads, render
 from geo_policing.maps.page import CityMap
+from geo_policing.maps.points import fixes_map, incident_map
 from geo_policing.maps.tracks import track_map
 
 __all__ = [
     "Basemap",
     "CityMap",
     "assets_folder",
+    "fixes_map",
+    "incident_map",
     "live_map",
     "offline",
     "remote_loads",

@@ -45,6 +45,7 @@ class CityMap(folium.Map):  # type: ignore[misc]  # folium publishes no types
             "max_zoom": 19,
             "zoom_control": "topright",
             "prefer_canvas": True,
+            "font_size": "13px",
         }
         # Folium takes the zooms for its tiles; here they are the map's.
         merged = defaults | options

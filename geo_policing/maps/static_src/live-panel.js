@@ -240,7 +240,7 @@
       this.tip.textContent = hit.type === "unit"
         ? [p.call_sign || p.name, gp.word("kind", p.kind), p.status ? gp.word("status", p.status) : ""].filter(Boolean).join(" · ")
         : [p.kind, gp.word("state", p.state), p.address].filter(Boolean).join(" · ");
-      this.tip.style.transform = `translate(${Math.round(at.x + 14)}px, ${Math.round(at.y + 14)}px)`;
+      gp.placeTip(this.tip, at, this.live.map);
     }
 
     legend() {

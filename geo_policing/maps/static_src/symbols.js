@@ -68,6 +68,13 @@
     return Math.floor(s / 86400) + " 天";
   };
 
+  /* Put a small box beside a place, on the side where there is room for it. */
+  gp.placeTip = function (tip, at, map) {
+    const left = at.x > map.getSize().x / 2;
+    const x = Math.round(at.x + (left ? -14 : 14));
+    tip.style.transform = `translate(${x}px, ${Math.round(at.y + 14)}px)` + (left ? " translateX(-100%)" : "");
+  };
+
   /* Pictures are drawn once for each look and then copied. */
   const sprites = new Map();
   gp.sprite = function (key, size, draw) {

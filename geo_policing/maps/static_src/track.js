@@ -183,7 +183,7 @@
         this.map.getContainer().style.cursor = hit ? "pointer" : "";
         if (!hit) return;
         this.tip.textContent = this.describe(this.fixes[hit.i]);
-        this.tip.style.transform = `translate(${Math.round(at.x + 14)}px, ${Math.round(at.y + 14)}px)`;
+        gp.placeTip(this.tip, at, this.map);
       });
     }
 
