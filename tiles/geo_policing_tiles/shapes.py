@@ -29,6 +29,8 @@ ROAD_ZOOM = {
 }
 PLACE_ZOOM = {"district": 9, "water": 10, "police_station": 11, "hospital": 12, "green": 12}
 OTHER_PLACE_ZOOM = 14
+#: Names of waters and parks smaller than this many square metres wait for more room.
+LARGE_M2, SMALL_NAME_ZOOM = 1e6, {"water": 13, "green": 13}
 #: The name of a long river is written once in every so many degrees.
 LABEL_EVERY_DEG = 0.045
 #: Buildings smaller than this many square metres wait for the last zoom.
@@ -72,8 +74,7 @@ def bands(network: RoadNetwork, layers: Mapping[str, gpd.GeoDataFrame]) -> Itera
         small = _area_m2(buildings) < SMALL_BUILDING_M2
         yield from _by_zoom("buildings", buildings, np.where(small, MAX_ZOOM, MAX_ZOOM - 1))
     places = place_points(layers)
-    zoom = places["kind"].map(PLACE_ZOOM).fillna(OTHER_PLACE_ZOOM).astype(int)
-    yield from _by_zoom("places", places, zoom.to_numpy())
+    yield from _by_zoom("places", places.drop(columns="zoom"), places["zoom"].to_numpy())
 
 
 def road_lines(network: RoadNetwork) -> gpd.GeoDataFrame:
@@ -118,24 +119,29 @@ def place_points(layers: Mapping[str, gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
     Returns
     -------
     GeoDataFrame
-        kind, name; points in EPSG:4326.
+        kind, name, zoom from which it is shown; points in EPSG:4326.
     """
-    parts = [_columns(layers["places"], ["kind", "name"])] if "places" in layers else []
+    parts = []
+    if "places" in layers:
+        places = _columns(layers["places"], ["kind", "name"])
+        zoom = places["kind"].map(PLACE_ZOOM).fillna(OTHER_PLACE_ZOOM).astype(np.int64)
+        parts.append(places.assign(zoom=zoom))
     for layer, kind in (("districts", "district"), ("water", "water"), ("green", "green")):
         if layer not in layers or "name" not in layers[layer].columns:
             continue
         shapes = _columns(layers[layer], ["name"])
+        small = _area_m2(shapes) < LARGE_M2
         rows: list[tuple[Any, ...]] = [
-            (kind, name, point)
-            for name, shape in zip(shapes["name"], shapes.geometry, strict=True)
+            (kind, name, SMALL_NAME_ZOOM.get(kind, PLACE_ZOOM[kind]) if is_small else PLACE_ZOOM[kind], point)
+            for name, shape, is_small in zip(shapes["name"], shapes.geometry, small, strict=True)
             if isinstance(name, str) and name
             for point in ([shapely.point_on_surface(shape)] if kind != "water" else _along(shape))
         ]
-        frame = pd.DataFrame(rows, columns=["kind", "name", "geometry"])
+        frame = pd.DataFrame(rows, columns=["kind", "name", "zoom", "geometry"])
         parts.append(gpd.GeoDataFrame(frame, geometry="geometry", crs="EPSG:4326"))
     parts = [part for part in parts if len(part)]
     if not parts:
-        return gpd.GeoDataFrame({"kind": [], "name": []}, geometry=[], crs="EPSG:4326")
+        return gpd.GeoDataFrame({"kind": [], "name": [], "zoom": []}, geometry=[], crs="EPSG:4326")
     return gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), geometry="geometry", crs="EPSG:4326")
 
 

@@ -52,8 +52,9 @@
   const of = (classes) => (_zoom, feature) => classes.includes(feature.props.class);
   const also = (classes, flag) => (_zoom, feature) =>
     classes.includes(feature.props.class) && Boolean(feature.props[flag]);
-  const plain = (classes) => (_zoom, feature) =>
-    classes.includes(feature.props.class) && !feature.props.tunnel;
+  // From afar a tunnel is drawn as the road it is, so that the road does not end at the hill.
+  const plain = (classes) => (zoom, feature) =>
+    classes.includes(feature.props.class) && (!feature.props.tunnel || zoom < 13);
 
   function paintRules(theme) {
     const { PolygonSymbolizer, LineSymbolizer } = protomapsL;
@@ -80,7 +81,7 @@
       });
     for (const road of ROADS) {
       const width = ramp(road.width);
-      line({ color: theme.tunnel, width, lineCap: "round" }, Math.max(road.from, 12), also(road.classes, "tunnel"));
+      line({ color: theme.tunnel, width, lineCap: "round" }, Math.max(road.from, 13), also(road.classes, "tunnel"));
       const edge = theme.boundary;
       line(
         { color: edge, width: (z) => width(z) + 1.4, dash: [4, 3], opacity: 0.7 },
