@@ -768,6 +768,18 @@ def test_a_quote_that_is_not_closed_ends_the_file_and_is_said(tmp_path):
     assert [i.id for i in read.incidents] == ["a"]
 
 
+@pytest.mark.parametrize("end", ["\n", ""])
+@pytest.mark.parametrize("column", ["a", '"a', '"a,b', '"a""'])
+def test_a_file_cut_in_its_last_cell_is_recognised_by_the_quote(tmp_path, column, end):
+    text = f'{HEADER},summary\n{GOOD},5" pipe\n{GOOD.replace("a,", "b,", 1)},{column}{end}'
+    read = read_incidents(written(tmp_path, text), keep_good=True)
+    cut = column.startswith('"') and not end
+    assert [(r.row, "cut in this row (a quote is not closed)" in r.reason) for r in read.refused] == [
+        (3, True)
+    ] * cut
+    assert read.incidents[0].summary == '5" pipe'
+
+
 def test_a_file_cut_in_the_middle_of_a_character_is_read_to_there(tmp_path):
     whole = f"{HEADER},summary\n{GOOD},电动车\n{GOOD.replace('a,', 'b,')},电动车".encode()
     read = read_incidents(written(tmp_path, whole[:-1]), keep_good=True)

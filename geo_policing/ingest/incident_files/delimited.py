@@ -58,17 +58,21 @@ def _read(path: Path, file: TextIO, header_row: int, max_rows: int) -> Table:
         raise InvalidFile(f"{path} has no row {header_row} for the header", field="header_row")
     separator = _separator(head[header_row - 1])
     file.seek(0)
-    records = _records(csv.reader(file, delimiter=separator))
+    lines = _Lines(file)
+    records = _records(csv.reader(lines, delimiter=separator))
     header: list[str] = []
     for _ in range(header_row):
         header, _flaw = next(records)
+    lines.take_quotes()
     names = unique_names(header)
     blocks: list[pd.DataFrame] = []
     block: list[list[str]] = []
     row: list[int] = []
     broken: dict[int, str] = {}
     last = header_row
+    unclosed = False
     for last, (cells, flaw) in enumerate(records, header_row + 1):
+        unclosed = lines.take_quotes() % 2 == 1
         if not flaw and not any(cell.strip() for cell in cells):
             continue
         if len(row) == max_rows:
@@ -84,12 +88,30 @@ def _read(path: Path, file: TextIO, header_row: int, max_rows: int) -> Table:
     blocks.append(pd.DataFrame(block, columns=names, dtype="str"))
     if row and row[-1] == last and not _ends_with_newline(path):
         at_end = blocks[-1].iloc[-1] if len(blocks[-1]) else blocks[-2].iloc[-1]
-        if len(row) - 1 in broken or at_end.str.endswith("\ufffd").any():
-            broken[len(row) - 1] = (
-                f"the file is cut in this row ({broken.get(len(row) - 1, 'in a character')}); get it again"
-            )
+        why = broken.get(len(row) - 1) or ("a quote is not closed" if unclosed else "")
+        why = why or ("in a character" if at_end.str.endswith("\ufffd").any() else "")
+        if why:
+            broken[len(row) - 1] = f"the file is cut in this row ({why}); get it again"
     frame = pd.concat(blocks, ignore_index=True)
     return Table(frame, np.asarray(row, np.int64), broken, decimal_comma=separator != ",")
+
+
+class _Lines:
+    """Lines of a file, with the quotes in them counted: an odd number in a record is one not closed."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._quotes = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._file:
+            self._quotes += line.count('"')
+            yield line
+
+    def take_quotes(self) -> int:
+        """Return how many quotes there were since this was last asked."""
+        count, self._quotes = self._quotes, 0
+        return count
 
 
 def _records(reader: Iterator[list[str]]) -> Iterator[tuple[list[str], str]]:
