@@ -134,8 +134,6 @@ class Matcher:
         """Log probability (n, candidates) of the courses; 0 where unknown, and of who hardly moves."""
         p = self.parameters
         moves = (speed_mps >= p.course_mps) & np.isfinite(course_deg)
-        if not moves.any():
-            return np.zeros(edge.shape)
         heading_deg = edge_candidates.headings(edge, offset_m, *self._graph.geometry)
         return map_matching.course_logp(heading_deg, course_deg, np.where(moves, p.course_kappa, 0.0))
 
