@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: setup test check bench clean
+.PHONY: setup run test check bench clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -21,7 +21,12 @@ $(STAMP): requirements.lock pyproject.toml $(wildcard package-lock.json)
 	@if [ -f package-lock.json ]; then \
 	  command -v npm >/dev/null || { echo "setup: npm is needed for the maps' assets; on Debian: apt-get install npm" >&2; exit 1; }; \
 	  npm ci --silent && $(BIN)/python -m geo_policing.maps.build_assets; fi
+	@$(BIN)/geo-policing warm-up
 	@touch $@
+
+# The sample city at work: the service on 127.0.0.1:8000 with a simulated fleet; Ctrl-C stops it.
+run: setup
+	@$(BIN)/geo-policing demo
 
 # The browser tests want Debian's chromium: installed where this user may, asked for by name where not.
 .PHONY: browser

@@ -9,6 +9,7 @@ import typer
 
 from geo_policing.cli.account import account
 from geo_policing.cli.decode import decode
+from geo_policing.cli.demo import demo
 from geo_policing.cli.incidents import import_incidents
 from geo_policing.cli.ingest import ingest
 from geo_policing.cli.match import match
@@ -30,6 +31,7 @@ app = typer.Typer(
 
 app.add_typer(account, name="account")
 app.command()(decode)
+app.command()(demo)
 app.command()(match)
 app.command()(ingest)
 app.command()(replay)

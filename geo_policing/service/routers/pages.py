@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, Request
@@ -24,6 +25,7 @@ def show_start(rooms: InRooms, who: Asking) -> HTMLResponse:
     """Show where to go from here."""
     zone = ZoneInfo(rooms.settings.time_zone)
     now = datetime.now(zone).replace(microsecond=0)
+    start = (now - timedelta(minutes=30)).isoformat()
     return page(
         "start.html",
         who=who,
@@ -32,8 +34,9 @@ def show_start(rooms: InRooms, who: Asking) -> HTMLResponse:
         strangers=len(rooms.registry.quarantine),
         may_investigate=who.role in {Role.DETECTIVE, Role.ANALYST, Role.ADMIN},
         may_dispatch=who.role in {Role.DISPATCHER, Role.ADMIN},
-        start=(now - timedelta(minutes=30)).isoformat(),
+        start=start,
         end=now.isoformat(),
+        window=quote(f"{start}/{now.isoformat()}", safe="/"),
     )
 
 
@@ -82,7 +85,7 @@ def show_documentation(_: Asking) -> HTMLResponse:
         title="geo_policing: API",
         swagger_js_url="/assets/swagger-ui/swagger-ui-bundle.js",
         swagger_css_url="/assets/swagger-ui/swagger-ui.css",
-        swagger_favicon_url="/assets/favicon.svg",
+        swagger_favicon_url="data:,",
     )
 
 

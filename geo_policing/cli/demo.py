@@ -1,0 +1,177 @@
+"""``geo-policing demo``: the sample city at work, what ``make run`` starts."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+
+#: How much of the fleet's log is history when the city is first seen, so that there are tracks to ask for.
+HISTORY = timedelta(minutes=30)
+#: What calls are taken for a unit that is sent: the police's own.
+POLICE = frozenset({"patrol_car", "officer"})
+
+
+def demo(
+    host: Annotated[str | None, typer.Option(help="Address of the web interface.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the web interface.", min=0, max=65535)] = None,
+    tcp: Annotated[str | None, typer.Option(help="HOST:PORT on which the fleet connects.")] = None,
+    data_dir: Annotated[Path, typer.Option(help="Folder of the city and its databases.")] = Path("var/demo"),
+    seed: Annotated[int, typer.Option(help="Which city.", min=0)] = 7,
+    vehicles: Annotated[int, typer.Option(help="Size of the fleet.", min=10, max=5000)] = 150,
+    hours: Annotated[float, typer.Option(help="Length of the fleet's log, which starts over.")] = 2.0,
+) -> None:
+    """Make the sample city if it is not there, serve it, and let a simulated fleet stream into it."""
+    from geo_policing.cli.options import given, url
+    from geo_policing.ingest.transports.address import parse_address
+    from geo_policing.service.dependencies import Rooms
+    from geo_policing.service.run import bound_socket, serve
+    from geo_policing.settings import IngestSettings, ServiceSettings
+
+    city = data_dir / "city"
+    settings = given(
+        ServiceSettings,
+        host=host,
+        port=port,
+        data_dir=data_dir,
+        roads=city / "city.roads",
+        tiles=city / "city.pmtiles",
+    )
+    tcp_host, tcp_port = parse_address(tcp, "--tcp") if tcp is not None else (None, None)
+    ingest = given(IngestSettings, tcp_host=tcp_host, tcp_port=tcp_port)
+    # Both ports before the minute that the city may take.
+    web = bound_socket(settings.host, settings.port)
+    bound_socket(ingest.tcp_host, ingest.tcp_port).close()
+    build_city(city, seed, vehicles, hours)
+    name, password = furnish(data_dir, city)
+
+    def ready(_: Rooms) -> None:
+        fleet.start(f"tcp://{ingest.tcp_host}:{ingest.tcp_port}")
+        print(f"open     {url(web.getsockname())}maps/live")
+        print(f"sign in  {name}  {password}")
+        print("Ctrl-C stops; everything acknowledged is on disk", flush=True)
+
+    with Fleet(city / "fleet.nmea", data_dir / "fleet.json", timedelta(hours=hours)) as fleet:
+        serve(settings, ingest, web, ready)
+    print("stopped; nothing is lost")
+
+
+def build_city(city: Path, seed: int, vehicles: int, hours: float) -> None:
+    """Make the sample city and its basemap where they are not there."""
+    from geo_policing.cli.sample_city import sample_city
+    from geo_policing.cli.tiles import build_tiles
+
+    if not (city / "city.roads").is_file():
+        sample_city(city, seed=seed, vehicles=vehicles, hours=hours)
+    if not (city / "city.pmtiles").is_file():
+        build_tiles(city, out=city / "city.pmtiles")
+
+
+def furnish(data_dir: Path, city: Path) -> tuple[str, str]:
+    """Put the city's devices, units and calls into empty records; return a sign-in.
+
+    The password lies in the data folder, readable by its owner alone: this is an invented city. The service
+    itself keeps no password anywhere.
+    """
+    from geo_policing.access import Access
+    from geo_policing.ingest.incident_files import read_incidents
+    from geo_policing.model import Device, DeviceKind, Unit
+    from geo_policing.store import Records
+
+    note = data_dir / "sign-in.txt"
+    with Records(f"sqlite:///{(data_dir / 'records.sqlite').absolute()}") as records:
+        access = Access(records.accounts, records.sessions)
+        made = access.first_admin()
+        if made is not None:
+            with open_private(note) as file:
+                file.write("\t".join(made))
+        if not records.devices.list():
+            with (city / "devices.csv").open(encoding="utf-8", newline="") as file:
+                rows = list(csv.DictReader(file))
+            for row in rows:
+                records.devices.create(Device(row["id"], DeviceKind(row["kind"]), row["name"]))
+                if row["kind"] in POLICE:
+                    records.units.create(Unit(row["id"], row["call_sign"] or row["name"], row["id"]))
+            calls = read_incidents(city / "incidents.csv").incidents
+            # The newest call has just come in; the rest as long before it as in the invented city.
+            now = datetime.now(tz=calls[0].occurred.tzinfo).replace(microsecond=0)
+            shift = now - max(call.occurred for call in calls)
+            records.incidents.save_all(replace(call, occurred=call.occurred + shift) for call in calls)
+    try:
+        name, password = note.read_text(encoding="utf-8").split("\t")
+    except (OSError, ValueError):
+        return "admin", "(the password you gave; or `geo-policing account password admin`)"
+    return name, password
+
+
+@contextmanager
+def open_private(path: Path) -> Iterator[TextIO]:
+    """Open a new file that only its owner may read."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        yield file
+
+
+class Fleet:
+    """The simulated fleet: a process of its own that plays the log of the receivers into the service's port.
+
+    Parameters
+    ----------
+    log : Path
+        What the receivers said.
+    state : Path
+        Remembers when the log began, so that a restart finds the fleet where it would have driven meanwhile.
+    length : timedelta
+        Of the log.
+    """
+
+    def __init__(self, log: Path, state: Path, length: timedelta) -> None:
+        self._log, self._state, self._length = log, state, length
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "Fleet":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait()
+
+    def start(self, target: str) -> None:
+        """Let it drive."""
+        from geo_policing.model import format_instant
+
+        now_us = time.time_ns() // 1_000
+        begin_us = self._began() or now_us
+        since_us = now_us
+        if not begin_us <= now_us < begin_us + self._length // timedelta(microseconds=1):
+            begin_us = now_us
+        if not self._state.is_file():
+            begin_us = since_us = now_us - HISTORY // timedelta(microseconds=1)
+        self._state.write_text(json.dumps({"begin_us": begin_us}))
+        times = ["--begin", format_instant(begin_us), "--since", format_instant(since_us)]
+        command = [sys.executable, "-m", "geo_policing", "replay", str(self._log), "--to", target, *times]
+        # Not in our process group: Ctrl-C is for the service, which then ends the fleet.
+        with self._state.with_suffix(".log").open("wb") as problems:
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
+                [*command, "--restamp", "--loop", "--quiet"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=problems,
+                start_new_session=True,
+            )
+
+    def _began(self) -> int:
+        try:
+            return int(json.loads(self._state.read_text())["begin_us"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0

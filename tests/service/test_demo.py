@@ -1,0 +1,102 @@
+"""What a newcomer sees after `make run`: the command itself, small, on free ports."""
+
+import re
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from tests.service.running import events
+from tests.service.test_process import free_port
+
+
+def start(folder):
+    """Start the command; return the process, and a client that is signed in."""
+    web = free_port()
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "geo_policing", "demo", "--vehicles", "20", "--hours", "0.6"),
+            *("--data-dir", str(folder), "--port", str(web), "--tcp", f"127.0.0.1:{free_port()}"),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    said = ""
+    for line in process.stdout:
+        said += line
+        if line.startswith("Ctrl-C"):
+            break
+    assert process.poll() is None, process.stderr.read()
+    name, password = re.search(r"sign in\s+(\S+)\s+(\S+)", said).groups()
+    address = re.search(r"open\s+(\S+)maps/live", said)[1]
+    client = httpx.Client(base_url=address, timeout=60)
+    token = client.post("/api/sign-in", json={"name": name, "password": password}).json()["token"]
+    client.headers["authorization"] = f"Bearer {token}"
+    return process, client
+
+
+def stop(process, client):
+    client.close()
+    process.send_signal(signal.SIGINT)
+    code = process.wait(30)
+    rest = process.stdout.read(), process.stderr.read()
+    process.stdout.close()
+    process.stderr.close()
+    return code, rest[0]
+
+
+def moved(client, until):
+    """Watch until a device was told of twice, at different places; return the first picture."""
+    places, picture = {}, None
+    with client.stream("GET", "/api/live") as stream:
+        for _, kind, data in events(stream.iter_lines()):
+            picture = picture or data
+            for feature in data["features"] if kind == "units" else []:
+                places.setdefault(feature["id"], set()).add(tuple(feature["geometry"]["coordinates"]))
+            if sum(len(seen) > 1 for seen in places.values()) >= until:
+                return picture
+    raise AssertionError("the stream ended")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("demo")
+
+
+def test_a_newcomer_sees_a_city_at_work_and_asks_for_a_track(folder):
+    process, client = start(folder)
+    try:
+        picture = moved(client, until=3)
+        assert len(picture["incidents"]["features"]) > 3
+        assert client.get("/maps/live").status_code == 200
+        magic = client.get("/tiles/city.pmtiles", headers={"range": "bytes=0-6"})
+        assert magic.content == b"PMTiles"
+        now = datetime.now(UTC)
+        window = {"datetime": f"{(now - timedelta(minutes=25)).isoformat()}/{now.isoformat()}"}
+        patrols = [d["id"] for d in client.get("/api/devices").json() if d["kind"] == "patrol_car"]
+        track = client.get(f"/api/tracks/{patrols[0]}", params=window | {"match": "true"}).json()
+        roles = [feature["properties"]["role"] for feature in track["features"]]
+        assert roles.count("fixes") == 1
+        assert "path" in roles
+        page = client.get(f"/maps/tracks/{patrols[0]}", params=window)
+        assert page.status_code == 200
+        before = {f["id"]: f["properties"]["time"] for f in client.get("/api/units").json()["features"]}
+    finally:
+        code, said = stop(process, client)
+    assert (code, said) == (0, "stopped; nothing is lost\n")
+
+    # The second start finds the city as it was, and the fleet where it has driven meanwhile.
+    process, client = start(folder)
+    try:
+        after = {f["id"]: f["properties"]["time"] for f in client.get("/api/units").json()["features"]}
+        assert before.keys() <= after.keys()
+        assert all(after[device] >= time for device, time in before.items())
+        moved(client, until=1)
+        refused = [device["refused"] for device in client.get("/api/devices").json()]
+        assert not any("jump" in reasons for reasons in refused)
+    finally:
+        assert stop(process, client)[0] == 0
