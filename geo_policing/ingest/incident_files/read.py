@@ -17,8 +17,9 @@ from geo_policing.ingest.incident_files import table as tables
 from geo_policing.ingest.incident_files.columns import resolve, text_of
 from geo_policing.ingest.incident_files.delimited import read_delimited
 from geo_policing.ingest.incident_files.geojson import read_geojson
+from geo_policing.ingest.incident_files.moments import DateOrder
 from geo_policing.ingest.incident_files.places import locate
-from geo_policing.ingest.incident_files.times import DateOrder, read_instants
+from geo_policing.ingest.incident_files.times import read_instants
 from geo_policing.ingest.incident_files.workbook import read_workbook
 from geo_policing.model import BoundingBox, Incident, IncidentState, Severity, from_us, to_us
 
