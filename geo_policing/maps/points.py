@@ -31,6 +31,8 @@ INCIDENT_COLUMNS = {
     "address": "地址 Address",
     "summary": "内容 Summary",
 }
+#: Which of the page's words stand for the values of a column.
+WORDS = {"类型 Kind": "incident", "等级 Grade": "severity", "状态 State": "state"}
 FIX_COLUMNS = {
     "device": "设备 Device",
     "time": "时间 Time",
@@ -81,7 +83,13 @@ def incident_map(
         labels=SEVERITY_LABELS if graded else None,
     )
     label = INCIDENT_COLUMNS.get(chosen or "", chosen or "")
-    options = {"title": "警情 Incidents", "by": label, "timeZone": check_time_zone(time_zone), "lines": False}
+    options = {
+        "title": "警情 Incidents",
+        "by": label,
+        "words": None if graded else WORDS.get(label),
+        "timeZone": check_time_zone(time_zone),
+        "lines": False,
+    }
     return _page(data, options, bounds, Basemap(tiles_url, theme=theme, attribution=attribution))
 
 
@@ -165,7 +173,7 @@ def _columns(frame: GeoDataFrame, known: Mapping[str, str], extra: str | None = 
     columns = []
     for name, label in names.items():
         values, is_time = _values(_column(frame, name), name)
-        words = name if name in {"severity", "state"} else None
+        words = WORDS.get(label)
         columns.append({"label": label, "values": values, "time": is_time, "words": words})
     shapes = frame.geometry.to_numpy()
     lon: Any = shapely.get_x(shapes)

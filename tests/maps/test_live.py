@@ -170,6 +170,15 @@ def test_what_people_wrote_is_text_and_never_markup(city, opened):
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize(
+    ("kind", "shown"), [("burglary", "入室盗窃Burglary"), ("斗殴", "斗殴"), ("constructor", "constructor")]
+)
+def test_known_kinds_of_calls_are_named_in_both_languages_others_as_they_came(city, opened, kind, shown):
+    city.report(incident(7, kind=kind))
+    expect(opened.page.locator("[data-id=JQ-7] strong")).to_have_text(shown)
+
+
+@pytest.mark.browser
 def test_units_are_found_by_call_sign_with_the_keyboard_alone(city, opened):
     search = opened.page.get_by_label("查找警力 Find a unit")
     search.focus()

@@ -5,7 +5,7 @@
   const el = gp.element;
   const LISTED = 200;
 
-  const two = (zh, en) => [zh, el("span", { class: "gp-en", lang: "en" }, en)];
+  const two = (zh, en) => [zh, en ? el("span", { class: "gp-en", lang: "en" }, en) : null];
 
   gp.LivePanel = class {
     constructor(live) {
@@ -108,12 +108,12 @@
 
     incidentItem(incident) {
       const p = incident.p;
-      const level = gp.words.severity[p.severity] ? p.severity : 3;
+      const level = Object.hasOwn(gp.words.severity, p.severity) ? p.severity : 3;
       const chosen = this.live.isSelected("incident", incident.id);
       return el("li", {},
         el("button", { type: "button", "data-id": incident.id, "data-severity": level, "aria-pressed": String(chosen) },
           el("span", { class: "gp-row" },
-            el("strong", {}, p.kind),
+            el("strong", {}, two(...gp.named("incident", p.kind))),
             el("span", { class: "gp-age", "data-since": incident.time }, "")),
           el("span", { class: "gp-row gp-sub" }, el("span", { class: "gp-where" }, p.address || p.summary || incident.id)),
           el("span", { class: "gp-row gp-sub" },
@@ -185,7 +185,7 @@
         this.values = el("dl", { class: "gp-facts" });
         const following = this.live.following === thing.id;
         this.card.replaceChildren(
-          el("h2", {}, unit ? thing.p.call_sign || thing.p.name : thing.p.kind,
+          el("h2", {}, unit ? thing.p.call_sign || thing.p.name : two(...gp.named("incident", thing.p.kind)),
             el("button", { type: "button", class: "gp-close", "aria-label": "关闭详情 Close", onclick: () => this.live.select(null) }, "×")),
           this.values,
           el("p", { class: "gp-actions" },
@@ -239,7 +239,7 @@
       const p = hit.thing.p;
       this.tip.textContent = hit.type === "unit"
         ? [p.call_sign || p.name, gp.word("kind", p.kind), p.status ? gp.word("status", p.status) : ""].filter(Boolean).join(" · ")
-        : [p.kind, gp.word("state", p.state), p.address].filter(Boolean).join(" · ");
+        : [gp.word("incident", p.kind), gp.word("state", p.state), p.address].filter(Boolean).join(" · ");
       gp.placeTip(this.tip, at, this.live.map);
     }
 

@@ -144,7 +144,7 @@
           },
         }),
         el("span", { class: "gp-swatch", style: "background:" + category.colour, "aria-hidden": "true" }),
-        el("span", { class: "gp-name" }, category.label),
+        el("span", { class: "gp-name" }, this.options.words ? gp.both(this.options.words, category.label) : category.label),
         el("span", { class: "gp-number" }, category.count.toLocaleString("en")))));
       const box = el("details", { class: "gp-legend gp-points", open: !narrow },
         el("summary", {}, el("h2", {}, this.options.title + " · " + this.data.lon.length.toLocaleString("en"))),

@@ -19,12 +19,22 @@
       closed: ["已办结", "Closed"], cancelled: ["已撤销", "Cancelled"], transferred: ["已移交", "Transferred"],
       merged: ["已合并", "Merged"],
     },
+    // Kinds of calls differ from force to force; those not listed are shown as their source names them.
+    incident: {
+      theft: ["盗窃", "Theft"], burglary: ["入室盗窃", "Burglary"], robbery: ["抢劫", "Robbery"],
+      fraud: ["诈骗", "Fraud"], fight: ["打架斗殴", "Fight"], domestic_dispute: ["家庭纠纷", "Domestic dispute"],
+      traffic_accident: ["交通事故", "Traffic accident"], noise: ["噪音扰民", "Noise"], drunk: ["醉酒滋事", "Drunk"],
+      lost_property: ["遗失物品", "Lost property"], missing_person: ["人员走失", "Missing person"],
+      suspicious_person: ["可疑人员", "Suspicious person"], rescue: ["群众求助", "Rescue"],
+      school_order: ["校园秩序", "School order"], fire: ["火情", "Fire"],
+    },
     severity: {
       1: ["特急", "Critical"], 2: ["紧急", "Urgent"], 3: ["一般", "Ordinary"], 4: ["轻微", "Minor"],
     },
   };
-  gp.word = (group, key) => (gp.words[group][key] || [String(key ?? "—"), ""])[0];
-  gp.both = (group, key) => (gp.words[group][key] || [String(key ?? "—")]).join(" ").trim();
+  gp.named = (group, key) => (Object.hasOwn(gp.words[group], key) ? gp.words[group][key] : [String(key ?? "—"), ""]);
+  gp.word = (group, key) => gp.named(group, key)[0];
+  gp.both = (group, key) => gp.named(group, key).join(" ").trim();
 
   gp.colours = {
     status: { available: "#1565c0", assigned: "#6d3fb8", off_duty: "#75818e" },

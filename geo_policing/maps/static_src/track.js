@@ -70,9 +70,12 @@
       ctx.lineWidth = 1.4;
       ctx.fillStyle = "#ffffff";
       ctx.strokeStyle = "#22303f";
+      // Fixes that would touch the one before are left out, so that the path stays to be seen.
+      let last = null;
       for (const fix of this.fixes) {
         const at = point(fix.lat, fix.lon);
-        if (!inside(at)) continue;
+        if (!inside(at) || (last && at.distanceTo(last) < 4 * r)) continue;
+        last = at;
         ctx.beginPath();
         ctx.arc(at.x, at.y, r, 0, 7);
         ctx.fill();
