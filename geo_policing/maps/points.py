@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def incident_map(
     frame: GeoDataFrame,
     *,
     by: str | None = None,
-    tiles_url: str | None = None,
+    tiles_url: str | Path | None = None,
     bounds: BoundingBox | None = None,
     time_zone: str = "Asia/Shanghai",
     theme: Theme = "light",
@@ -61,7 +62,8 @@ def incident_map(
     by : str, optional
         Column whose values get the colours; severity or else kind by default, the commonest first.
     tiles_url, theme, attribution
-        The basemap, see `Basemap`.
+        The basemap: a URL, or a file of which the part around the points is written into the page; see
+        `Basemap`.
     bounds : BoundingBox, optional
         What is shown of an empty frame; otherwise the map shows the points.
     time_zone : str
@@ -90,14 +92,14 @@ def incident_map(
         "timeZone": check_time_zone(time_zone),
         "lines": False,
     }
-    return _page(data, options, bounds, Basemap(tiles_url, theme=theme, attribution=attribution))
+    return _page(data, options, bounds, tiles_url, theme, attribution)
 
 
 def fixes_map(
     frame: GeoDataFrame,
     *,
     lines: bool = True,
-    tiles_url: str | None = None,
+    tiles_url: str | Path | None = None,
     bounds: BoundingBox | None = None,
     time_zone: str = "Asia/Shanghai",
     theme: Theme = "light",
@@ -133,15 +135,20 @@ def fixes_map(
         "timeZone": check_time_zone(time_zone),
         "lines": lines and single,
     }
-    return _page(data, options, bounds, Basemap(tiles_url, theme=theme, attribution=attribution))
+    return _page(data, options, bounds, tiles_url, theme, attribution)
 
 
 def _page(
-    data: dict[str, Any], options: dict[str, Any], bounds: BoundingBox | None, ground: Basemap
+    data: dict[str, Any],
+    options: dict[str, Any],
+    bounds: BoundingBox | None,
+    tiles: str | Path | None,
+    theme: Theme,
+    attribution: str,
 ) -> CityMap:
     box = box_around(np.asarray(data["lon"]), np.asarray(data["lat"]), bounds)
     page = CityMap(box, title=options["title"], right_px=300, zoom_control="topleft")
-    ground.add_to(page)
+    Basemap(tiles, bounds=box, theme=theme, attribution=attribution).add_to(page)
     page.add_child(OwnElement("pointMap", data, options, assets=ASSETS))
     return page
 

@@ -1,5 +1,7 @@
 """The map of a track: fixes with their times, the matched path, and what of it is inferred."""
 
+from pathlib import Path
+
 import numpy as np
 
 from geo_policing.maps.basemap import Basemap, Theme
@@ -14,7 +16,7 @@ ASSETS = ("data.css", "symbols.js", "track.js")
 def track_map(
     track: Track,
     *,
-    tiles_url: str | None = None,
+    tiles_url: str | Path | None = None,
     bounds: BoundingBox | None = None,
     name: str = "",
     time_zone: str = "Asia/Shanghai",
@@ -30,8 +32,9 @@ def track_map(
     ----------
     track : Track
         Matched or not.
-    tiles_url : str or None
-        The basemap, see `Basemap`.
+    tiles_url : str, Path or None
+        The basemap: a URL, or a file of which the part around the track is written into the page; see
+        `Basemap`.
     bounds : BoundingBox, optional
         What is shown when the track is empty; otherwise the map shows the track.
     name : str
@@ -51,8 +54,9 @@ def track_map(
     lon = np.concatenate([track.fixes.lon, *(piece.lon for piece in track.pieces)])
     lat = np.concatenate([track.fixes.lat, *(piece.lat for piece in track.pieces)])
     title = f"{name or track.device} 轨迹 Track"
-    page = CityMap(box_around(lon, lat, bounds), title=title, right_px=330, zoom_control="topleft")
-    Basemap(tiles_url, theme=theme, attribution=attribution).add_to(page)
+    box = box_around(lon, lat, bounds)
+    page = CityMap(box, title=title, right_px=330, zoom_control="topleft")
+    Basemap(tiles_url, bounds=box, theme=theme, attribution=attribution).add_to(page)
     options = {
         "device": track.device,
         "name": name,

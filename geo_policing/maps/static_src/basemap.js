@@ -204,14 +204,29 @@
     return rules;
   }
 
-  /* Draw the basemap under everything else. url null: a plain ground. */
-  gp.basemap = function (map, url, options) {
+  /* Tiles that stand in the page: z/x/y to base64 of gzip. */
+  class EmbeddedTiles {
+    constructor(tiles) {
+      this.tiles = tiles;
+    }
+
+    async getZxy(z, x, y) {
+      const text = this.tiles[z + "/" + x + "/" + y];
+      if (!text) return undefined;
+      const packed = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+      const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+      return { data: await new Response(stream).arrayBuffer() };
+    }
+  }
+
+  /* Draw the basemap under everything else. source: a URL, tiles in the page, or null for a plain ground. */
+  gp.basemap = function (map, source, options) {
     const theme = THEMES[options.theme] || THEMES.light;
-    map.getContainer().style.background = url ? theme.outside : theme.land;
+    map.getContainer().style.background = source ? theme.outside : theme.land;
     map.getContainer().classList.add("gp-" + (options.theme || "light"));
-    if (!url) return null;
+    if (!source) return null;
     const layer = protomapsL.leafletLayer({
-      url,
+      url: typeof source === "string" ? source : new EmbeddedTiles(source),
       paintRules: paintRules(theme),
       labelRules: labelRules(theme),
       backgroundColor: theme.outside,
