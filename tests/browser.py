@@ -23,6 +23,11 @@ from geo_policing.service.hub import Hub
 
 WIDE = {"width": 1400, "height": 900}
 NARROW = {"width": 400, "height": 800}
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'"
+)
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -78,6 +83,15 @@ def visit(browser: Browser, url: str, size: dict[str, int], **context: Any) -> I
         yield seen
     finally:
         opened.close()
+
+
+def until(page: Page, expression: str, argument: Any = None) -> None:
+    """Wait until JavaScript says yes; asked from outside, as the page's policy forbids eval within it."""
+    for _ in range(200):
+        if page.evaluate(expression, argument):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"in vain: {expression}")
 
 
 class Site:
@@ -148,7 +162,9 @@ class Site:
 
     def _page(self, request: Request) -> HTMLResponse:
         html = self.pages.get("/" + request.path_params["page"])
-        return HTMLResponse(html or "not here", 200 if html else 404)
+        # What the service sends as well: a page that would load from elsewhere says so in the console.
+        headers = {"Content-Security-Policy": POLICY}
+        return HTMLResponse(html or "not here", 200 if html else 404, headers)
 
     async def _live(self, request: Request) -> EventSourceResponse:
         last_id = request.headers.get("last-event-id")

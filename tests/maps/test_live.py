@@ -23,7 +23,7 @@ from geo_policing.model import (
     to_us,
 )
 from geo_policing.service.picture import Picture
-from tests.browser import NARROW, WIDE, Site, Visit, visit
+from tests.browser import NARROW, WIDE, Site, Visit, until, visit
 
 BOX = BoundingBox(113.10, 27.80, 113.16, 27.86)
 HERE = (113.13, 27.83)
@@ -107,9 +107,7 @@ def test_a_unit_is_drawn_where_it_is_and_moves_when_an_event_comes(city, opened)
     before = place(opened.page, "unit", "car-1")
     assert ink(opened.page, before) > 150
     city.move(fix("car-1", HERE[0] + 0.008, HERE[1] + 0.004))
-    opened.page.wait_for_function(
-        "x => Math.abs(geoPolicing.live.where('unit', 'car-1').x - x) > 15", arg=before[0]
-    )
+    until(opened.page, "x => Math.abs(geoPolicing.live.where('unit', 'car-1').x - x) > 15", before[0])
     opened.page.wait_for_timeout(700)
     after = place(opened.page, "unit", "car-1")
     assert after[0] > before[0]
@@ -146,10 +144,11 @@ def test_a_click_on_a_unit_tells_about_it_and_it_can_be_followed(city, opened):
     card.locator(".gp-follow").click()
     city.move(fix("car-1", HERE[0] + 0.02, HERE[1] + 0.01))
     box = page.locator(".folium-map").bounding_box()
-    page.wait_for_function(
+    until(
+        page,
         "([x, y]) => { const at = geoPolicing.live.where('unit', 'car-1');"
         " return Math.hypot(at.x - x, at.y - y) < 4; }",
-        arg=[box["width"] / 2, box["height"] / 2],
+        [box["width"] / 2, box["height"] / 2],
     )
     page.keyboard.press("Escape")
     expect(card).to_be_hidden()
@@ -236,7 +235,7 @@ def test_an_old_position_fades(chromium, city):
             const p = layer._map.containerPointToLayerPoint(at).subtract(layer._origin);
             return layer._ctx.getImageData(p.x * layer._scale, p.y * layer._scale, 1, 1).data[3];
         }"""
-        seen.page.wait_for_function("geoPolicing.live.picture.units.size === 3")
+        until(seen.page, "geoPolicing.live.picture.units.size === 3")
         seen.page.wait_for_timeout(200)
         assert seen.page.evaluate(alpha, "taxi-1") == 255
         assert 50 < seen.page.evaluate(alpha, "old-1") < 110
@@ -250,7 +249,7 @@ def test_thousands_of_units_are_drawn_within_a_frame_or_two(chromium):
     site = Site({"/": render(live_map(bounds=BOX, tiles_url=None))}, snapshot=picture.snapshot)
     try:
         with visit(chromium, site.url + "/", WIDE) as seen:
-            seen.page.wait_for_function("geoPolicing.live.picture.units.size === 5000")
+            until(seen.page, "geoPolicing.live.picture.units.size === 5000")
             drawn = seen.page.evaluate(
                 "() => { let n = 0; const ctx = geoPolicing.live.layer._ctx, real = ctx.drawImage.bind(ctx);"
                 " ctx.drawImage = (...a) => { n++; real(...a); }; geoPolicing.live.layer._draw(); return n; }"

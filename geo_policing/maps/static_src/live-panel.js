@@ -251,8 +251,8 @@
         const picture = (sprite) => {
           // The part with ink in it: a drop hangs above its middle, the others lie around it.
           const scale = sprite.width / sprite.size;
-          const top = sprite.size === 52 ? 0 : (sprite.size - KEY) / 2;
-          const part = sprite.size === 52 ? 30 : KEY;
+          const top = sprite.size === 60 ? 0 : (sprite.size - KEY) / 2;
+          const part = sprite.size === 60 ? 32 : KEY;
           const copy = el("canvas", { "aria-hidden": "true" });
           copy.width = copy.height = KEY * scale;
           copy.style.width = copy.style.height = KEY + "px";

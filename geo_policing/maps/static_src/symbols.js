@@ -216,7 +216,7 @@
     const colour = gp.colours.severity[p.severity] || gp.colours.severity[3];
     const stage = ["reported", "accepted"].includes(p.state) ? "waiting"
       : ["dispatched", "en_route", "on_scene"].includes(p.state) ? "handled" : "done";
-    return gp.sprite("incident:" + p.severity + stage, 52, (ctx) => {
+    return gp.sprite("incident:" + p.severity + stage, 60, (ctx) => {
       const r = p.severity <= 2 ? 10 : 8.5;
       const up = -r - 6.5;
       ctx.shadowColor = "rgba(15,25,40,.45)";
