@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 from sse_starlette import EventSourceResponse
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse
+from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -116,6 +116,7 @@ class Site:
         self.pages = pages
         self.hub = Hub(snapshot)
         self.last_ids: list[str | None] = []
+        self.signed_in = True
         self._loop: asyncio.AbstractEventLoop | None = None
         routes = [
             Route("/api/live", self._live),
@@ -166,7 +167,9 @@ class Site:
         headers = {"Content-Security-Policy": POLICY}
         return HTMLResponse(html or "not here", 200 if html else 404, headers)
 
-    async def _live(self, request: Request) -> EventSourceResponse:
+    async def _live(self, request: Request) -> Response:
+        if not self.signed_in:
+            return Response(status_code=401)
         last_id = request.headers.get("last-event-id")
         self.last_ids.append(last_id)
 

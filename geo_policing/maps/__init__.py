@@ -5,6 +5,7 @@ May import: model, geodesy.
 
 from geo_policing.maps.assets import assets_folder
 from geo_policing.maps.basemap import Basemap
+from geo_policing.maps.exports import export_track
 from geo_policing.maps.live import live_map
 from geo_policing.maps.offline import offline, remote_loads, render
 from geo_policing.maps.page import CityMap
@@ -15,6 +16,7 @@ __all__ = [
     "Basemap",
     "CityMap",
     "assets_folder",
+    "export_track",
     "fixes_map",
     "incident_map",
     "live_map",

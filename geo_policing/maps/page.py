@@ -76,6 +76,7 @@ class Frame(MacroElement):  # type: ignore[misc]  # branca publishes no types
             {{ this._parent.get_name() }}.attributionControl.setPrefix(false);
             L.control.scale({imperial: false}).addTo({{ this._parent.get_name() }});
             {{ this._parent.get_name() }}.fitBounds({{ this.corners }}, {
+                animate: false,
                 paddingTopLeft: [16, 16],
                 paddingBottomRight: window.innerWidth > 900 ? [{{ this.right_px }}, 16] : [16, 16],
             });

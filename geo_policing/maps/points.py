@@ -3,18 +3,20 @@
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import shapely
-from geopandas import GeoDataFrame
 
 from geo_policing.errors import InvalidInput
 from geo_policing.maps.basemap import Basemap, Theme
 from geo_policing.maps.live import check_time_zone
 from geo_policing.maps.page import CityMap, OwnElement, box_around
 from geo_policing.model import BoundingBox
+
+if TYPE_CHECKING:
+    from geopandas import GeoDataFrame
 
 ASSETS = ("data.css", "symbols.js", "points.js")
 #: Colours that stay apart for most colour-blind readers, in the order in which they are given out.
@@ -44,7 +46,7 @@ FIX_COLUMNS = {
 
 
 def incident_map(
-    frame: GeoDataFrame,
+    frame: "GeoDataFrame",
     *,
     by: str | None = None,
     tiles_url: str | Path | None = None,
@@ -96,7 +98,7 @@ def incident_map(
 
 
 def fixes_map(
-    frame: GeoDataFrame,
+    frame: "GeoDataFrame",
     *,
     lines: bool = True,
     tiles_url: str | Path | None = None,
@@ -153,7 +155,7 @@ def _page(
     return page
 
 
-def _degrees(frame: GeoDataFrame) -> GeoDataFrame:
+def _degrees(frame: "GeoDataFrame") -> "GeoDataFrame":
     if frame.crs is None:
         raise InvalidInput("the frame has no CRS; say frame.set_crs(4326) if it is in degrees", field="frame")
     frame = frame if frame.crs.to_epsg() == 4326 else frame.to_crs(epsg=4326)
@@ -173,7 +175,7 @@ def _degrees(frame: GeoDataFrame) -> GeoDataFrame:
     return frame
 
 
-def _columns(frame: GeoDataFrame, known: Mapping[str, str], extra: str | None = None) -> dict[str, Any]:
+def _columns(frame: "GeoDataFrame", known: Mapping[str, str], extra: str | None = None) -> dict[str, Any]:
     names = {name: label for name, label in known.items() if name in frame.columns}
     if extra is not None and extra not in names:
         names[extra] = extra
@@ -188,7 +190,7 @@ def _columns(frame: GeoDataFrame, known: Mapping[str, str], extra: str | None = 
     return {"columns": columns, "lon": lon.round(6).tolist(), "lat": lat.round(6).tolist()}
 
 
-def _column(frame: GeoDataFrame, name: str) -> "pd.Series[Any]":
+def _column(frame: "GeoDataFrame", name: str) -> "pd.Series[Any]":
     if name not in frame.columns:
         raise InvalidInput(
             f"the frame has no column {name!r}; it has {', '.join(map(str, frame.columns))}",
@@ -220,7 +222,7 @@ def _nothing(value: object) -> bool:
 
 
 def _categories(
-    frame: GeoDataFrame,
+    frame: "GeoDataFrame",
     by: str | None,
     *,
     colours: Mapping[Any, str] | None = None,

@@ -89,31 +89,40 @@ def place(page: Page, kind: str, key: str) -> tuple[float, float] | None:
     return None if at is None else (at["x"], at["y"])
 
 
-def ink(page: Page, at: tuple[float, float]) -> int:
-    """How many of the 20 x 20 pixels around a place of the map have something drawn on them."""
-    return page.evaluate(
-        """([x, y]) => {
-            const layer = geoPolicing.live.layer, k = layer._scale;
-            const from = layer._map.containerPointToLayerPoint([x, y]).subtract(layer._origin);
-            const data = layer._ctx.getImageData((from.x - 10) * k, (from.y - 10) * k, 20 * k, 20 * k).data;
-            return data.filter((v, i) => i % 4 === 3 && v > 100).length / (k * k);
-        }""",
-        list(at),
-    )
+INK = """([type, id, [dx, dy], least, most]) => {
+    // How many of the 20 x 20 pixels at a symbol, or so far from it, have something drawn on them.
+    const at = geoPolicing.live.where(type, id);
+    if (at === null) return false;
+    const layer = geoPolicing.live.layer, k = layer._scale;
+    const from = layer._map.containerPointToLayerPoint([at.x + dx, at.y + dy]).subtract(layer._origin);
+    const data = layer._ctx.getImageData((from.x - 10) * k, (from.y - 10) * k, 20 * k, 20 * k).data;
+    const inked = data.filter((v, i) => i % 4 === 3 && v > 100).length / (k * k);
+    return inked >= least && inked <= most;
+}"""
+
+
+def expect_ink(
+    page: Page, kind: str, key: str, least: int, most: int = 400, away: tuple[float, float] = (0, 0)
+) -> None:
+    """Wait until so many pixels are drawn at a symbol, or so far away from it."""
+    until(page, INK, [kind, key, list(away), least, most])
 
 
 @pytest.mark.browser
 def test_a_unit_is_drawn_where_it_is_and_moves_when_an_event_comes(city, opened):
     before = place(opened.page, "unit", "car-1")
-    assert ink(opened.page, before) > 150
+    expect_ink(opened.page, "unit", "car-1", 150)
     city.move(fix("car-1", HERE[0] + 0.008, HERE[1] + 0.004))
     until(opened.page, "x => Math.abs(geoPolicing.live.where('unit', 'car-1').x - x) > 15", before[0])
-    opened.page.wait_for_timeout(700)
+    until(
+        opened.page,
+        "() => !geoPolicing.between(geoPolicing.live.picture.units.get('car-1'), performance.now()).moving",
+    )
     after = place(opened.page, "unit", "car-1")
     assert after[0] > before[0]
     assert after[1] < before[1]
-    assert ink(opened.page, before) == 0
-    assert ink(opened.page, after) > 150
+    expect_ink(opened.page, "unit", "car-1", 150)
+    expect_ink(opened.page, "unit", "car-1", 0, 0, away=(before[0] - after[0], before[1] - after[1]))
 
 
 @pytest.mark.browser
@@ -124,7 +133,7 @@ def test_an_incident_appears_changes_and_leaves(city, opened):
     expect(first).to_contain_text("抢夺")
     expect(first).to_contain_text("待受理 Reported")
     expect(first).to_contain_text("特急")
-    assert ink(opened.page, place(opened.page, "incident", "JQ-2")) > 20
+    expect_ink(opened.page, "incident", "JQ-2", 20)
     city.report(incident(2, kind="抢夺", state=IncidentState.ON_SCENE, units=("天元01",), lon=113.14))
     expect(panel.locator("[data-id=JQ-2]")).to_contain_text("已到场 On scene")
     expect(panel.locator("[data-key=on_scene]")).to_contain_text("1")
@@ -225,20 +234,31 @@ def test_a_broken_connection_is_said_and_resumed_with_the_last_event(chromium, c
 
 
 @pytest.mark.browser
+def test_a_session_that_has_ended_leads_to_the_sign_in(chromium, city):
+    city.site.signed_in = False
+    with visit(chromium, city.site.url + "/maps/live", WIDE) as seen:
+        link = seen.page.locator(".gp-link")
+        expect(link).to_contain_text("登录已失效")
+        expect(link.get_by_role("link")).to_have_attribute("href", "/sign-in?next=/maps/live")
+        city.site.signed_in = True
+        expect(link).to_have_attribute("data-state", "live", timeout=15_000)
+
+
+@pytest.mark.browser
 def test_an_old_position_fades(chromium, city):
     hour_ago = to_us(datetime.now(UTC) - timedelta(hours=1))
     city.picture.move([fix("old-1", 113.15, 27.85, time=hour_ago)])
     with visit(chromium, city.site.url + "/maps/live", WIDE) as seen:
         expect(seen.page.locator(".gp-link")).to_have_attribute("data-state", "live")
-        alpha = """key => {
+        alpha = """([key, least, most]) => {
             const {layer} = geoPolicing.live, at = geoPolicing.live.where("unit", key);
+            if (at === null) return false;
             const p = layer._map.containerPointToLayerPoint(at).subtract(layer._origin);
-            return layer._ctx.getImageData(p.x * layer._scale, p.y * layer._scale, 1, 1).data[3];
+            const drawn = layer._ctx.getImageData(p.x * layer._scale, p.y * layer._scale, 1, 1).data[3];
+            return drawn >= least && drawn <= most;
         }"""
-        until(seen.page, "geoPolicing.live.picture.units.size === 3")
-        seen.page.wait_for_timeout(200)
-        assert seen.page.evaluate(alpha, "taxi-1") == 255
-        assert 50 < seen.page.evaluate(alpha, "old-1") < 110
+        until(seen.page, alpha, ["taxi-1", 255, 255])
+        until(seen.page, alpha, ["old-1", 50, 110])
 
 
 @pytest.mark.browser

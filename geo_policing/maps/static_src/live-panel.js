@@ -73,7 +73,7 @@
       }[state];
       if (this.said !== state) {
         this.link.replaceChildren(el("span", { class: "gp-dot", "aria-hidden": "true" }), el("span", { class: "gp-says" }, two(...says)), (this.lastNode = el("span", { class: "gp-last" })));
-        if (state === "signed-out") this.link.append(el("a", { href: "/sign-in" }, "重新登录 Sign in"));
+        if (state === "signed-out") this.link.append(el("a", { href: "/sign-in?next=" + encodeURI(location.pathname) }, "重新登录 Sign in"));
         this.link.dataset.state = state;
         this.said = state;
       }

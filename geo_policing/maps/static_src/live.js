@@ -89,6 +89,7 @@
       map.on("click", (event) => this.click(event.containerPoint));
       map.on("mousemove", (event) => this.hover(event.containerPoint));
       map.on("dragstart", () => this.follow(null));
+      map.on("zoomend", () => this.keepInSight());
       new ResizeObserver(() => map.invalidateSize({ animate: false })).observe(map.getContainer());
       this.connect();
       setInterval(() => {
