@@ -72,3 +72,11 @@ def test_style_sheets_name_only_files_that_are_there():
     for sheet in assets.assets_folder().rglob("*.css"):
         text = assets.inlined_css(sheet.relative_to(assets.assets_folder()).as_posix())
         assert "url(" not in text.replace('url("data:', "").replace("url(data:", "").replace("url(#", "")
+
+
+def test_the_wheel_contains_the_assets_and_our_own_scripts():
+    builder = pytest.importorskip("hatchling.builders.wheel").WheelBuilder(str(ROOT))
+    packed = {file.distribution_path for file in builder.recurse_included_files()}
+    for path in sorted(assets.assets_folder().rglob("*")):
+        assert path.is_dir() or path.relative_to(ROOT).as_posix() in packed
+    assert "geo_policing/maps/static_src/live.js" in packed

@@ -93,7 +93,7 @@ INK = """([type, id, [dx, dy], least, most]) => {
     // How many of the 20 x 20 pixels at a symbol, or so far from it, have something drawn on them.
     const at = geoPolicing.live.where(type, id);
     if (at === null) return false;
-    const layer = geoPolicing.live.layer, k = layer._scale;
+    const layer = type === 'unit' ? geoPolicing.live.layer : geoPolicing.live.pins, k = layer._scale;
     const from = layer._map.containerPointToLayerPoint([at.x + dx, at.y + dy]).subtract(layer._origin);
     const data = layer._ctx.getImageData((from.x - 10) * k, (from.y - 10) * k, 20 * k, 20 * k).data;
     const inked = data.filter((v, i) => i % 4 === 3 && v > 100).length / (k * k);

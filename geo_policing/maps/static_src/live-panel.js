@@ -265,7 +265,7 @@
           type: "checkbox", checked: true,
           onchange: (event) => {
             live.shown[key] = event.target.checked;
-            live.layer.redraw();
+            live.redraw();
           },
         }), zh + " " + en));
         const box = el("details", { class: "gp-legend gp-live-legend", open: window.innerWidth >= 1200 && window.innerHeight >= 700 },

@@ -7,7 +7,11 @@
   const OLD_S = 60;
   const VERY_OLD_S = 300;
   const NEW_MS = 12000;
+  const CROWD = 3000; // incidents in sight; more are drawn as dots, but the gravest
   const STILL = window.matchMedia && window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+  const inside = (at, size, margin) =>
+    at.x > -margin && at.y > -margin && at.x < size.x + margin && at.y < size.y + margin;
 
   /* Units and incidents as they are now. Differences change what is there; a snapshot replaces it. */
   class Picture {
@@ -84,7 +88,9 @@
       this.selected = null; // {type: "unit" | "incident", id}
       this.following = null;
       this.shown = { police: true, civil: true, incidents: true };
-      this.layer = new gp.SymbolLayer((...given) => this.paint(...given)).addTo(map);
+      // Units move all the time, incidents seldom: a canvas each, incidents above.
+      this.layer = new gp.SymbolLayer((...given) => this.paintUnits(...given)).addTo(map);
+      this.pins = new gp.SymbolLayer((...given) => this.paintIncidents(...given)).addTo(map);
       this.panel = new gp.LivePanel(this);
       map.on("click", (event) => this.click(event.containerPoint));
       map.on("mousemove", (event) => this.hover(event.containerPoint));
@@ -116,6 +122,7 @@
       take("snapshot", (data) => {
         this.picture.snapshot(data);
         this.panel.refresh();
+        this.pins.redraw();
       });
       take("units", (data) => {
         this.picture.heard(data.features);
@@ -126,6 +133,7 @@
       take("incident", (feature) => {
         this.picture.report(feature, performance.now());
         this.panel.refresh();
+        this.pins.redraw();
       });
     }
 
@@ -150,18 +158,21 @@
       return gp.isPolice(unit.p) ? this.shown.police : this.shown.civil;
     }
 
-    paint(ctx, point, size) {
-      const now = performance.now();
-      const clock = this.picture.now();
-      let moving = false;
-      const inside = (at, margin) => at.x > -margin && at.y > -margin && at.x < size.x + margin && at.y < size.y + margin;
-      const names = this.map.getZoom() >= 14;
-      // From afar symbols are smaller, so that they hide less of each other.
+    /* From afar symbols are smaller, so that they hide less of each other. */
+    stamper(ctx) {
       const magnify = this.map.getZoom() < 12 ? 0.72 : 1;
-      const stamp = (picture, at) => {
+      return (picture, at) => {
         const side = picture.size * magnify;
         ctx.drawImage(picture, at.x - side / 2, at.y - side / 2, side, side);
       };
+    }
+
+    paintUnits(ctx, point, size) {
+      const now = performance.now();
+      const clock = this.picture.now();
+      const stamp = this.stamper(ctx);
+      const names = this.map.getZoom() >= 14;
+      let moving = false;
       const police = [];
       const drawUnit = (unit, at) => {
         const age = (clock - unit.time) / 1000;
@@ -182,37 +193,51 @@
         const here = gp.between(unit, now);
         moving = moving || here.moving;
         const at = point(here.lat, here.lon);
-        if (!inside(at, 30)) continue;
+        if (!inside(at, size, 30)) continue;
         if (gp.isPolice(unit.p)) police.push([unit, at]);
         else drawUnit(unit, at);
       }
       for (const [unit, at] of police) drawUnit(unit, at);
-      if (this.shown.incidents) {
-        for (const incident of this.picture.incidents.values()) {
-          const at = point(incident.lat, incident.lon);
-          if (!inside(at, 40)) continue;
-          const fresh = incident.since ? (now - incident.since) / NEW_MS : 1;
-          if (fresh < 1 && !STILL) {
-            moving = true;
-            const wave = ((now - incident.since) % 1500) / 1500;
-            ctx.beginPath();
-            ctx.arc(at.x, at.y - 16, 10 + wave * 26, 0, 7);
-            ctx.strokeStyle = gp.colours.severity[incident.p.severity] || gp.colours.severity[3];
-            ctx.globalAlpha = 1 - wave;
-            ctx.lineWidth = 3;
-            ctx.stroke();
-            ctx.globalAlpha = 1;
-          }
-          stamp(gp.incidentSprite(incident.p), at);
-        }
-      }
       for (const [unit, at] of police) {
         if (names || this.isSelected("unit", unit.id)) {
           this.label(ctx, at, unit.p.call_sign || unit.p.name, this.isSelected("unit", unit.id) ? 21 : 14);
         }
       }
-      this.ring(ctx, point, now);
+      if (this.selected?.type === "unit") this.ring(ctx, point, now);
       return moving;
+    }
+
+    paintIncidents(ctx, point, size) {
+      if (!this.shown.incidents) return false;
+      const now = performance.now();
+      const stamp = this.stamper(ctx);
+      const seen = [];
+      let pulsing = false;
+      for (const incident of this.picture.incidents.values()) {
+        const at = point(incident.lat, incident.lon);
+        if (inside(at, size, 40)) seen.push([incident, at]);
+      }
+      const crowd = seen.length > CROWD;
+      for (const [incident, at] of seen) {
+        const colour = gp.colours.severity[incident.p.severity] || gp.colours.severity[3];
+        if (incident.since && now - incident.since < NEW_MS && !STILL) {
+          pulsing = true;
+          const wave = ((now - incident.since) % 1500) / 1500;
+          ctx.beginPath();
+          ctx.arc(at.x, at.y - 16, 10 + wave * 26, 0, 7);
+          ctx.strokeStyle = colour;
+          ctx.globalAlpha = 1 - wave;
+          ctx.lineWidth = 3;
+          ctx.stroke();
+          ctx.globalAlpha = 1;
+        }
+        if (crowd && incident.p.severity > 1 && !this.isSelected("incident", incident.id)) {
+          ctx.fillStyle = colour;
+          ctx.fillRect(at.x - 2, at.y - 2, 4, 4);
+        } else stamp(gp.incidentSprite(incident.p), at);
+      }
+      if (this.selected?.type === "incident") this.ring(ctx, point, now);
+      return pulsing;
     }
 
     label(ctx, at, text, right) {
@@ -310,7 +335,12 @@
       const thing = this.chosen();
       if (thing && bring) this.map.setView([thing.lat, thing.lon], Math.max(this.map.getZoom(), 15));
       this.panel.details();
+      this.redraw();
+    }
+
+    redraw() {
       this.layer.redraw();
+      this.pins.redraw();
     }
 
     follow(id) {
