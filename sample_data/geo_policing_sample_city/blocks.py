@@ -67,7 +67,7 @@ def divide(
     size = np.select(
         [use == Use.OLD, use == Use.COMMERCIAL, use == Use.INDUSTRIAL, use == Use.CAMPUS, use == Use.PARK],
         [9_500.0, 24_000.0, 80_000.0, 100_000.0, np.inf],
-        np.minimum(21_000.0 / np.maximum(density, 0.05) ** 1.5, 900_000.0),
+        np.minimum(24_000.0 / np.maximum(density, 0.05) ** 1.5, 900_000.0),
     )
     number = np.arange(len(shape))
     streets: list[Line] = []

@@ -1,5 +1,7 @@
 """The large roads: along the river, over it, under a hill, and the net of arterials and secondary streets."""
 
+from dataclasses import replace
+
 import numpy as np
 import shapely
 from shapely import LineString
@@ -27,23 +29,43 @@ def lay_arterials(terrain: Terrain, field: Field, tracer: Tracer, rng: np.random
         bank = terrain.bank(side, RIVERSIDE_M)
         laid.append(Line(_longest_inside(bank, terrain.urban_area), RoadClass.ARTERIAL, open_end=True))
         tracer.keep(laid[-1].xy, 700.0)
-    for y in BRIDGES_Y:
-        at = float(y + rng.normal(0, 150))
-        banks = [terrain.bank(side, 0.0) for side in (-1, 1)]
-        ends = [b[np.abs(b[:, 1] - terrain.y_0 - at).argmin()] for b in banks]
-        laid.append(_across(tracer, (ends[0] + ends[1]) / 2, ends[1] - ends[0], 330.0, spacing))
     hill = terrain.hills[ARTERIAL_HILL]
     middle = np.array(hill.centroid.coords[0])
     way = np.array([1.0, 0.12])
     half = shapely.hausdorff_distance(LineString([middle, middle]), hill) + 80
-    laid.append(_across(tracer, middle, way * 2 * half / np.hypot(*way), 0.0, spacing))
-    for line in laid[2:]:
-        tracer.keep(line.xy, 1300.0)
+    tunnel = _across(tracer, middle, way * 2 * half / np.hypot(*way), 0.0, spacing)
+    tracer.keep(tunnel.xy, 1300.0)
+    laid += _bridges(terrain, tracer, tunnel, spacing, rng)
     laid += [
         Line(line, RoadClass.ARTERIAL, open_end=True) for line in tracer.fill(spacing, 2600, rng, tries=400)
     ]
     smoothed = [Line(smooth(one.xy), one.road_class, "", False, one.through, True) for one in laid]
     return [_dry(one, terrain) for one in smoothed]
+
+
+def _bridges(
+    terrain: Terrain, tracer: Tracer, tunnel: Line, spacing: Array, rng: np.random.Generator
+) -> list[Line]:
+    """Lay the roads over the river; the one next to the tunnel's road goes on through the tunnel."""
+    laid, waiting = [], [tunnel]
+    start = tunnel.xy[0]
+    west, east = (terrain.bank(side, 0.0) for side in (-1, 1))
+    near = np.hypot(*(east - start).T).min() < 500
+    for y in BRIDGES_Y:
+        at = terrain.y_0 + float(y + rng.normal(0, 150))
+        meets = bool(waiting) and near and abs(at - start[1]) < 1150
+        at = start[1] if meets else at
+        ends = [bank[np.abs(bank[:, 1] - at).argmin()] for bank in (west, east)]
+        road = _across(tracer, (ends[0] + ends[1]) / 2, ends[1] - ends[0], 330.0, spacing)
+        if meets:
+            waiting.clear()
+            shore = road.xy[(road.xy[:, 0] > ends[1][0]).argmax()]
+            ahead = np.hypot(*(tunnel.xy - shore).T) > 400
+            over = road.xy[road.xy[:, 0] <= shore[0]]
+            road = replace(road, xy=np.concatenate([over, tunnel.xy[ahead.argmax() :]]))
+        tracer.keep(road.xy, 1300.0)
+        laid.append(road)
+    return waiting + laid
 
 
 def lay_secondary(terrain: Terrain, field: Field, tracer: Tracer, rng: np.random.Generator) -> list[Line]:

@@ -1,6 +1,6 @@
 """The city as files: ``city.roads`` and ``city.gpkg``."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,12 +21,16 @@ def write_city(city: City, out: Path) -> None:
     """Write the city into a folder, which is made if need be; files of an earlier city are replaced."""
     out.mkdir(parents=True, exist_ok=True)
     city.network.save(out / "city.roads")
-    path = out / "city.gpkg"
+    layers = {layer: getattr(city, layer) for layer in LAYERS}
+    write_layers({**layers, "roads": roads_frame(city.network)}, out / "city.gpkg")
+
+
+def write_layers(layers: Mapping[str, gpd.GeoDataFrame], path: Path) -> None:
+    """Write frames as the layers of one GeoPackage; the same frames, the same bytes."""
     path.unlink(missing_ok=True)
     with _fixed_instant():
-        for layer in LAYERS:
-            pyogrio.write_dataframe(getattr(city, layer), path, layer=layer, driver="GPKG")
-        pyogrio.write_dataframe(roads_frame(city.network), path, layer="roads", driver="GPKG")
+        for layer, frame in layers.items():
+            pyogrio.write_dataframe(frame, path, layer=layer, driver="GPKG")
 
 
 def roads_frame(network: RoadNetwork) -> gpd.GeoDataFrame:
