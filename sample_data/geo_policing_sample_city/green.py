@@ -88,5 +88,7 @@ def _woods(terrain: Terrain, blocks: Blocks, rng: np.random.Generator) -> list[s
             radius *= 1 + rng.normal(0, 0.12) * np.cos(lobes * angle + rng.uniform(0, 7))
         shape = shapely.Polygon(middle + radius[:, None] * np.column_stack([np.cos(angle), np.sin(angle)]))
         open_ = shape.intersection(terrain.urban_area).difference(barred)
-        woods += [part for part in shapely.get_parts(open_) if part.area > 30_000]
+        # Without necks so narrow that degrees cannot tell their sides apart.
+        rounded = open_.buffer(-10).buffer(10)
+        woods += [part for part in shapely.get_parts(rounded) if part.area > 30_000]
     return woods
