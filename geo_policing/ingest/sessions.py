@@ -37,6 +37,8 @@ _REGISTRATION_BEGINS = b"ID "
 _UNFINISHED = re.compile(rb"[$!\\][^\r\n]*(?<!\*[0-9A-Fa-f]{2})\Z")
 REGISTRATION_LONGEST = 70
 MAX_DECODER_ERRORS_LOGGED = 10
+#: Bytes that lines may have decoded before whoever else waits for the loop has a turn.
+TURN = 1 << 13
 #: What is longer is no line; it is counted as it comes.
 MAX_LINE = 1024
 
@@ -89,6 +91,8 @@ class Sessions:
         self._bytes_per_second, self._burst_bytes = bytes_per_second, burst_bytes
         self._max_unacknowledged = max_unacknowledged
         self._clock = clock
+        self._turn = asyncio.Lock()
+        self._decoded_in_turn = 0
 
     async def carry(self, origin: Origin, chunks: AsyncIterator[bytes]) -> None:
         """Carry a line until it ends; all its fixes are on disk when this returns."""
@@ -100,11 +104,13 @@ class Sessions:
         waiting = 0
         try:
             async for chunk in chunks:
-                fixes = line.take(chunk, self._clock())
-                if fixes:
-                    # At once, so that a session that is cancelled has nothing in its hands.
-                    unacknowledged.append((self._pipeline.take(fixes), len(fixes)))
-                    waiting += len(fixes)
+                async with self._turn:
+                    fixes = line.take(chunk, self._clock())
+                    if fixes:
+                        # At once, so that a session that is cancelled has nothing in its hands.
+                        unacknowledged.append((self._pipeline.take(fixes), len(fixes)))
+                        waiting += len(fixes)
+                    await self._let_others(len(chunk))
                 while unacknowledged and (waiting > self._max_unacknowledged or unacknowledged[0][0].done()):
                     on_disk, n = unacknowledged.popleft()
                     waiting -= n
@@ -119,6 +125,13 @@ class Sessions:
                 unacknowledged.append((self._pipeline.take(rest), len(rest)))
         for on_disk, _ in unacknowledged:
             await asyncio.shield(on_disk)
+
+    async def _let_others(self, n: int) -> None:
+        """Give the loop to whoever waits for it when enough has been decoded; the next line comes after."""
+        self._decoded_in_turn += n
+        if self._decoded_in_turn >= TURN:
+            self._decoded_in_turn = 0
+            await asyncio.sleep(0)
 
 
 class Budget:
@@ -151,6 +164,7 @@ class _Line:
         self._may_register = True
         self._cut = b""
         self._tail = b""
+        self._tagged = False
 
     def take(self, chunk: bytes, now_us: int) -> list[Fix]:
         """Take in a chunk, an empty one when the line is quiet; return the fixes of known devices."""
@@ -236,12 +250,14 @@ class _Line:
             return
         lines = (self._cut + chunk).split(b"\n")
         self._cut = lines.pop()
-        if self._cut and (ended or len(self._cut) > MAX_LINE):
+        if self._cut and ((ended and not self._tagged) or len(self._cut) > MAX_LINE):
             lines.append(self._cut)
             self._cut = b""
         heard: dict[str, tuple[int, bytes]] = {}
         for line in lines:
-            device = self._named(line) or speaker
+            named = self._named(line)
+            self._tagged = self._tagged or bool(named)
+            device = named or speaker
             if device in heard or not self._registry.is_known(device):
                 size, _ = heard.get(device, (0, b""))
                 heard[device] = (size + len(line) + 1, line.strip())

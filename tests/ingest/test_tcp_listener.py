@@ -135,6 +135,17 @@ async def test_stopping_carries_what_was_received_and_closes_the_connections():
         writer.close()
 
 
+async def test_stopping_carries_also_what_is_still_on_its_way():
+    sink, registry = MemorySink(), Registry(default="car")
+    async with Pipeline(sink, clock=clock) as pipe:
+        sessions = Sessions(pipe, registry, LineDecoder, clock=clock)
+        async with listening(sessions.carry) as listener, client(listener) as receiver, client(listener):
+            await until(lambda: listener.connections == 2)
+            receiver.write(b"".join(b"%d\n" % second for second in range(-20_000, 0)))
+            await receiver.drain()
+    assert len(sink.fixes) == 20_000
+
+
 async def test_a_receiver_that_floods_is_slowed_and_the_others_are_not():
     sink, registry = MemorySink(), Registry(default="car")
     async with Pipeline(sink, batch_seconds=0.01, clock=clock) as pipe:

@@ -15,7 +15,11 @@ log = logging.getLogger(__name__)
 #: A line that says nothing for so long has said all it had to say about this instant.
 QUIET_S = 0.3
 #: Bytes read at once; small, so that one line holds the loop only for a moment.
-CHUNK = 1 << 14
+CHUNK = 1 << 13
+#: Bytes of one connection that the system may hold for us, beside what we have read.
+RECEIVE_BUFFER = 1 << 15
+#: A line that we want to end has nothing more on its way when it says nothing for so long.
+LAST_S = 0.1
 #: Longest that what a closed line said may take to be carried.
 GRACE_S = 5.0
 #: Open files that we ask the system for: a connection is one, and 1,024 is the usual limit.
@@ -95,24 +99,50 @@ async def finish(tasks: Iterable[asyncio.Task[None]], grace_s: float = 0.0) -> N
         await asyncio.wait(pending)
 
 
-async def stream_chunks(reader: asyncio.StreamReader, quiet_s: float = QUIET_S) -> AsyncIterator[bytes]:
-    """Yield what a stream says until it ends, and ``b""`` once when it falls quiet."""
-    spoke = False
-    while True:
-        try:
-            async with asyncio.timeout(quiet_s if spoke else None) as quiet:
-                chunk = await reader.read(CHUNK)
-        except OSError:
-            if not quiet.expired():
-                # The peer is gone without goodbye, or keepalive found out that it is.
+class Incoming:
+    """What a stream says in chunks, ``b""`` once when it falls quiet, until it ends.
+
+    Parameters
+    ----------
+    reader : StreamReader
+        The stream.
+    quiet_s : float
+        Silence after which it counts as quiet.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, quiet_s: float = QUIET_S) -> None:
+        self._reader, self._quiet_s = reader, quiet_s
+        self._finishing = False
+        self._wait: asyncio.Timeout | None = None
+
+    def finish(self) -> None:
+        """Take what is on its way already, then end."""
+        self._finishing = True
+        if self._wait is not None and not self._wait.expired():
+            self._wait.reschedule(asyncio.get_running_loop().time() + LAST_S)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield what it says."""
+        spoke = False
+        while True:
+            limit_s = LAST_S if self._finishing else self._quiet_s if spoke else None
+            try:
+                async with asyncio.timeout(limit_s) as wait:
+                    self._wait = wait
+                    chunk = await self._reader.read(CHUNK)
+            except OSError:
+                if self._finishing or not wait.expired():
+                    # We have heard enough; the peer is gone without goodbye, or keepalive found out.
+                    return
+                spoke = False
+                yield b""
+                continue
+            finally:
+                self._wait = None
+            if not chunk:
                 return
-            spoke = False
-            yield b""
-            continue
-        if not chunk:
-            return
-        spoke = True
-        yield chunk
+            spoke = True
+            yield chunk
 
 
 def keep_alive(sock: socket.socket) -> None:

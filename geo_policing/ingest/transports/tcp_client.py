@@ -11,11 +11,11 @@ from geo_policing.ingest.transports.base import (
     QUIET_S,
     Backoff,
     Carry,
+    Incoming,
     Origin,
     carried,
     finish,
     keep_alive,
-    stream_chunks,
 )
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class TcpClient:
         self._quiet_s, self._connect_s = quiet_s, connect_s
         self._backoff = backoff or Backoff()
         self._task: asyncio.Task[None] | None = None
-        self._writer: asyncio.StreamWriter | None = None
+        self._incoming: Incoming | None = None
         self._ending = asyncio.Event()
 
     async def start(self, carry: Carry) -> None:
@@ -62,13 +62,12 @@ class TcpClient:
         await asyncio.get_running_loop().create_future()
 
     async def stop(self) -> None:
-        """Close the connection and wait until what it said has been carried."""
+        """Carry what the receiver has said, and close the connection."""
         self._ending.set()
-        if self._writer is not None:
-            # What was received before stays readable.
-            self._writer.transport.abort()
+        if self._incoming is not None:
+            self._incoming.finish()
         if self._task is not None:
-            await finish({self._task}, GRACE_S if self._writer is not None else 0.0)
+            await finish({self._task}, GRACE_S if self._incoming is not None else 0.0)
 
     async def _run(self, carry: Carry) -> None:
         origin = Origin(f"connect:{self.host}:{self.port}", host=self.host)
@@ -76,24 +75,25 @@ class TcpClient:
             self.attempts += 1
             try:
                 async with asyncio.timeout(self._connect_s):
-                    reader, self._writer = await asyncio.open_connection(self.host, self.port, limit=CHUNK)
+                    reader, writer = await asyncio.open_connection(self.host, self.port, limit=CHUNK)
             except OSError as error:
                 log.warning("%s: %s", origin.receiver, error.strerror or str(error) or "no answer")
             else:
                 log.info("%s: connected", origin.receiver)
                 with contextlib.suppress(OSError):
-                    keep_alive(self._writer.get_extra_info("socket"))
+                    keep_alive(writer.get_extra_info("socket"))
+                self._incoming = Incoming(reader, self._quiet_s)
                 try:
-                    await carried(carry, origin, self._chunks(reader))
+                    await carried(carry, origin, self._chunks(self._incoming))
                 finally:
-                    self._writer.transport.abort()
-                    self._writer = None
+                    writer.transport.abort()
+                    self._incoming = None
                 log.warning("%s: the connection has ended", origin.receiver)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._backoff.next_s()):
                     await self._ending.wait()
 
-    async def _chunks(self, reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
-        async for chunk in stream_chunks(reader, self._quiet_s):
+    async def _chunks(self, incoming: Incoming) -> AsyncIterator[bytes]:
+        async for chunk in incoming:
             self._backoff.reset()
             yield chunk

@@ -10,13 +10,14 @@ from geo_policing.ingest.transports.base import (
     CHUNK,
     GRACE_S,
     QUIET_S,
+    RECEIVE_BUFFER,
     Carry,
+    Incoming,
     Origin,
     allow_many_files,
     carried,
     finish,
     keep_alive,
-    stream_chunks,
 )
 
 
@@ -42,7 +43,7 @@ class TcpListener:
         self._max_connections = max_connections
         self._carry: Carry | None = None
         self._server: asyncio.Server | None = None
-        self._lines: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._lines: dict[asyncio.Task[None], tuple[Incoming, asyncio.StreamWriter]] = {}
 
     @property
     def connections(self) -> int:
@@ -61,8 +62,12 @@ class TcpListener:
         allow_many_files()
         try:
             self._server = await asyncio.start_server(
-                self._accept, self.host, self.port, limit=CHUNK, backlog=1024
+                self._accept, self.host, self.port, limit=CHUNK, backlog=1024, start_serving=False
             )
+            for sock in self._server.sockets:
+                # Connections inherit it: thousands that wait for a slow store must not fill the memory.
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            await self._server.start_serving()
         except OSError as error:
             raise listening_failed("TCP", self.host, self.port, error) from None
         self.port = self._server.sockets[0].getsockname()[1]
@@ -72,12 +77,11 @@ class TcpListener:
         await asyncio.get_running_loop().create_future()
 
     async def stop(self) -> None:
-        """Stop listening, close the connections, and wait until what they said has been carried."""
+        """Stop listening, carry what receivers have said, and close the connections."""
         if self._server is not None:
             self._server.close()
-        for writer in self._lines.values():
-            # What was received before stays readable.
-            writer.transport.abort()
+        for incoming, _ in self._lines.values():
+            incoming.finish()
         await finish(self._lines, GRACE_S)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -85,20 +89,22 @@ class TcpListener:
             self.turned_away += 1
             writer.transport.abort()
             return
-        line = asyncio.create_task(self._line(reader, writer))
-        self._lines[line] = writer
+        incoming = Incoming(reader, self._quiet_s)
+        line = asyncio.create_task(self._line(incoming, writer))
+        self._lines[line] = incoming, writer
         line.add_done_callback(self._hung_up)
 
-    async def _line(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _line(self, incoming: Incoming, writer: asyncio.StreamWriter) -> None:
         assert self._carry is not None
         peer = writer.get_extra_info("peername")
         with contextlib.suppress(OSError):
             keep_alive(writer.get_extra_info("socket"))
         origin = Origin(f"tcp:{self.port}", host=str(peer[0]) if peer else "")
-        await carried(self._carry, origin, stream_chunks(reader, self._quiet_s))
+        await carried(self._carry, origin, aiter(incoming))
 
     def _hung_up(self, line: asyncio.Task[None]) -> None:
-        self._lines.pop(line).transport.abort()
+        _, writer = self._lines.pop(line)
+        writer.transport.abort()
 
 
 def listening_failed(kind: str, host: str, port: int, error: OSError) -> Unavailable:
