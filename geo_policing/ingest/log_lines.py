@@ -21,6 +21,7 @@ _RMC_DATE = 8
 _BLOCK = re.compile(rb"\\([^\\$!\r\n]{1,120})\*([0-9A-Fa-f]{2})\\")
 _SENTENCE = re.compile(rb"\$([ -#%-)+-\[\]-~]{5,400})\*([0-9A-Fa-f]{2})")
 _SOURCE = re.compile(rb"(?:^|,)s:([^,]+)")
+_GROUP = re.compile(rb"(?:^|,)g:\d{1,2}-\d{1,2}-(\d{1,6})(?=,|$)")
 _TIME = re.compile(rb"(?:^|,)c:(\d{1,14})(?=,|$)")
 #: TAG times below are seconds, from here on milliseconds.
 _MILLISECONDS_FROM = 100_000_000_000
@@ -53,6 +54,7 @@ class LogReader:
 
     def __init__(self) -> None:
         self._dated: dict[str, tuple[date, int]] = {}
+        self._group = (b"", "")
 
     def read(self, data: bytes) -> LogLine:
         """Read one line; its sentences only when no TAG block says when it was."""
@@ -61,6 +63,12 @@ class LogReader:
         if block is not None and _is_right(block):
             if said := _SOURCE.search(block[1]):
                 source = said[1].decode("ascii", "replace")
+            if group := _GROUP.search(block[1]):
+                # The first line of a group says who speaks in all of it; they follow each other.
+                if source:
+                    self._group = group[1], source
+                elif group[1] == self._group[0]:
+                    source = self._group[1]
             if told := _TIME.search(block[1]):
                 tag_us = _tag_us(int(told[1]))
         if tag_us is not None:

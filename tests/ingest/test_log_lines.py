@@ -51,6 +51,13 @@ def test_a_tag_block_says_who_and_when():
     assert (said.source, said.time) == ("", 1_790_000_000_123_000)
 
 
+def test_in_a_group_the_first_line_says_who_speaks():
+    first, second, other = read(
+        line(RMC, tag="s:car-1,g:1-2-34"), line(GGA, tag="g:2-2-34"), line(GGA, tag="g:2-2-35")
+    )
+    assert [first.source, second.source, other.source] == ["car-1", "car-1", ""]
+
+
 def test_without_one_the_sentence_says_when_dated_by_the_last_that_had_a_date():
     rmc, gga, gsv = read(line(RMC), line(GGA), line("GPGSV,1,1,00"))
     assert rmc.time == us("2026-02-28T23:59:59.5Z")
