@@ -31,6 +31,7 @@ from geo_policing.model.device import check_device_id
 log = logging.getLogger(__name__)
 
 _TAG_SOURCE = re.compile(rb"\\(?:[^\\]*,)?s:([^,*\\]+)[^\\]*\\")
+_TAG_GROUP = re.compile(rb"\\(?:[^\\]*,)?g:\d+-\d+-\d+[^\\]*\\")
 _REGISTRATION = re.compile(rb"ID ([^\r\n]{1,64})\r?\n")
 _REGISTRATION_BEGINS = b"ID "
 #: A sentence that has begun and whose checksum has not come yet.
@@ -164,7 +165,7 @@ class _Line:
         self._may_register = True
         self._cut = b""
         self._tail = b""
-        self._tagged = False
+        self._tagged = ""
 
     def take(self, chunk: bytes, now_us: int) -> list[Fix]:
         """Take in a chunk, an empty one when the line is quiet; return the fixes of known devices."""
@@ -256,7 +257,7 @@ class _Line:
         heard: dict[str, tuple[int, bytes]] = {}
         for line in lines:
             named = self._named(line)
-            self._tagged = self._tagged or bool(named)
+            self._tagged = named or self._tagged
             device = named or speaker
             if device in heard or not self._registry.is_known(device):
                 size, _ = heard.get(device, (0, b""))
@@ -268,7 +269,8 @@ class _Line:
         """Return the source that a TAG block names; empty without one, or when its checksum is wrong."""
         tag = _TAG_SOURCE.search(line)
         if tag is None:
-            return ""
+            # The first line of a group says who speaks in all of it.
+            return self._tagged if _TAG_GROUP.search(line) else ""
         source = tag[1].decode("ascii", "replace")
         if source in self._registry:
             return source

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from geo_policing.ingest.nmea0183 import Decoder
 from geo_policing.ingest.pipeline import Pipeline
 from geo_policing.ingest.registry import Registry
-from geo_policing.ingest.sessions import Sessions
+from geo_policing.ingest.sessions import TURN, Sessions
 from geo_policing.ingest.transports import Origin
 from tests.ingest.lines import NOW, SECOND, LineDecoder, MemorySink, clock, rmc, signed, until
 
@@ -109,6 +109,15 @@ async def test_a_stranger_is_not_stored_but_counted_with_its_last_sentence():
         assert d.sessions.counts.unknown_fixes == 2
 
 
+async def test_the_lines_of_a_group_are_all_of_the_device_that_the_first_names():
+    async with desk("car", decoder=Decoder) as d:
+        for second in (3, 2, 1):
+            at = NOW - second * SECOND
+            await d.hear(rmc(at, tag="s:car,g:1-2-7") + rmc(at, tag="g:2-2-7"))
+        assert d.stored == [("car", -3), ("car", -2), ("car", -1)]
+        assert d.registry.quarantine == []
+
+
 async def test_a_line_that_names_nobody_is_quarantined_by_where_it_comes_from():
     async with desk(decoder=Decoder) as d:
         await d.hear(b"\x00\xff hello\r\n" + rmc(NOW))
@@ -203,6 +212,22 @@ async def test_a_line_with_much_that_is_not_on_disk_is_read_no_further():
         d.sink.open.set()
         await line
         assert d.stored == [("car", second) for second in range(-9, 0)]
+
+
+async def test_lines_with_much_to_say_let_others_have_the_loop():
+    async with desk("car", bytes_per_second=1e9, burst_bytes=10**9) as d:
+        turns = 0
+
+        async def somebody_else():
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        other = asyncio.create_task(somebody_else())
+        await asyncio.gather(*(d.hear(*[b"x" * (TURN - 1) + b"\n"] * 50) for _ in range(4)))
+        other.cancel()
+        assert turns >= 4 * 50
 
 
 async def test_a_line_that_is_cut_off_keeps_what_it_had_said():
