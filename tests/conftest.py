@@ -15,7 +15,9 @@ settings.register_profile("default", deadline=None)
 settings.load_profile("default")
 
 
-@pytest.fixture(scope="session")
+# Playwright holds an event loop open while it runs, so it ends with each module: the tests that come after
+# it have loops of their own.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator["Browser"]:
     """Debian's chromium; the tests that want it are skipped where it is not installed."""
     from playwright.sync_api import sync_playwright

@@ -76,12 +76,11 @@ def _access(data_dir: Path | None) -> "Iterator[Access]":
     from geo_policing.access import Access
     from geo_policing.cli.options import given
     from geo_policing.settings import ServiceSettings
-    from geo_policing.store import Records
+    from geo_policing.store import open_records
 
     # The same choice as the service makes, so that both open the same records.
     settings = given(ServiceSettings, data_dir=data_dir)
-    url = settings.records_url or f"sqlite:///{(settings.data_dir / 'records.sqlite').absolute()}"
-    with Records(url) as records:
+    with open_records(settings.data_dir, settings.records_url) as records:
         yield Access(records.accounts, records.sessions)
 
 

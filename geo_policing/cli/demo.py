@@ -11,9 +11,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
+
+if TYPE_CHECKING:
+    from geo_policing.store import Records
 
 #: How much of the fleet's log is history when the city is first seen, so that there are tracks to ask for.
 HISTORY = timedelta(minutes=30)
@@ -36,23 +39,23 @@ def demo(
     from geo_policing.service.dependencies import Rooms
     from geo_policing.service.run import bound_socket, serve
     from geo_policing.settings import IngestSettings, ServiceSettings
+    from geo_policing.store import open_records
 
     city = data_dir / "city"
-    settings = given(
-        ServiceSettings,
-        host=host,
-        port=port,
-        data_dir=data_dir,
-        roads=city / "city.roads",
-        tiles=city / "city.pmtiles",
-    )
+    settings = given(ServiceSettings, host=host, port=port, data_dir=data_dir)
     tcp_host, tcp_port = parse_address(tcp, "--tcp") if tcp is not None else (None, None)
     ingest = given(IngestSettings, tcp_host=tcp_host, tcp_port=tcp_port)
     # Both ports before the minute that the city may take.
     web = bound_socket(settings.host, settings.port)
     bound_socket(ingest.tcp_host, ingest.tcp_port).close()
     build_city(city, seed, vehicles, hours)
-    name, password = furnish(data_dir, city)
+    # An invented city never gets into the records of a real one, whatever the environment says.
+    settings = settings.model_copy(
+        update={"roads": city / "city.roads", "tiles": city / "city.pmtiles", "records_url": None}
+    )
+    with open_records(data_dir) as records:
+        furnish(records, city)
+        name, password = sign_in(records, data_dir / "sign-in.txt")
 
     def ready(_: Rooms) -> None:
         fleet.start(f"tcp://{ingest.tcp_host}:{ingest.tcp_port}")
@@ -76,40 +79,44 @@ def build_city(city: Path, seed: int, vehicles: int, hours: float) -> None:
         build_tiles(city, out=city / "city.pmtiles")
 
 
-def furnish(data_dir: Path, city: Path) -> tuple[str, str]:
-    """Put the city's devices, units and calls into empty records; return a sign-in.
+def furnish(records: "Records", city: Path) -> None:
+    """Put the city's devices, units and calls into records that have none.
+
+    The calls come last and all at once: where they are, everything is.
+    """
+    from geo_policing.ingest.incident_files import read_incidents
+    from geo_policing.model import Device, DeviceKind, Unit
+
+    if records.incidents.list(limit=1):
+        return
+    with (city / "devices.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    records.devices.save_all([Device(row["id"], DeviceKind(row["kind"]), row["name"]) for row in rows])
+    police = [row for row in rows if row["kind"] in POLICE]
+    records.units.save_all([Unit(row["id"], row["call_sign"] or row["name"], row["id"]) for row in police])
+    calls = read_incidents(city / "incidents.csv").incidents
+    # The newest call has just come in; the rest as long before it as in the invented city.
+    now = datetime.now(tz=calls[0].occurred.tzinfo).replace(microsecond=0)
+    shift = now - max(call.occurred for call in calls)
+    records.incidents.save_all(replace(call, occurred=call.occurred + shift) for call in calls)
+
+
+def sign_in(records: "Records", note: Path) -> tuple[str, str]:
+    """Return a name and a password for the demo.
 
     The password lies in the data folder, readable by its owner alone: this is an invented city. The service
     itself keeps no password anywhere.
     """
     from geo_policing.access import Access
-    from geo_policing.ingest.incident_files import read_incidents
-    from geo_policing.model import Device, DeviceKind, Unit
-    from geo_policing.store import Records
 
-    note = data_dir / "sign-in.txt"
-    with Records(f"sqlite:///{(data_dir / 'records.sqlite').absolute()}") as records:
-        access = Access(records.accounts, records.sessions)
-        made = access.first_admin()
-        if made is not None:
-            with open_private(note) as file:
-                file.write("\t".join(made))
-        if not records.devices.list():
-            with (city / "devices.csv").open(encoding="utf-8", newline="") as file:
-                rows = list(csv.DictReader(file))
-            for row in rows:
-                records.devices.create(Device(row["id"], DeviceKind(row["kind"]), row["name"]))
-                if row["kind"] in POLICE:
-                    records.units.create(Unit(row["id"], row["call_sign"] or row["name"], row["id"]))
-            calls = read_incidents(city / "incidents.csv").incidents
-            # The newest call has just come in; the rest as long before it as in the invented city.
-            now = datetime.now(tz=calls[0].occurred.tzinfo).replace(microsecond=0)
-            shift = now - max(call.occurred for call in calls)
-            records.incidents.save_all(replace(call, occurred=call.occurred + shift) for call in calls)
+    made = Access(records.accounts, records.sessions).first_admin()
+    if made is not None:
+        with open_private(note) as file:
+            file.write("\t".join(made))
     try:
         name, password = note.read_text(encoding="utf-8").split("\t")
     except (OSError, ValueError):
-        return "admin", "(the password you gave; or `geo-policing account password admin`)"
+        return "admin", f"(make a new one: geo-policing account password admin --data-dir {note.parent})"
     return name, password
 
 

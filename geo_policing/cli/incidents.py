@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -112,15 +112,14 @@ def _save(incidents: "list[Incident]", data_dir: Path | None) -> None:
     from rich.console import Console
     from rich.progress import track
 
+    from geo_policing.cli.options import given
     from geo_policing.errors import Conflict
     from geo_policing.settings import ServiceSettings
-    from geo_policing.store import Records
+    from geo_policing.store import open_records
 
-    values: dict[str, Any] = {} if data_dir is None else {"data_dir": data_dir}
-    settings = ServiceSettings(**values)
+    settings = given(ServiceSettings, data_dir=data_dir)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    url = settings.records_url or f"sqlite:///{(settings.data_dir / 'records.sqlite').absolute()}"
-    with Records(url) as records:
+    with open_records(settings.data_dir, settings.records_url) as records:
         console = Console(stderr=True)
         saving = track(incidents, "saving", console=console, transient=True, disable=not console.is_terminal)
         try:

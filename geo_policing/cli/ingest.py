@@ -42,15 +42,17 @@ def ingest(
     from geo_policing.ingest.registry import Registry
     from geo_policing.model import Device
     from geo_policing.settings import ServiceSettings
-    from geo_policing.store import FixStore, Records
+    from geo_policing.store import FixStore, open_records
 
     logging.basicConfig(format="%(message)s")
     transports = _transports(files or (), tcp or (), connect or (), udp or (), serial or ())
     if not transports:
         raise InvalidInput("nothing to receive from; give FILEs, --tcp, --connect, --udp or --serial")
     settings = given(ServiceSettings, data_dir=data_dir)
-    url = settings.records_url or f"sqlite:///{(settings.data_dir / 'records.sqlite').absolute()}"
-    with FixStore(settings.data_dir / "fixes.duckdb") as store, Records(url) as records:
+    with (
+        FixStore(settings.data_dir / "fixes.duckdb") as store,
+        open_records(settings.data_dir, settings.records_url) as records,
+    ):
         known = {known.id for known in records.devices.list()}
         registry = Registry(known, default=device, admit_all=admit_all)
         try:

@@ -41,7 +41,7 @@ from geo_policing.service.routers import (
 )
 from geo_policing.service.tracks import Tracks
 from geo_policing.settings import IngestSettings, ServiceSettings
-from geo_policing.store import FixStore, Records
+from geo_policing.store import FixStore, Records, open_records
 
 log = logging.getLogger(__name__)
 
@@ -81,8 +81,9 @@ async def open_rooms(settings: ServiceSettings, ingest: IngestSettings) -> Async
         If a database or a port is not to be had.
     """
     async with AsyncExitStack() as stack:
-        url = settings.records_url or f"sqlite:///{(settings.data_dir / 'records.sqlite').absolute()}"
-        records = stack.enter_context(await run_in_threadpool(Records, url))
+        records = stack.enter_context(
+            await run_in_threadpool(open_records, settings.data_dir, settings.records_url)
+        )
         store = stack.enter_context(await run_in_threadpool(FixStore, settings.data_dir / "fixes.duckdb"))
         access = Access(records.accounts, records.sessions, session_s=settings.session_hours * 3600)
         first_sign_in = await run_in_threadpool(access.first_admin)

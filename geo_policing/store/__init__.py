@@ -7,6 +7,6 @@ May import: model, geodesy.
 
 from geo_policing.store.fixes import FixStore
 from geo_policing.store.incidents import StateChange
-from geo_policing.store.records import Records
+from geo_policing.store.records import Records, open_records
 
-__all__ = ["FixStore", "Records", "StateChange"]
+__all__ = ["FixStore", "Records", "StateChange", "open_records"]

@@ -15,7 +15,7 @@ _MIGRATING = 7_301_110  # PostgreSQL's advisory lock of whoever migrates; any nu
 _CONNECTIONS = 50
 
 
-def open_engine(url: str) -> sa.Engine:
+def open_engine(url: str | sa.URL) -> sa.Engine:
     """Connect to a database and bring it to the newest migration; processes that start together take turns.
 
     Raises
@@ -45,7 +45,7 @@ def open_engine(url: str) -> sa.Engine:
     return engine
 
 
-def _engine(url: str) -> sa.Engine:
+def _engine(url: str | sa.URL) -> sa.Engine:
     try:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() == "sqlite" and parsed.database in {None, "", ":memory:"}:
@@ -56,7 +56,7 @@ def _engine(url: str) -> sa.Engine:
             )
         # As many connections as the service has threads, so that none waits for another's; and one that
         # died with a database that was restarted is found out before it is used.
-        return sa.create_engine(url, pool_size=5, max_overflow=_CONNECTIONS - 5, pool_pre_ping=True)
+        return sa.create_engine(parsed, pool_size=5, max_overflow=_CONNECTIONS - 5, pool_pre_ping=True)
     except sa.exc.ArgumentError:
         raise InvalidInput(
             "the address of the records is none; write it like sqlite:////var/lib/geo_policing/records.sqlite",

@@ -1,7 +1,10 @@
 """The records: devices, units, incidents and accounts, in SQLite or whatever SQLAlchemy is pointed at."""
 
+from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import sqlalchemy as sa
 
 from geo_policing.store.accounts import Accounts, Sessions
 from geo_policing.store.devices import Devices, Units
@@ -16,7 +19,7 @@ class Records:
 
     Parameters
     ----------
-    url : str
+    url : str or URL
         SQLAlchemy's address of the database, like ``sqlite:////var/lib/geo_policing/records.sqlite`` (made
         when it is not there, its folder as well) or ``postgresql+psycopg://user@host/name``.
 
@@ -28,7 +31,7 @@ class Records:
         If the address is none.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str | sa.URL) -> None:
         self._engine = open_engine(url)
         self.devices = Devices(self._engine)
         self.units = Units(self._engine)
@@ -47,3 +50,18 @@ class Records:
     def close(self) -> None:
         """Close the connections."""
         self._engine.dispose()
+
+
+def open_records(folder: Path, url: str | None = None) -> Records:
+    """Open the records at an address; without one, those in a SQLite file in a folder.
+
+    Raises
+    ------
+    Unavailable
+        If the database cannot be opened or written.
+    InvalidInput
+        If the address is none.
+    """
+    # Not written as text: a folder may have a question mark or a percent sign in its name.
+    file = sa.URL.create("sqlite", database=str((folder / "records.sqlite").absolute()))
+    return Records(url or file)

@@ -8,7 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from geo_policing_sample_city.simulate import make_sample_city
 
+from geo_policing.cli.demo import furnish, sign_in
+from geo_policing.model import Device
+from geo_policing.store import open_records
 from tests.service.running import events
 from tests.service.test_process import free_port
 
@@ -101,3 +105,26 @@ def test_a_newcomer_sees_a_city_at_work_and_asks_for_a_track(folder):
         assert sum("jump" in reasons for reasons in refused) <= 3
     finally:
         assert stop(process, client)[0] == 0
+
+
+def test_a_city_that_was_furnished_by_half_is_furnished_whole(tmp_path):
+    make_sample_city(tmp_path / "city", seed=3, vehicles=10, hours=0.1, city_map=False)
+    with open_records(tmp_path) as records:
+        # Killed between its devices and its calls.
+        records.devices.create(Device("PC-001"))
+        furnish(records, tmp_path / "city")
+        furnish(records, tmp_path / "city")
+        assert len(records.devices.list()) == 10
+        assert len(records.units.list()) > 0
+        assert len(records.incidents.list(limit=1000)) > 0
+
+
+def test_the_sign_in_is_told_again_until_the_note_is_gone(tmp_path):
+    with open_records(tmp_path) as records:
+        told = sign_in(records, tmp_path / "sign-in.txt")
+        assert sign_in(records, tmp_path / "sign-in.txt") == told
+        assert (tmp_path / "sign-in.txt").stat().st_mode & 0o077 == 0
+        (tmp_path / "sign-in.txt").unlink()
+        name, advice = sign_in(records, tmp_path / "sign-in.txt")
+    assert name == "admin"
+    assert f"account password admin --data-dir {tmp_path}" in advice

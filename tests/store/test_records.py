@@ -28,7 +28,7 @@ from geo_policing.model import (
     UnitStatus,
     parse_instant,
 )
-from geo_policing.store import Records, StateChange, tables
+from geo_policing.store import Records, StateChange, open_records, tables
 
 NOON = parse_instant("2026-03-01T12:00:00+08:00")
 
@@ -342,3 +342,17 @@ def test_a_database_that_went_away_is_said_in_one_line():
         Records("postgresql+psycopg://tester:secret@127.0.0.1:1/x")
     assert "\n" not in str(said.value)
     assert "secret" not in str(said.value)
+
+
+@pytest.mark.parametrize("name", ["what? 100%", "a#b", "城市"])
+def test_the_records_lie_in_the_data_folder_whatever_its_name(tmp_path, name):
+    with open_records(tmp_path / name) as records:
+        records.devices.create(Device("PC-001"))
+    assert (tmp_path / name / "records.sqlite").stat().st_size > 0
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_an_address_goes_before_the_data_folder(tmp_path):
+    with open_records(tmp_path / "a", f"sqlite:///{tmp_path}/b.sqlite"):
+        assert (tmp_path / "b.sqlite").is_file()
+    assert not (tmp_path / "a").exists()
