@@ -1,6 +1,7 @@
 """How a vehicle moves along a route: always as fast as all that lies ahead can still be braked for.
 
-Kernels: arrays of n pieces of a route, metres and seconds. v² = u² + 2 b d decides.
+Kernels: arrays of n pieces of a route, metres and seconds. u² + 2 b (d - v dt) = v² decides: the step of dt
+is still driven at v, and braked in what is left of d.
 """
 
 from typing import Any
@@ -61,7 +62,7 @@ def _allowed_speed(
     done = at
     for j in range(k, n):
         usual = free_mps[j] * temper / (1.0 + load[slot, j])
-        allowed = min(allowed, np.sqrt(usual * usual + 2.0 * brake * ahead))
+        allowed = min(allowed, braked_speed(usual, ahead, brake))
         ahead += to_m[j] - done
         done = from_m[min(j + 1, n - 1)]
         limit = leave[j]
@@ -71,7 +72,7 @@ def _allowed_speed(
         if red and (j > k or ahead * 2.5 * brake > v * v or v < 1.0):
             limit = 0.0
             least = 0.0 if ahead < 4.0 else 0.6
-        allowed = min(allowed, max(np.sqrt(limit * limit + 2.0 * brake * max(ahead - 1.0, 0.0)), least))
+        allowed = min(allowed, max(braked_speed(limit, max(ahead - 1.0, 0.0), brake), least))
         if ahead > v * v / (2.0 * brake) + 30.0:
             break
     return allowed
@@ -143,6 +144,13 @@ def _drive(
     return end_s
 
 
+def _braked_speed(limit: float, ahead_m: float, brake: float) -> float:
+    """Highest speed of the coming step from which limit (m/s) is reached ahead_m further on."""
+    lag = brake * STEP_S
+    return max(np.sqrt(lag * lag + limit * limit + 2.0 * brake * ahead_m) - lag, limit)
+
+
 leaving_speed = njit(cache=True, nogil=True)(_leaving_speed)
+braked_speed = njit(cache=True, nogil=True)(_braked_speed)
 allowed_speed = njit(cache=True, nogil=True)(_allowed_speed)
 drive = njit(cache=True, nogil=True)(_drive)

@@ -30,7 +30,7 @@ class Kind:
     places : tuple of str
         Where: home, shop, street, junction, bar, school, hospital.
     hours : tuple of (hour, width, height)
-        Peaks over a level of 0.15.
+        Peaks over a level of 0.08.
     severity : tuple of float
         Chances of the grades 1 to 4.
     summaries : tuple of str
@@ -78,7 +78,11 @@ KINDS = {
         ("junction", "junction", "junction", "street"),
         _RUSH,
         (0.04, 0.3, 0.5, 0.16),
-        ("两车追尾，无人受伤，影响通行", "电动车与小车相撞，一人受伤", "路口左转车与直行车相撞，占用{n}车道"),
+        (
+            "两车追尾，无人受伤，影响通行",
+            "电动车与小车相撞，一人受伤",
+            "路口左转车与直行车相撞，占用一条车道",
+        ),
     ),
     "noise": Kind(
         0.1,
@@ -230,7 +234,7 @@ def make_incidents(
 
 def _at_hour(kind: Kind, hour: float) -> float:
     away = [(abs((hour - at + 12.0) % 24.0 - 12.0), wide, high) for at, wide, high in kind.hours]
-    return 0.15 + sum(high * float(np.exp(-((d / wide) ** 2))) for d, wide, high in away)
+    return 0.08 + sum(high * float(np.exp(-((d / wide) ** 2))) for d, wide, high in away)
 
 
 def _incident(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+import shapely
 from scipy.spatial import KDTree
 
 from geo_policing.model import DeviceKind
@@ -46,6 +47,16 @@ class Purpose(StrEnum):
     FARE = "fare"
     RANK = "rank"
     ORDER = "order"
+
+
+#: Which uses of buildings draw people for a purpose.
+DRAW = {
+    Purpose.HOME: {"residential": 1.0},
+    Purpose.WORK: {"office": 1.5, "commercial": 1.0, "industrial": 0.6, "hospital": 0.5, "school": 0.2},
+    Purpose.SHOP: {"commercial": 1.0},
+    Purpose.VISIT: {"residential": 0.6, "commercial": 0.4},
+    Purpose.ORDER: {"residential": 1.0, "office": 1.0},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +126,6 @@ class Town:
         self.usable = {mode: ways.usable(mode) for mode in (Access.CAR, Access.BICYCLE, Access.FOOT)}
         x, y = ways.middle
         self._xy = np.column_stack([x, y])
-        nodes = KDTree(np.column_stack([ways.network.node_x, ways.network.node_y]))
-        near = np.asarray(nodes.query_ball_point(self._xy, 600.0, return_length=True), np.float64)
-        self._density = near / near.max()
         flags = ways.network.flags[ways.edge]
         through = (flags & (EdgeFlag.BRIDGE | EdgeFlag.TUNNEL | EdgeFlag.ROUNDABOUT)) > 0
         fast = np.isin(ways.road_class, (RoadClass.EXPRESSWAY, RoadClass.EXPRESSWAY_RAMP))
@@ -133,6 +141,14 @@ class Town:
             mode: (candidates := np.flatnonzero(self._candidates(mode)), KDTree(self._xy[candidates]))
             for mode in self.usable
         }
+        shapes = city.buildings.geometry.to_numpy()
+        middle = shapely.centroid(shapes)
+        self._built_xy = np.column_stack(
+            ways.network.plane.forward(shapely.get_x(middle), shapely.get_y(middle))
+        )
+        # In square degrees times metres: only the shares count.
+        self._volume = shapely.area(shapes) * city.buildings["height_m"].to_numpy(np.float64)
+        self._use = city.buildings["use"].to_numpy()
 
     def xy(self, spot: Spot) -> Floats:
         """(2,) the middle of the spot's way, in the plane."""
@@ -177,16 +193,18 @@ class Town:
         return self.usable[mode] & self._stoppable
 
     def _weight(self, mode: Access, purpose: Purpose) -> Floats:
+        """How many people a purpose draws to each way, (w,): the volume of the buildings along it."""
         known = self._weights.get((mode, purpose))
         if known is None:
-            road_class, length = self.ways.road_class, self.ways.length_m
-            if purpose in {Purpose.HOME, Purpose.ORDER}:
-                weight = np.where(road_class >= RoadClass.STREET, 1.0, 0.15) * length
-            elif purpose == Purpose.BEAT:
-                weight = np.where(road_class <= RoadClass.STREET, 1.5, 1.0) * length
+            if purpose == Purpose.BEAT:
+                main = self.ways.road_class <= RoadClass.STREET
+                known = np.where(main, 1.5, 1.0) * self.ways.length_m * self._candidates(mode)
             else:
-                weight = self._density**1.5 * np.where(road_class <= RoadClass.STREET, 2.0, 1.0) * length
-            known = self._weights[mode, purpose] = weight * self._candidates(mode)
+                candidates, tree = self._nearest[mode]
+                draw = sum(share * self._volume * (self._use == use) for use, share in DRAW[purpose].items())
+                way = candidates[tree.query(self._built_xy)[1]]
+                known = np.bincount(way, weights=draw, minlength=len(self.ways)).astype(np.float64)
+            self._weights[mode, purpose] = known
         return known
 
 

@@ -61,18 +61,18 @@ class Model:
 
 
 MODELS = {
-    "terminal": Model("GN", ("GB", "GP"), ("RMC", "GGA", "GSA", "GSV"), 5, "4.11", 10, 1.8),
+    "terminal": Model("GN", ("GB", "GP"), ("RMC", "GGA", "GSA", "GSV"), 5, "4.11", 10, 2.6),
     "multi": Model(
-        "GN", ("GP", "GL", "GA", "GB"), ("RMC", "VTG", "GGA", "GSA", "GSV", "GLL"), 5, "4.11", 12, 1.5
+        "GN", ("GP", "GL", "GA", "GB"), ("RMC", "VTG", "GGA", "GSA", "GSV", "GLL"), 5, "4.11", 12, 2.0
     ),
-    "police": Model("GN", ("GB", "GP", "GL"), ("RMC", "GGA", "GST", "GSA", "GSV"), 6, "4.11", 10, 1.2),
-    "handheld": Model("GN", ("GB", "GP"), ("GNS", "RMC", "GST", "GSA"), 5, "4.11", 5, 2.4, 200),
-    "beidou": Model("BD", ("GB",), ("GGA", "RMC", "GSA", "GSV"), 4, "4.0", 6, 2.8),
-    "beidou-2": Model("GB", ("GB",), ("RMC", "GGA", "ZDA", "GSA"), 5, "4.11", 6, 2.2),
-    "dual": Model("GN", ("GP", "GB"), ("GGA", "GSA", "GSV", "RMC"), 4, "4.0", 8, 2.5),
-    "tracker": Model("GP", ("GP",), ("RMC",), 4, "2.3", 1, 3.2),
-    "bus": Model("GN", ("GB", "GP"), ("GGA", "ZDA", "VTG"), 5, "4.11", 1, 2.2),
-    "undated": Model("GP", ("GP",), ("GGA", "GLL"), 4, "2.3", 1, 3.0, 500),
+    "police": Model("GN", ("GB", "GP", "GL"), ("RMC", "GGA", "GST", "GSA", "GSV"), 6, "4.11", 10, 1.6),
+    "handheld": Model("GN", ("GB", "GP"), ("GNS", "RMC", "GST", "GSA"), 5, "4.11", 5, 3.0, 200),
+    "beidou": Model("BD", ("GB",), ("GGA", "RMC", "GSA", "GSV"), 4, "4.0", 6, 3.6),
+    "beidou-2": Model("GB", ("GB",), ("RMC", "GGA", "ZDA", "GSA"), 5, "4.11", 6, 2.8),
+    "dual": Model("GN", ("GP", "GB"), ("GGA", "GSA", "GSV", "RMC"), 4, "4.0", 8, 3.2),
+    "tracker": Model("GP", ("GP",), ("RMC",), 4, "2.3", 1, 4.5),
+    "bus": Model("GN", ("GB", "GP"), ("GGA", "ZDA", "VTG"), 5, "4.11", 1, 3.0),
+    "undated": Model("GP", ("GP",), ("GGA", "GLL"), 4, "2.3", 1, 4.5, 500),
 }
 #: Which models and which intervals in seconds each kind has.
 FITTED: dict[DeviceKind, tuple[tuple[str, ...], tuple[int, ...]]] = {
@@ -145,7 +145,7 @@ class Surroundings:
         np.maximum.at(
             height, self._cell(x[inside], y[inside]), city.buildings["height_m"].to_numpy(np.float64)[inside]
         )
-        self._canyon = np.clip(gaussian_filter(height, 1.2) / 25.0, 0.0, 1.0)
+        self._canyon = np.clip(gaussian_filter(height, 1.2) / 14.0, 0.0, 1.0)
         self._slope = np.gradient(gaussian_filter(height, 2.0))
 
     def canyon(self, x: Floats, y: Floats) -> Floats:
@@ -282,7 +282,7 @@ def _errors(
     multipath also pushes away from the taller side.
     """
     n = len(canyon)
-    near_m = 9.0 * canyon
+    near_m = 12.0 * canyon
     errors = []
     for away in reflection:
         drift = _gauss_markov(n, 180.0, rng) * model.drift_m

@@ -53,12 +53,15 @@ class Taste:
         Felt seconds of each way.
     turn_s : (t,) float64
         Felt seconds of each turn; infinite where it is not made.
+    least_s_per_m : float
+        No usable way feels faster than this.
     """
 
     mode: Access
     usable: Bools
     way_s: Floats
     turn_s: Floats
+    least_s_per_m: float
 
 
 def form_taste(
@@ -102,7 +105,7 @@ def form_taste(
     felt = turn_s[ways.turn_kind] * dislike + lit
     if mode != Access.FOOT:
         felt[ways.turn_banned] = np.inf
-    return Taste(mode, usable, way_s, felt)
+    return Taste(mode, usable, way_s, felt, float((way_s / ways.length_m)[usable].min()))
 
 
 class Router:
@@ -136,8 +139,7 @@ class Router:
             self._y,
             ways.network.node_x[first],
             ways.network.node_y[first],
-            # Few people know better than 0.6 of the plain time; what they miss is a habit like any other.
-            0.6 / TOP_SPEED[taste.mode],
+            taste.least_s_per_m,
             self._stamp,
             self._seen,
             self._felt,

@@ -9,6 +9,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from geo_policing.errors import InvalidInput
 from geo_policing.model import DeviceKind
 from geo_policing.roads.network import Access
 from geo_policing_sample_city.city import City
@@ -20,6 +21,12 @@ from geo_policing_sample_city.traffic import Journey, Movement
 from geo_policing_sample_city.ways import Floats
 
 CAMERAS_SEEN = 6
+#: So many ways to flee are thought of, and more until one passes enough cameras.
+FLIGHTS, MOST_FLIGHTS = 60, 500
+#: All sightings fall within so many seconds of the theft.
+WITHIN_S = 2700.0
+#: Cameras named that did not see the vehicle.
+WATCHED = 8
 #: An innocent passes a camera within so many seconds of the suspect.
 NEAR_S = 900.0
 VEHICLES = (
@@ -84,6 +91,21 @@ class _Pass:
     innocents: int
 
 
+@dataclass(frozen=True, eq=False)
+class _Flight:
+    """Where the suspect fled to, and the cameras passed, in order."""
+
+    scene: Spot
+    begin_s: float
+    movement: Movement
+    passed: list[_Pass]
+
+    @property
+    def crowd(self) -> int:
+        """How many could be taken for the suspect."""
+        return sum(min(one.innocents, 3) for one in self.passed)
+
+
 def make_theft(
     city: City, world: World, addresses: Addresses, passages: Passages, start: datetime, seed: int
 ) -> Theft:
@@ -101,33 +123,43 @@ def make_theft(
         Begin of the simulation, with its offset.
     seed : int
         Of the city.
+
+    Raises
+    ------
+    InvalidInput
+        If the city has too few cameras for it.
     """
     rng = np.random.default_rng([seed, 105])
     cameras = cameras_of(city)
     kind, description, mode = VEHICLES[int(rng.integers(len(VEHICLES)))]
-    thief = Person(
-        DeviceKind(kind),
-        mode,
-        scene := world.town.pick(mode, Purpose.SHOP, rng),
-        scene,
-        0.0,
-        form_taste(world.ways, world.town.usable[mode], mode, world.load[0].astype(np.float64), rng),
-        1.15,
-        courier=False,
-    )
-    at_s = round(float(rng.uniform(0.1, 0.3)) * world.seconds, 1)
-    best: tuple[list[_Pass], Movement] | None = None
-    for _ in range(20):
-        movement = _flight(thief, world, cameras, at_s, rng)
-        passed = _passed(movement, cameras, passages)
-        if len(passed) >= CAMERAS_SEEN and (best is None or _crowd(passed) > _crowd(best[0])):
-            best = (passed, movement)
+    scene = world.town.pick(mode, Purpose.SHOP, rng)
+    usable, load = world.town.usable[mode], world.load[0].astype(np.float64)
+    taste = form_taste(world.ways, usable, mode, load, rng)
+    thief = Person(DeviceKind(kind), mode, scene, scene, 0.0, taste, 1.15, courier=False)
+    # Where more people drive there is more to see, and the suspect goes where people are.
+    watched = {camera.edge: len(passages.get(camera.edge, [])) for camera in cameras if usable[camera.edge]}
+    begin_s = round(float(rng.uniform(0.1, 0.3)) * world.seconds, 1)
+    best: _Flight | None = None
+    for attempt in range(MOST_FLIGHTS):
+        movement = _flee(thief, world, watched, begin_s, rng)
+        passed = _passed(movement, cameras, passages, begin_s + WITHIN_S)
+        flight = _Flight(scene, begin_s, movement, passed)
+        if len(passed) >= CAMERAS_SEEN and (best is None or flight.crowd > best.crowd):
+            best = flight
+        if best is not None and attempt >= FLIGHTS:
+            break
     if best is None:
-        raise AssertionError(f"no flight passes {CAMERAS_SEEN} of {len(cameras)} cameras")
-    passed, movement = best
-    kept = sorted(rng.choice(len(passed), CAMERAS_SEEN, replace=False).tolist())
-    case = _tell(scene, description, kind, at_s, [passed[i] for i in kept], world, addresses, start, rng)
-    return Theft(case, movement.edge, movement.enter_s)
+        raise InvalidInput(
+            f"seed {seed}: no way past {CAMERAS_SEEN} of {len(cameras)} cameras; take another seed",
+            field="seed",
+            value=seed,
+        )
+    crowded = sorted(best.passed, key=lambda one: -one.innocents)[:CAMERAS_SEEN]
+    case = _tell(best, sorted(crowded, key=lambda one: one.at_s), cameras, world, addresses, start, rng)
+    case["suspect_vehicle"] = {"kind": kind, "description": description}
+    left = case["time"][11:16]
+    case["witness"] = f"店主称嫌疑人得手后乘一辆车离开，时间约{left}，车辆特征：{description}"
+    return Theft(case, best.movement.edge, best.movement.enter_s)
 
 
 def cameras_of(city: City) -> list[Camera]:
@@ -144,8 +176,8 @@ def cameras_of(city: City) -> list[Camera]:
     return found
 
 
-def _flight(
-    thief: Person, world: World, cameras: list[Camera], at_s: float, rng: np.random.Generator
+def _flee(
+    thief: Person, world: World, watched: Mapping[int, int], at_s: float, rng: np.random.Generator
 ) -> Movement:
     """Flee along main roads, which is where cameras are, and hide in a quiet street.
 
@@ -153,14 +185,15 @@ def _flight(
     """
     ways, town, taste = world.ways, world.town, thief.taste
     x, y = ways.middle
-    watched = np.array([camera.edge for camera in cameras if taste.usable[camera.edge]])
+    edges = np.array(list(watched))
     path = [thief.home.way]
     heading = rng.uniform(0.0, 2 * np.pi)
     for _ in range(int(rng.integers(5, 9))):
         heading += rng.normal(0.0, 0.8)
         ahead_m = rng.uniform(700.0, 1800.0)
         goal_x, goal_y = x[path[-1]] + ahead_m * np.cos(heading), y[path[-1]] + ahead_m * np.sin(heading)
-        goal = int(watched[np.hypot(x[watched] - goal_x, y[watched] - goal_y).argmin()])
+        near = np.argsort(np.hypot(x[edges] - goal_x, y[edges] - goal_y), kind="stable")[:5]
+        goal = max(edges[near].tolist(), key=lambda edge: watched[edge])
         path += world.router.route(taste, path[-1], goal)[1:]
     hide = town.pick(thief.mode, Purpose.HOME, rng, town.xy(Spot(path[-1], 0.0, 0.0)), 1500.0)
     path += world.router.route(taste, path[-1], hide.way)[1:]
@@ -175,8 +208,8 @@ def _flight(
     return journey.movement()
 
 
-def _passed(movement: Movement, cameras: list[Camera], passages: Passages) -> list[_Pass]:
-    """Cameras passed, each the first time, in order."""
+def _passed(movement: Movement, cameras: list[Camera], passages: Passages, until_s: float) -> list[_Pass]:
+    """Cameras passed before a moment, each the first time, in order."""
     by_edge: dict[int, Camera] = {}
     for camera in cameras:
         by_edge.setdefault(camera.edge, camera)
@@ -186,7 +219,7 @@ def _passed(movement: Movement, cameras: list[Camera], passages: Passages) -> li
         movement.edge.tolist(), movement.enter_s.tolist(), leaves.tolist(), strict=True
     ):
         camera_here = by_edge.get(edge)
-        if camera_here is None or not np.isfinite(leave) or enter == 0.0 or camera_here.id in found:
+        if camera_here is None or leave > until_s or enter == 0.0 or camera_here.id in found:
             continue
         at_s = enter + camera_here.share * (leave - enter)
         near = {device for device, when in passages.get(edge, []) if abs(when - at_s) < NEAR_S}
@@ -194,51 +227,69 @@ def _passed(movement: Movement, cameras: list[Camera], passages: Passages) -> li
     return list(found.values())
 
 
-def _crowd(passed: list[_Pass]) -> int:
-    return sum(min(one.innocents, 3) for one in passed)
-
-
 def _tell(
-    scene: Spot,
-    description: str,
-    kind: str,
-    at_s: float,
-    passed: list[_Pass],
+    flight: _Flight,
+    seen: list[_Pass],
+    cameras: list[Camera],
     world: World,
     addresses: Addresses,
     start: datetime,
     rng: np.random.Generator,
 ) -> dict[str, Any]:
+    """Tell what the police know: scene, sightings, and cameras near the way that saw nothing."""
     network = world.ways.network
-    x, y, _ = world.ways.locate(np.array([scene.way], np.int32), np.array([scene.offset_m]))
+    spot = flight.scene
+    x, y, _ = world.ways.locate(np.array([spot.way], np.int32), np.array([spot.offset_m]))
     lon, lat = network.plane.inverse(x, y)
 
     def at(second: float) -> str:
         return (start + timedelta(seconds=round(second))).astimezone(CHINA).isoformat()
 
-    sightings = [
-        {
-            "camera": one.camera.id,
-            "camera_name": one.camera.name,
-            "edge_id": network.edge_ids[one.camera.edge],
-            "lon": round(one.camera.lon, 6),
-            "lat": round(one.camera.lat, 6),
-            "time": at(one.at_s + float(rng.normal(0.0, 1.0))),
-            "confidence": round(float(rng.uniform(0.62, 0.97)), 2),
+    def place(camera: Camera) -> dict[str, Any]:
+        return {
+            "camera": camera.id,
+            "camera_name": camera.name,
+            "edge_id": network.edge_ids[camera.edge],
+            "lon": round(camera.lon, 6),
+            "lat": round(camera.lat, 6),
         }
-        for one in passed
-    ]
-    day = start.astimezone(CHINA).strftime("%Y%m%d")
+
+    first, last = seen[0].at_s, seen[-1].at_s
     return {
-        "case_number": f"A{day}001",
+        "case_number": f"A{start.astimezone(CHINA):%Y%m%d}001",
         "kind": "theft",
         "scene": {
             "address": addresses.at(float(x[0]), float(y[0])),
             "lon": round(float(lon[0]), 6),
             "lat": round(float(lat[0]), 6),
         },
-        "time": at(at_s),
-        "suspect_vehicle": {"kind": kind, "description": description},
-        "witness": f"店主称嫌疑人作案后驾{description}离开，约在{at(at_s + 20)[11:16]}",
-        "sightings": sightings,
+        "time": at(flight.begin_s),
+        "sightings": [
+            place(one.camera)
+            | {
+                "time": at(one.at_s + float(rng.normal(0.0, 1.0))),
+                "confidence": round(float(rng.uniform(0.62, 0.97)), 2),
+            }
+            for one in seen
+        ],
+        "watched_without_sighting": [
+            place(camera) | {"from": at(first), "to": at(last)}
+            for camera in _unseen(flight.movement, first, last, cameras, world)
+        ],
     }
+
+
+def _unseen(
+    movement: Movement, first_s: float, last_s: float, cameras: list[Camera], world: World
+) -> list[Camera]:
+    """Return the cameras nearest to the way between two moments, but on no street of it."""
+    network = world.ways.network
+    driven = set(movement.edge.tolist())
+    way_xy = np.column_stack([movement.x, movement.y])[int(first_s) : int(last_s) + 1 : 5]
+    far = []
+    for camera in cameras:
+        if camera.edge in driven or int(network.reverse[camera.edge]) in driven:
+            continue
+        x, y = network.plane.forward(camera.lon, camera.lat)
+        far.append((float(np.hypot(*(way_xy - [x[0], y[0]]).T).min()), camera.id, camera))
+    return [camera for _, _, camera in sorted(far, key=lambda one: one[:2])[:WATCHED]]

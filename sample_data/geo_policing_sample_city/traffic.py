@@ -205,7 +205,8 @@ class Journey:
         beside = {Access.CAR: 0.0, Access.BICYCLE: 1.5, Access.FOOT: 3.0}[self.mode]
         # One choice of lane a street and person, kept along the whole of it.
         choice = (edge.astype(np.int64) * 2654435761 + int(self.rng.integers(1 << 31))) % 3 - 1.0
-        return lane + beside + choice * np.where(lane > 2.0, 1.6, 0.3)
+        wide = ways.road_class[self._way] <= RoadClass.SECONDARY
+        return lane + beside + choice * np.where(wide, 1.6, 0.3)
 
 
 def _smooth(values: Floats, width: int) -> Floats:
