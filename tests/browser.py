@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import orjson
 import uvicorn
 from playwright.sync_api import Browser, Page
 from sse_starlette import EventSourceResponse
@@ -175,7 +174,7 @@ class Site:
 
         async def events() -> Any:
             with self.hub.watch(last_id) as watcher:
-                async for event in watcher:
-                    yield {"id": event.id, "event": event.kind, "data": orjson.dumps(event.data).decode()}
+                while (event := await watcher.next()) is not None:
+                    yield {"id": event.id, "event": event.kind, "data": event.data.decode()}
 
         return EventSourceResponse(events(), ping=15)

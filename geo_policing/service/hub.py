@@ -8,10 +8,15 @@ snapshot instead, so a slow console loses old dots, never the stream, and never 
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
+
+#: A number that a 64-bit counter reaches has no more digits.
+_DIGITS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +29,13 @@ class Event:
         ``RUN-NUMBER``; a new run of the service has a new RUN, so that numbers of the old one mean nothing.
     kind : str
         ``snapshot``, ``units`` or ``incident``.
-    data : dict
-        What JSON carries.
+    data : bytes
+        JSON, made once for all who watch.
     """
 
     id: str
     kind: str
-    data: dict[str, Any]
+    data: bytes
 
 
 class Hub:
@@ -56,23 +61,21 @@ class Hub:
         self._queue = queue
         self._watchers: set[Watcher] = set()
         self._closed = False
-
-    @property
-    def watchers(self) -> int:
-        """How many watch."""
-        return len(self._watchers)
+        self._whole: Event | None = None
 
     def publish(self, kind: str, data: dict[str, Any]) -> Event:
         """Give an event its number and hand it to every watcher; never waits."""
+        self._whole = None
+        encoded = orjson.dumps(data)
         self._number += 1
-        event = Event(f"{self._run}-{self._number}", kind, data)
+        event = Event(f"{self._run}-{self._number}", kind, encoded)
         self._kept.append(event)
         for watcher in self._watchers:
             watcher.offer(event)
         return event
 
     def close(self) -> None:
-        """End every watcher's iteration: the service stops."""
+        """Tell every watcher that nothing more comes: the service stops."""
         self._closed = True
         for watcher in self._watchers:
             watcher.wake()
@@ -96,13 +99,16 @@ class Hub:
             self._watchers.discard(watcher)
 
     def snapshot(self) -> Event:
-        """Return the whole picture as an event with the present number."""
-        return Event(f"{self._run}-{self._number}", "snapshot", self._snapshot())
+        """Return the whole picture as an event with the present number; the same until the next event."""
+        if self._whole is None:
+            data = orjson.dumps(self._snapshot())
+            self._whole = Event(f"{self._run}-{self._number}", "snapshot", data)
+        return self._whole
 
     def _since(self, last_id: str | None) -> list[Event] | None:
         """Return the events after ``last_id``, or None if they are not all kept or too many to queue."""
         run, _, number = (last_id or "").partition("-")
-        if run != self._run or not number.isascii() or not number.isdigit():
+        if run != self._run or len(number) > _DIGITS or not number.isascii() or not number.isdigit():
             return None
         missing = self._number - int(number)
         if not 0 <= missing <= min(len(self._kept), self._queue):
@@ -111,7 +117,7 @@ class Hub:
 
 
 class Watcher:
-    """One who watches: an asynchronous iterator of events."""
+    """One who watches."""
 
     def __init__(self, hub: Hub, bound: int) -> None:
         self._hub = hub
@@ -144,8 +150,3 @@ class Watcher:
             self._overflown = False
             return self._hub.snapshot()
         return self._waiting.popleft()
-
-    async def __aiter__(self) -> AsyncIterator[Event]:
-        """Yield events until the hub is closed."""
-        while (event := await self.next()) is not None:
-            yield event
