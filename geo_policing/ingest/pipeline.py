@@ -106,6 +106,15 @@ class Pipeline:
         How long stopping tries to write the rest when the sink fails.
     clock : callable
         Microseconds of UTC now.
+
+    Attributes
+    ----------
+    accepted, stored, late : int
+        Fixes that were believed, that are on disk, and that came after a newer one of their device.
+    sink_failures : int
+        How often the sink did not take a batch.
+    is_failing : bool
+        Whether it did not the last time; the batch is in hand and tried again.
     """
 
     def __init__(
@@ -123,12 +132,14 @@ class Pipeline:
         self.stored = 0
         self.late = 0
         self.sink_failures = 0
+        self.is_failing = False
         self._sink = sink
         self._checks = plausibility or Plausibility()
         self._batch_rows, self._batch_seconds = batch_rows, batch_seconds
         self._max_waiting, self._drain_seconds = max_waiting, drain_seconds
         self._clock = clock
         self._latest: dict[str, Fix] = {}
+        self._latest_on_disk: dict[str, Fix] = {}
         self._batch: list[Fix] = []
         self._batch_live: list[Fix] = []
         self._batch_doubtful: set[int] = set()
@@ -183,8 +194,13 @@ class Pipeline:
 
     @property
     def latest(self) -> dict[str, Fix]:
-        """The newest fix of each device, whether on disk yet or not."""
-        return dict(self._latest)
+        """The newest fix of each device that is on disk."""
+        return dict(self._latest_on_disk)
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether nothing is stored any more: it was stopped, or the writer has died, as the log says."""
+        return self._writer is not None and self._writer.done()
 
     def prime(self, stored: Iterable[Fix]) -> None:
         """Learn what the store has, the newest fix of each device at least, before the first is taken.
@@ -197,7 +213,7 @@ class Pipeline:
             if self._checks.learn(fix, now_us):
                 newest = self._latest.get(fix.device)
                 if newest is None or fix.time > newest.time:
-                    self._latest[fix.device] = fix
+                    self._latest[fix.device] = self._latest_on_disk[fix.device] = fix
 
     def take(self, fixes: Iterable[Fix]) -> asyncio.Future[None]:
         """Judge fixes and put them into the batch at once; shield the result before awaiting it.
@@ -207,7 +223,7 @@ class Pipeline:
         Future
             Done when these, and all taken before them, are on disk.
         """
-        if self._writer is not None and self._writer.done():
+        if self.has_stopped:
             raise Unavailable("the pipeline has stopped; nothing more is stored")
         now_us = self._clock()
         for fix in fixes:
@@ -316,6 +332,7 @@ class Pipeline:
             self._writing = None
             on_disk.set_result(None)
             kept = tuple(fix for index, fix in enumerate(batch) if index not in before)
+            self._latest_on_disk.update((fix.device, fix) for fix in live)
             stored = Stored(kept, tuple(live))
             for watcher in self._watchers:
                 watcher.offer(stored)
@@ -337,8 +354,10 @@ class Pipeline:
                 before = await loop.run_in_executor(self._thread, self._append, fixes, columns, doubtful)
             except Exception as error:  # noqa: BLE001 - whatever the sink raises, the fixes stay in hand
                 self.sink_failures += 1
+                self.is_failing = True
                 log.warning("the store did not take %d fixes, trying again: %s", len(fixes), error)
             else:
+                self.is_failing = False
                 return before
             if self._ending.is_set():
                 give_up = give_up or loop.time() + self._drain_seconds

@@ -214,7 +214,33 @@ async def test_a_sink_that_fails_is_tried_again_and_nothing_is_lost(sink):
         await pipe.submit([fix(-2)])
         await pipe.submit([fix(-1)])
         assert pipe.sink_failures == 2
+        assert not pipe.is_failing
     assert sink.seconds() == [-2, -1]
+
+
+async def test_it_says_that_the_sink_fails_until_it_takes_the_batch(sink):
+    sink.failures = 10**9
+    async with pipeline(sink) as pipe:
+        submission = asyncio.create_task(pipe.submit([fix(-2)]))
+        await until(lambda: pipe.is_failing)
+        assert not pipe.has_stopped
+        sink.failures = 0
+        await submission
+        assert not pipe.is_failing
+    assert pipe.has_stopped
+
+
+async def test_the_latest_of_a_device_is_on_disk(sink):
+    async with pipeline(sink) as pipe:
+        await pipe.submit([fix(-2)])
+        sink.asked.clear()
+        sink.open.clear()
+        submission = asyncio.create_task(pipe.submit([fix(-1)]))
+        await until(sink.asked.is_set)
+        assert pipe.latest == {"car": fix(-2)}
+        sink.open.set()
+        await submission
+        assert pipe.latest == {"car": fix(-1)}
 
 
 async def test_while_the_sink_is_slow_there_is_no_room(sink):
