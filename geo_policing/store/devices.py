@@ -1,7 +1,7 @@
-"""Devices that have been admitted, and the units that carry them."""
+"""Devices that have been admitted, the lines on which they speak, and the units that carry them."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +22,45 @@ class Devices:
     def create(self, device: Device) -> None:
         """Admit a device; Conflict if its id is taken."""
         insert(self._engine, tables.devices, "device", asdict(device))
+
+    def admit(self, device: Device, line: str = "") -> Device:
+        """Admit a device and say that it speaks on a line, both or neither.
+
+        Parameters
+        ----------
+        device : Device
+            Of one that was admitted before, the kind and the name change unless these say nothing:
+            unknown and empty.
+        line : str
+            ``RECEIVER/HOST`` of a line that names no device; it is taken from whoever spoke there before.
+
+        Returns
+        -------
+        Device
+            As it is now.
+        """
+        table = tables.devices
+        mine = table.c.id == device.id
+        with writing(self._engine) as db:
+            _add(db, [device])
+            before = _device(db.execute(sa.select(table).where(mine).with_for_update()).mappings().one())
+            kind = before.kind if device.kind is DeviceKind.UNKNOWN else device.kind
+            after = replace(before, kind=kind, name=device.name or before.name)
+            if after != before:
+                db.execute(table.update().where(mine), asdict(after))
+            if line:
+                _save(db, tables.lines, [{"line": line, "device_id": device.id}])
+        return after
+
+    def add_new(self, devices: Sequence[Device]) -> None:
+        """Admit those of the devices that have not been; the others stay as they are."""
+        with writing(self._engine) as db:
+            _add(db, devices)
+
+    def lines(self) -> dict[str, str]:
+        """Return which device speaks on which line that names none: ``RECEIVER/HOST`` to device id."""
+        with self._engine.connect() as db:
+            return {row.line: row.device_id for row in db.execute(sa.select(tables.lines))}
 
     def save(self, device: Device) -> None:
         """Admit a device, or change the one with its id."""
@@ -92,13 +131,23 @@ class Units:
             raise NotFound("device", min(missing))
 
 
+def _insert(db: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an insert that can say what is to happen when a row is there already."""
+    return postgresql.insert(table) if db.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def _add(db: sa.Connection, devices: Sequence[Device]) -> None:
+    if devices:
+        add = _insert(db, tables.devices).on_conflict_do_nothing()
+        db.execute(add, [asdict(device) for device in devices])
+
+
 def _save(db: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
     if not rows:
         return
-    module = postgresql if db.dialect.name == "postgresql" else sqlite
-    add = module.insert(table)
-    changed = {name: add.excluded[name] for name in table.c.keys() if name != "id"}  # noqa: SIM118 - columns
-    db.execute(add.on_conflict_do_update(index_elements=[table.c.id], set_=changed), rows)
+    add = _insert(db, table)
+    changed = {column.name: add.excluded[column.name] for column in table.c if not column.primary_key}
+    db.execute(add.on_conflict_do_update(index_elements=table.primary_key.columns, set_=changed), rows)
 
 
 def _device(row: sa.RowMapping) -> Device:

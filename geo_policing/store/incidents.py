@@ -109,6 +109,23 @@ class Incidents:
         with self._engine.connect() as db:
             return [_incident(row) for row in db.execute(query).mappings()]
 
+    def open(self) -> Sequence[Incident]:
+        """Return all incidents that are not final, the newest first, then by id."""
+        c = tables.incidents.c
+        states = [state.value for state in IncidentState if not state.is_final]
+        query = sa.select(tables.incidents).where(c.state.in_(states)).order_by(c.occurred_us.desc(), c.id)
+        with self._engine.connect() as db:
+            return [_incident(row) for row in db.execute(query).mappings()]
+
+    def version(self) -> tuple[int, int]:
+        """Return two numbers of which one grows whenever an incident is added or changed, by whomever."""
+        history = tables.incident_history.c
+        count = sa.select(sa.func.count()).select_from(tables.incidents).scalar_subquery()
+        last = sa.select(sa.func.coalesce(sa.func.max(history.id), 0)).scalar_subquery()
+        with self._engine.connect() as db:
+            incidents, changes = db.execute(sa.select(count, last)).one()
+        return incidents, changes
+
     def change_state(
         self, incident_id: str, state: IncidentState, by: str, note: str, now_us: int
     ) -> Incident:

@@ -12,6 +12,14 @@ devices = sa.Table(
     sa.Column("name", sa.Text, nullable=False),
 )
 
+lines = sa.Table(
+    "lines",
+    metadata,
+    # RECEIVER/HOST of a line that names no device, as the registry of ingest writes it.
+    sa.Column("line", sa.Text, primary_key=True),
+    sa.Column("device_id", sa.Text, sa.ForeignKey("devices.id"), nullable=False),
+)
+
 units = sa.Table(
     "units",
     metadata,
@@ -38,6 +46,7 @@ incidents = sa.Table(
     # Ids of units as the source names them, in order; an imported record may name units we do not have.
     sa.Column("units", sa.JSON, nullable=False),
     sa.Index("incidents_by_time", "occurred_us", "id"),
+    sa.Index("incidents_by_state", "state", "occurred_us", "id"),
 )
 
 incident_history = sa.Table(

@@ -150,6 +150,61 @@ def test_a_saved_device_or_unit_is_added_or_changed(records):
     assert records.units.list() == [Unit("u", "2", "d", "河西所", UnitStatus.OFF_DUTY)]
 
 
+def test_a_device_is_admitted_with_the_line_on_which_it_speaks(records, url):
+    assert records.devices.admit(Device("d"), "tcp:7001/10.0.0.7") == Device("d")
+    records.devices.admit(Device("e"), "tcp:7001/10.0.0.8")
+    records.devices.admit(Device("e"), "tcp:7001/10.0.0.7")
+    with Records(url) as again:
+        assert again.devices.list() == [Device("d"), Device("e")]
+        assert again.devices.lines() == {"tcp:7001/10.0.0.7": "e", "tcp:7001/10.0.0.8": "e"}
+
+
+def test_a_device_that_is_admitted_again_becomes_what_is_said_of_it(records):
+    records.devices.admit(Device("d", DeviceKind.TAXI, "one"))
+    assert records.devices.admit(Device("d")) == Device("d", DeviceKind.TAXI, "one")
+    assert records.devices.admit(Device("d", name="two")) == Device("d", DeviceKind.TAXI, "two")
+    assert records.devices.admit(Device("d", DeviceKind.BUS)) == Device("d", DeviceKind.BUS, "two")
+    assert records.devices.list() == [Device("d", DeviceKind.BUS, "two")]
+
+
+def test_new_devices_are_added_and_known_ones_stay_as_they_are(records):
+    records.devices.create(Device("d", DeviceKind.TAXI))
+    records.devices.add_new([Device("d"), Device("e"), Device("e")])
+    records.devices.add_new([])
+    assert records.devices.list() == [Device("d", DeviceKind.TAXI), Device("e")]
+
+
+def test_an_admission_that_fails_leaves_neither_device_nor_line(records, url):
+    engine = sa.create_engine(url)
+    with engine.begin() as db:
+        db.exec_driver_sql("ALTER TABLE lines RENAME TO away")
+    with pytest.raises((Unavailable, sa.exc.ProgrammingError)):
+        records.devices.admit(Device("d"), "tcp:7001/10.0.0.7")
+    assert records.devices.list() == []
+    engine.dispose()
+
+
+def test_the_open_incidents_are_those_that_are_not_final(records):
+    states = list(IncidentState)
+    records.incidents.save_all(incident(s.value, n, state=s) for n, s in enumerate(states))
+    open_ones = [s.value for s in reversed(states) if not s.is_final]
+    assert [i.id for i in records.incidents.open()] == open_ones
+
+
+def test_the_version_of_the_incidents_changes_with_whatever_anybody_does_to_them(records, url):
+    seen = [records.incidents.version()]
+    records.units.create(Unit("u", "1"))
+    assert records.incidents.version() == seen[0]
+    with Records(url) as other:
+        other.incidents.create(incident("a"))
+        seen.append(records.incidents.version())
+        other.incidents.change_state("a", IncidentState.ACCEPTED, "li", "", 1)
+        seen.append(records.incidents.version())
+        other.incidents.assign("a", ["u"], "li", 2)
+        seen.append(records.incidents.version())
+    assert len(set(seen)) == 4
+
+
 def test_many_are_saved_or_none(records):
     records.devices.save_all([Device("a"), Device("b"), Device("a", DeviceKind.BUS)])
     assert records.devices.list() == [Device("a", DeviceKind.BUS), Device("b")]
