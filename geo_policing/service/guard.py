@@ -1,27 +1,27 @@
 """The guard at the door: who is it, may this page be asked for at all, and the headers of every answer."""
 
 from http import HTTPStatus
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import HTTPConnection
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from geo_policing.errors import NotSignedIn
-from geo_policing.service.problems import problem
+from geo_policing.errors import GeoPolicingError, NotSignedIn
+from geo_policing.service.problems import HEADERS, problem, status_of
 
 COOKIE = "geo_policing_session"
 #: What a stranger may ask for; everything else needs a session.
 OPEN = frozenset({"/health", "/sign-in", "/api/sign-in"})
+#: Bytes of the longest body that is read.
+MAX_BODY = 1 << 20
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-# Scripts and styles of folium's pages stand in the page itself; nothing may be fetched from elsewhere.
-_POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'"
-)
+_KEPT = frozenset({HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.NOT_MODIFIED})
+_TOO_LONG = f"the body is longer than {MAX_BODY >> 20} MiB; send less at once"
+_FOREIGN = "this request was made by a page of another site; use the pages of this service"
 
 
 def token_of(connection: HTTPConnection) -> str:
@@ -35,7 +35,8 @@ def token_of(connection: HTTPConnection) -> str:
 class Guard:
     """ASGI middleware: lets strangers as far as health and sign-in, and nowhere else.
 
-    A page asked for by a browser leads to the sign-in page; anything else gets a problem document.
+    A page asked for by a browser leads to the sign-in page; anything else gets a problem document. Bodies
+    beyond `MAX_BODY` are refused, and a connection whose body was not read to the end is closed.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -43,50 +44,88 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a stranger here, hand everybody else on with ``request.state.account`` set."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
-            return
-        answer = await self._stopped(scope)
-        await (answer or self._app)(scope, receive, _with_headers(scope, send))
+        elif scope["type"] == "http":
+            exchange = _Exchange(scope, receive, send)
+            answer = await self._stopped(Request(scope), exchange)
+            await (answer or self._app)(scope, exchange.receive, exchange.send)
+        elif scope["type"] == "websocket":
+            # We have none, so nothing looks at who opens one.
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            raise ValueError(f"{scope['type']!r} is no scope that this service answers")
 
-    async def _stopped(self, scope: Scope) -> Response | None:
-        if scope["path"] in OPEN:
+    async def _stopped(self, request: Request, exchange: "_Exchange") -> Response | None:
+        # Before the open pages: nobody else's page signs a browser in, under whatever name.
+        if request.method not in _SAFE and not _same_origin(request.headers):
+            return problem(HTTPStatus.FORBIDDEN, _FOREIGN, request=request)
+        if exchange.announced > MAX_BODY:
+            return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LONG, request=request)
+        if request.scope["path"] in OPEN:
             return None
-        connection = HTTPConnection(scope)
-        if scope["method"] not in _SAFE and not _same_origin(connection.headers):
-            return problem(
-                HTTPStatus.FORBIDDEN,
-                "this request was made by a page of another site; use the pages of this service",
-            )
-        access = scope["app"].state.rooms.access
         try:
-            account = await run_in_threadpool(access.who, token_of(connection))
-        except NotSignedIn as error:
-            if scope["method"] in _SAFE and "text/html" in connection.headers.get("accept", ""):
-                query = scope["query_string"].decode("latin-1")
-                asked = f"{scope['path']}?{query}" if query else scope["path"]
+            access = request.app.state.rooms.access
+            request.state.account = await run_in_threadpool(access.who, token_of(request))
+        except GeoPolicingError as error:
+            if isinstance(error, NotSignedIn) and _looks_around(request):
+                query = request.scope["query_string"].decode("latin-1")
+                asked = f"{request.scope['path']}?{query}" if query else request.scope["path"]
                 return RedirectResponse(f"/sign-in?next={quote(asked, safe='')}", HTTPStatus.SEE_OTHER)
-            return problem(HTTPStatus.UNAUTHORIZED, str(error))
-        scope.setdefault("state", {})["account"] = account
+            return problem(status_of(error), str(error), request=request)
         return None
+
+
+def _looks_around(request: Request) -> bool:
+    """Whether somebody opens a page in a browser."""
+    return request.method in _SAFE and "text/html" in request.headers.get("accept", "")
 
 
 def _same_origin(headers: Headers) -> bool:
     """Whether a request that changes something was made by a page of ours, or by no page at all."""
     origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == headers.get("host")
+    if origin is None:
+        return True
+    # `null` is what a browser says of a page that hides where it is from.
+    host = origin.partition("://")[2]
+    return host != "" and host == headers.get("host")
 
 
-def _with_headers(scope: Scope, send: Send) -> Send:
-    kept = scope["path"].startswith(("/assets/", "/tiles/"))
+class _Exchange:
+    """A request and its answer as they pass: the body is counted, the headers are completed."""
 
-    async def sending(message: Message) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        length = headers.get("content-length", "0")
+        #: Bytes of the body by what its headers say.
+        self.announced = int(length) if length.isdecimal() and len(length) < 20 else MAX_BODY + 1
+        self._keeps = scope["path"].startswith(("/assets/", "/tiles/"))
+        self._receive, self._send = receive, send
+        self._left = MAX_BODY
+        self._unread = self.announced > 0 or "transfer-encoding" in headers
+        self._answered = False
+
+    async def receive(self) -> Message:
+        """Read on; more than `MAX_BODY` is an error of whoever sends it."""
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._left -= len(message.get("body", b""))
+            if self._left < 0:
+                if self._answered:
+                    return {"type": "http.disconnect"}
+                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LONG)
+            self._unread = message.get("more_body", False)
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Answer, with the headers that every answer has."""
         if message["type"] == "http.response.start":
+            self._answered = True
             headers = MutableHeaders(scope=message)
-            headers.setdefault("Content-Security-Policy", _POLICY)
-            headers.setdefault("X-Content-Type-Options", "nosniff")
-            headers.setdefault("Referrer-Policy", "same-origin")
-            headers.setdefault("Cache-Control", "private, max-age=300" if kept else "no-store")
-        await send(message)
-
-    return sending
+            if self._keeps and message["status"] in _KEPT:
+                headers["Cache-Control"] = "private, max-age=300"
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+            if self._unread:
+                headers["Connection"] = "close"
+        await self._send(message)

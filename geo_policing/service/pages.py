@@ -12,5 +12,6 @@ _TEMPLATES = Environment(
 
 
 def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """Render a template; every value is escaped."""
-    return HTMLResponse(_TEMPLATES.get_template(template).render(**values), status)
+    """Render a template; every value is escaped, and halves of surrogate pairs become question marks."""
+    text = _TEMPLATES.get_template(template).render(**values)
+    return HTMLResponse(text.encode("utf-8", "replace"), status)

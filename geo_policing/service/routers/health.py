@@ -19,6 +19,7 @@ class Health(BaseModel):
     version: str
 
 
+@router.head("/health", include_in_schema=False)
 @router.get("/health")
 def read_health(rooms: InRooms) -> Health:
     """Tell whether the service runs; ``degraded`` while fixes pile up in front of the store."""
