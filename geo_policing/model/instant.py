@@ -1,11 +1,19 @@
 """Instants: aware ``datetime`` at the doors, int64 microseconds of UTC inside."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 from geo_policing.errors import InvalidInput
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SHOWN = 100  # characters of a value that a message shows
 _MICROSECOND = timedelta(microseconds=1)
+# RFC 3339, 5.6: the date in full, seconds, Latin digits; T and Z in either case, or a space for the T.
+_RFC_3339 = re.compile(
+    r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]"
+    r"(?P<minute>(?:[01][0-9]|2[0-3]):[0-5][0-9]):(?P<second>[0-5][0-9]|60)(?P<fraction>\.[0-9]+)?"
+    r"(?P<offset>[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?"
+)
 
 
 def to_us(instant: datetime) -> int:
@@ -21,27 +29,47 @@ def from_us(us: int) -> datetime:
 
 
 def parse_instant(text: str, *, field: str = "time") -> datetime:
-    """Parse an RFC 3339 date and time with its offset.
+    """Parse an RFC 3339 date and time with its offset; of a fraction of a second six digits count.
+
+    A leap second, 23:59:60 UTC on the last day of a month, is the instant at which the next day begins, as
+    in POSIX. 24:00:00 is none of RFC 3339's times.
 
     Raises
     ------
     InvalidInput
-        If it is no date and time, or has no offset.
+        If it is no date and time, has no offset, or lies outside of the years 1 to 9999 of UTC.
     """
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
+    found = _RFC_3339.fullmatch(text)
+    if found and not found["offset"]:
         raise InvalidInput(
-            f"{field} {text!r} is no RFC 3339 time; write it like 2026-03-01T08:00:00+08:00",
-            field=field,
-            value=text,
-        ) from None
-    if instant.tzinfo is None:
-        raise InvalidInput(
-            f"{field} {text!r} has no UTC offset; append Z or +08:00 (in a URL, write + as %2B)",
+            f"{field} {text[:_SHOWN]!r} has no UTC offset; append Z or +08:00 (in a URL, write + as %2B)",
             field=field,
             value=text,
         )
+    try:
+        return _instant(found)
+    except (ValueError, OverflowError):
+        raise InvalidInput(
+            f"{field} {text[:_SHOWN]!r} is no RFC 3339 time; write it like 2026-03-01T08:00:00+08:00 "
+            "(in a URL, write + as %2B)",
+            field=field,
+            value=text,
+        ) from None
+
+
+def _instant(found: re.Match[str] | None) -> datetime:
+    """Return the instant that was found; ValueError or OverflowError if there is no such one."""
+    if found is None:
+        raise ValueError
+    leaps = found["second"] == "60"
+    second = "59" if leaps else found["second"]
+    fraction, offset = found["fraction"] or "", found["offset"].upper()
+    instant = datetime.fromisoformat(f"{found['date']}T{found['minute']}:{second}{fraction}{offset}")
+    if leaps:
+        instant = instant.replace(microsecond=0) + timedelta(seconds=1)
+    utc = instant.astimezone(UTC)
+    if leaps and (utc.day, utc.hour, utc.minute) != (1, 0, 0):
+        raise ValueError
     return instant
 
 

@@ -38,7 +38,7 @@ class TimeWindow:
         parts = text.split("/")
         if len(parts) != 2:
             raise InvalidTimeWindow(
-                f"{field} {text!r} is no window; write start/end, "
+                f"{field} {text[:200]!r} is no window; write start/end, "
                 "like 2026-03-01T08:00:00+08:00/2026-03-01T09:00:00+08:00",
                 field=field,
                 value=text,
