@@ -4,16 +4,24 @@ Read once, in ``create_app`` or the command line, from environment variables (``
 and passed down; the library below reads no environment.
 """
 
+import ipaddress
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
-from pydantic import Field
+import sqlalchemy as sa
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_YEAR_S = 366 * 86_400.0
 
 
 class IngestSettings(BaseSettings):
     """How receivers reach us and what is believed of what they say."""
 
-    model_config = SettingsConfigDict(env_prefix="GEO_POLICING_INGEST_", extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="GEO_POLICING_INGEST_", extra="forbid", env_ignore_empty=True, allow_inf_nan=False
+    )
 
     tcp_host: str = Field("127.0.0.1", description="Address on which receivers connect by TCP.")
     tcp_port: int = Field(
@@ -29,9 +37,9 @@ class IngestSettings(BaseSettings):
         False, description="Admit unknown devices that name themselves; quarantine when off."
     )
     batch_rows: int = Field(5_000, ge=1, description="Fixes appended to the history at once, at most.")
-    batch_seconds: float = Field(0.2, gt=0, description="Longest that a fix waits for its batch.")
+    batch_seconds: float = Field(0.2, gt=0, le=60, description="Longest that a fix waits for its batch.")
     max_future_s: float = Field(
-        60.0, gt=0, description="A fix further ahead of the server's clock is refused."
+        60.0, gt=0, le=_YEAR_S, description="A fix further ahead of the server's clock is refused."
     )
     max_speed_mps: float = Field(100.0, gt=0, description="A jump faster than this is refused.")
 
@@ -39,7 +47,9 @@ class IngestSettings(BaseSettings):
 class ServiceSettings(BaseSettings):
     """The service and where it keeps things."""
 
-    model_config = SettingsConfigDict(env_prefix="GEO_POLICING_", extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="GEO_POLICING_", extra="forbid", env_ignore_empty=True, allow_inf_nan=False
+    )
 
     host: str = Field("127.0.0.1", description="Address of the web interface.")
     port: int = Field(
@@ -53,8 +63,61 @@ class ServiceSettings(BaseSettings):
         None, description="Basemap (.pmtiles); DATA_DIR/city.pmtiles when it is there."
     )
     time_zone: str = Field("Asia/Shanghai", description="Time zone of display; storage is UTC.")
-    session_hours: float = Field(12.0, gt=0, description="A sign-in expires after so many hours.")
-    heartbeat_seconds: float = Field(15.0, gt=0, description="Silence on the live stream before a heartbeat.")
+    session_hours: float = Field(
+        12.0, gt=0, le=_YEAR_S / 3600, description="A sign-in expires after so many hours."
+    )
+    heartbeat_seconds: float = Field(
+        15.0, gt=0, le=3600, description="Silence on the live stream before a heartbeat."
+    )
     records_url: str | None = Field(
         None, description="SQLAlchemy address of the records; a SQLite file in DATA_DIR by default."
     )
+    forwarded_allow_ips: str = Field(
+        "",
+        description="Addresses or networks of reverse proxies, separated by commas, whose X-Forwarded-For "
+        "and X-Forwarded-Proto are believed; none by default.",
+    )
+
+    @field_validator("roads", "tiles")
+    @classmethod
+    def _is_file(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.is_file():
+            raise PydanticCustomError("file", "should be the path of a file that is there")
+        return path
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_time_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            raise PydanticCustomError(
+                "time_zone", "should be a time zone of the IANA database, like Asia/Shanghai"
+            ) from None
+        return name
+
+    @field_validator("records_url")
+    @classmethod
+    def _is_database(cls, url: str | None) -> str | None:
+        try:
+            if url is not None:
+                sa.make_url(url).get_dialect()
+        except (sa.exc.ArgumentError, ValueError):
+            raise PydanticCustomError(
+                "records_url",
+                "should be the address of a database, like sqlite:////var/lib/geo_policing/records.sqlite "
+                "or postgresql+psycopg://user@host/name",
+            ) from None
+        return url
+
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def _are_addresses(cls, text: str) -> str:
+        try:
+            for part in text.split(",") if text else ():
+                ipaddress.ip_network(part.strip())
+        except ValueError:
+            raise PydanticCustomError(
+                "addresses", "should be addresses or networks separated by commas, like 127.0.0.1,10.0.0.0/8"
+            ) from None
+        return text

@@ -31,3 +31,73 @@ def test_a_setting_that_cannot_be_used_is_named_with_its_variable(monkeypatch):
     monkeypatch.setenv("GEO_POLICING_INGEST_TCP_PORT", "70000")
     with pytest.raises(InvalidInput, match=r"GEO_POLICING_INGEST_TCP_PORT.*65535.*70000"):
         given(IngestSettings)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "remedy"),
+    [
+        ("TIME_ZONE", "Mars/Olympus", "like Asia/Shanghai"),
+        ("TIME_ZONE", "../../etc/passwd", "like Asia/Shanghai"),
+        ("SESSION_HOURS", "nan", "finite number"),
+        ("SESSION_HOURS", "inf", "finite number"),
+        ("SESSION_HOURS", "1e300", "less than or equal to 8784"),
+        ("HEARTBEAT_SECONDS", "inf", "finite number"),
+        ("ROADS", "/no/such/city.roads", "a file that is there"),
+        ("TILES", "/", "a file that is there"),
+        ("RECORDS_URL", "records.sqlite", "like sqlite:///"),
+        ("RECORDS_URL", "mongodb://host/name", "like sqlite:///"),
+        ("RECORDS_URL", "postgresql://host:port/name", "like sqlite:///"),
+        ("FORWARDED_ALLOW_IPS", "*", "like 127.0.0.1,10.0.0.0/8"),
+        ("FORWARDED_ALLOW_IPS", "10.0.0.1/8", "like 127.0.0.1,10.0.0.0/8"),
+    ],
+)
+def test_a_setting_that_would_fail_later_is_refused_at_the_start(monkeypatch, variable, value, remedy):
+    monkeypatch.setenv(f"GEO_POLICING_{variable}", value)
+    with pytest.raises(InvalidInput) as refused:
+        given(ServiceSettings)
+    said = str(refused.value)
+    assert f"(GEO_POLICING_{variable})" in said
+    assert remedy in said
+    assert repr(value) in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("name", ["batch_seconds", "max_future_s", "max_speed_mps"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0])
+def test_what_is_believed_of_receivers_has_finite_bounds(name, value):
+    with pytest.raises(InvalidInput, match=name):
+        given(IngestSettings, **{name: value})
+
+
+@pytest.mark.parametrize("url", ["mongodb://user:secret@host/name", "secret://a:secret@b@c/d"])
+def test_the_password_in_an_address_is_not_told_again(monkeypatch, url):
+    monkeypatch.setenv("GEO_POLICING_RECORDS_URL", url)
+    with pytest.raises(InvalidInput) as refused:
+        given(ServiceSettings)
+    assert ":secret@" not in str(refused.value)
+    assert ":secret@" not in str(refused.value.value)
+
+
+def test_lines_that_are_no_json_are_one_line(monkeypatch):
+    monkeypatch.setenv("GEO_POLICING_INGEST_LINES", "{tcp")
+    with pytest.raises(InvalidInput, match=r"GEO_POLICING_INGEST_.*lines.*JSON"):
+        given(IngestSettings)
+    monkeypatch.setenv("GEO_POLICING_INGEST_LINES", '{"tcp:7001/10.0.0.7": 7}')
+    with pytest.raises(InvalidInput, match=r"lines\.tcp:7001/10\.0\.0\.7 \(GEO_POLICING_INGEST_LINES\)"):
+        given(IngestSettings)
+
+
+def test_an_empty_variable_is_not_set(monkeypatch):
+    for name in ("ROADS", "TIME_ZONE", "RECORDS_URL", "PORT", "FORWARDED_ALLOW_IPS"):
+        monkeypatch.setenv(f"GEO_POLICING_{name}", "")
+    assert given(ServiceSettings) == ServiceSettings()
+
+
+def test_what_can_be_used_is_taken(monkeypatch, tmp_path):
+    roads = tmp_path / "city.roads"
+    roads.touch()
+    monkeypatch.setenv("GEO_POLICING_ROADS", str(roads))
+    monkeypatch.setenv("GEO_POLICING_RECORDS_URL", "postgresql+psycopg://user:secret@host/name")
+    monkeypatch.setenv("GEO_POLICING_FORWARDED_ALLOW_IPS", "127.0.0.1, ::1, 10.0.0.0/8")
+    settings = given(ServiceSettings)
+    assert (settings.roads, settings.records_url) == (roads, "postgresql+psycopg://user:secret@host/name")

@@ -1,9 +1,10 @@
 """What several commands read and write alike: settings from options, addresses."""
 
+import re
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, SettingsError
 
 from geo_policing.errors import InvalidInput
 
@@ -22,13 +23,19 @@ def given(group: type[Group], **values: Any) -> Group:
         return group(**{key: value for key, value in values.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
+        # A part of a setting, like one entry of a mapping, is named behind it.
+        name, *parts = (str(part) for part in first["loc"])
+        # An address may have a password in it.
+        value = re.sub(r"://.*@", "://…@", str(first["input"])[:200], flags=re.DOTALL)
         raise InvalidInput(
-            f"setting {name} ({group.model_config['env_prefix']}{name.upper()}): {first['msg']}, "
-            f"not {first['input']!r}",
+            f"setting {'.'.join([name, *parts])} ({group.model_config['env_prefix']}{name.upper()}): "
+            f"{first['msg']}, not {value!r}",
             field=name,
-            value=first["input"],
+            value=value,
         ) from None
+    except SettingsError as error:
+        prefix = group.model_config["env_prefix"]
+        raise InvalidInput(f"a setting of {prefix}…: {error}; write it as JSON") from None
 
 
 def url(address: tuple[str, int]) -> str:

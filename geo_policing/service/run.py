@@ -42,10 +42,15 @@ class Server(uvicorn.Server):
     """A web server that leaves the signals to its caller, who has more to close than it knows of."""
 
     def __init__(self, app: FastAPI) -> None:
+        proxies = app.state.rooms.settings.forwarded_allow_ips
         super().__init__(
             uvicorn.Config(
                 app,
                 lifespan="off",
+                ws="none",
+                # Off unless proxies are named: else any client says where it is from.
+                proxy_headers=bool(proxies),
+                forwarded_allow_ips=proxies,
                 log_level="warning",
                 access_log=False,
                 server_header=False,
@@ -91,7 +96,11 @@ def serve(
             for number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(number, stop, number)
             # From here on a browser may connect; it is answered when the server runs, right after.
-            web.listen(BACKLOG)
+            try:
+                web.listen(BACKLOG)
+            except OSError as error:
+                host, port = web.getsockname()[:2]
+                raise listening_failed("web", host, port, error) from None
             ready(rooms)
             await server.serve(sockets=[web])
 

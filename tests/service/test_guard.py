@@ -8,7 +8,7 @@ import pytest
 
 from geo_policing.errors import Unavailable
 from geo_policing.service.guard import MAX_BODY, Guard
-from tests.service.running import PASSWORD
+from tests.service.running import PASSWORD, running
 
 SIGN_IN = {"name": "a-admin", "password": PASSWORD}
 
@@ -157,3 +157,20 @@ def test_a_store_that_fails_at_the_door_is_said_as_such(service, monkeypatch):
     answer = client.get("/api/units")
     assert (answer.status_code, answer.json()["status"]) == (503, 503)
     assert answer.headers["cache-control"] == "no-store"
+
+
+PROXIED = {"x-forwarded-proto": "https", "x-forwarded-for": "203.0.113.7"}
+
+
+def test_what_a_client_says_of_where_it_is_from_is_not_believed(service):
+    answer = service.client().post("/sign-in", data=SIGN_IN, headers=PROXIED)
+    assert answer.status_code == 303
+    assert "secure" not in answer.headers["set-cookie"].lower()
+
+
+@pytest.mark.parametrize(("proxies", "believed"), [("127.0.0.1", True), ("10.0.0.0/8", False)])
+def test_a_proxy_that_is_named_is_believed(tmp_path, proxies, believed):
+    with running(tmp_path, forwarded_allow_ips=proxies) as service:
+        answer = service.client().post("/sign-in", data=SIGN_IN, headers=PROXIED)
+        assert answer.status_code == 303
+        assert ("secure" in answer.headers["set-cookie"].lower()) is believed

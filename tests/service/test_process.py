@@ -12,8 +12,10 @@ import time
 import httpx
 import pytest
 
+from geo_policing.errors import Unavailable
 from geo_policing.model import TimeWindow, from_us
-from geo_policing.service.run import bound_socket
+from geo_policing.service.run import bound_socket, serve
+from geo_policing.settings import IngestSettings, ServiceSettings
 from geo_policing.store import FixStore
 from tests.ingest.lines import rmc
 from tests.service.running import events
@@ -152,6 +154,14 @@ def test_a_port_in_use_is_one_line_that_says_what_to_do(tmp_path):
         receivers = complaint("serve", *folder, "--port", "0", "--tcp", f"127.0.0.1:{port}")
     assert f"web port {port} on 127.0.0.1 is in use; stop what listens there or choose another port" in web
     assert f"TCP port {port} on 127.0.0.1 is in use" in receivers
+
+
+def test_a_port_that_another_took_meanwhile_is_said_alike(tmp_path):
+    with bound_socket("127.0.0.1", 0) as first, bound_socket("127.0.0.1", first.getsockname()[1]) as second:
+        first.listen()
+        settings, ingest = ServiceSettings(data_dir=tmp_path), IngestSettings(tcp_port=0)
+        with pytest.raises(Unavailable, match=rf"web port {second.getsockname()[1]} .* is in use; stop"):
+            serve(settings, ingest, second, lambda _: None)
 
 
 def test_a_folder_that_cannot_be_written_is_one_line():
