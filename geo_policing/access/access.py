@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -51,8 +51,10 @@ class Access:
         Microseconds of UTC now.
     passwords : Passwords, optional
         Hashes and checks passwords.
-    names, clients : Throttle, optional
-        How many failures a name and a client have; behind one client there may be a whole station.
+    pairs, names, clients : Throttle, optional
+        How many failures a client has with one name, a name has from all clients together, and a client has
+        with all names. A stranger who guesses at a name keeps its owner out only from where the stranger
+        is; it takes many clients to keep a name out everywhere, and behind one client there may be a station.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Access:
         session_s: float = 12 * 3600,
         clock: Callable[[], int] = wall_clock_us,
         passwords: Passwords | None = None,
+        pairs: Throttle | None = None,
         names: Throttle | None = None,
         clients: Throttle | None = None,
     ) -> None:
@@ -71,7 +74,8 @@ class Access:
         self._session_us = round(session_s * _SECOND_US)
         self._clock = clock
         self._passwords = passwords or Passwords()
-        self._names = names or Throttle(failures=5)
+        self._pairs = pairs or Throttle(failures=5)
+        self._names = names or Throttle(failures=300)
         self._clients = clients or Throttle(failures=30)
 
     def sign_in(self, name: str, password: str, client: str = "") -> SignedIn:
@@ -94,30 +98,24 @@ class Access:
         now_us = self._clock()
         # Cut, so that what strangers send does not fill the memory of the throttle.
         key, client = account_key(name[: MAX_NAME + 1]), client[:_MAX_CLIENT]
-        self._let_try(key, client, now_us)
+        # The narrowest first, so that who waits there is not counted further.
+        counts: list[tuple[Throttle, Hashable]] = [(self._pairs, (key, client)), (self._names, key)]
+        if client:
+            counts.insert(1, (self._clients, client))
+        _let_try(counts, now_us)
         try:
             signed_in = self._open(name, password, now_us)
         except Unavailable:
             # The password was not checked to the end: no guess was made.
-            self._names.refund(key)
-            self._clients.refund(client)
+            _refund(counts)
             raise
         if signed_in is None:
             raise NotSignedIn(_REFUSED)
-        self._names.succeeded(key)
-        # Only this attempt is taken back: an account of one's own does not excuse guessing at others.
-        self._clients.refund(client)
+        # Only this attempt is taken back from client and name: an account of one's own does not excuse
+        # guessing at others, and its owner does not excuse those who guess at it.
+        _refund(counts)
+        self._pairs.succeeded((key, client))
         return signed_in
-
-    def _let_try(self, key: str, client: str, now_us: int) -> None:
-        """Count an attempt as failed before it is made, so that parallel guesses cannot pass the limit."""
-        wait_us = self._clients.attempt(client, now_us) if client else 0
-        if not wait_us:
-            wait_us = self._names.attempt(key, now_us)
-            if wait_us:
-                self._clients.refund(client)
-        if wait_us:
-            raise TooManyAttempts(-(-wait_us // _SECOND_US))
 
     def _open(self, name: str, password: str, now_us: int) -> SignedIn | None:
         # Again when the password or its hash was changed by somebody else between check and session.
@@ -192,7 +190,6 @@ class Access:
     def set_password(self, name: str, password: str) -> None:
         """Change a password and end the account's sessions; NotFound if there is no such name."""
         self._accounts.set_password(name, self._passwords.hash(password))
-        self._names.succeeded(account_key(name))
 
     def disable(self, name: str) -> None:
         """Disable an account and end its sessions; NotFound if there is no such name."""
@@ -205,6 +202,22 @@ class Access:
     def purge(self) -> int:
         """Delete the sessions that have expired; return how many."""
         return self._sessions.purge(self._clock())
+
+
+def _let_try(counts: Iterable[tuple[Throttle, Hashable]], now_us: int) -> None:
+    """Count an attempt as failed before it is made, so that parallel guesses cannot pass a limit."""
+    counted: list[tuple[Throttle, Hashable]] = []
+    for throttle, key in counts:
+        wait_us = throttle.attempt(key, now_us)
+        if wait_us:
+            _refund(counted)
+            raise TooManyAttempts(-(-wait_us // _SECOND_US))
+        counted.append((throttle, key))
+
+
+def _refund(counts: Iterable[tuple[Throttle, Hashable]]) -> None:
+    for throttle, key in counts:
+        throttle.refund(key)
 
 
 def _token_hash(token: str) -> str:

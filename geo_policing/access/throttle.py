@@ -1,7 +1,8 @@
-"""Failed sign-ins are counted for each account name and client, so that guessing is slow."""
+"""Failed sign-ins are counted by who tries and what, so that guessing is slow."""
 
 import threading
 from collections import OrderedDict
+from collections.abc import Hashable
 
 
 class Throttle:
@@ -24,10 +25,10 @@ class Throttle:
         self._failures = failures
         self._wait_us = wait_us
         self._keys = keys
-        self._failed: OrderedDict[str, tuple[int, int]] = OrderedDict()
+        self._failed: OrderedDict[Hashable, tuple[int, int]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def attempt(self, key: str, now_us: int) -> int:
+    def attempt(self, key: Hashable, now_us: int) -> int:
         """Let a key try, counted as a failure, and return 0; or how long it must wait, microseconds."""
         with self._lock:
             count, last_us = self._failed.get(key, (0, now_us))
@@ -45,7 +46,7 @@ class Throttle:
                 self._failed.popitem(last=False)
             return 0
 
-    def refund(self, key: str) -> None:
+    def refund(self, key: Hashable) -> None:
         """Take back one attempt, which was no failure."""
         with self._lock:
             count, last_us = self._failed.get(key, (0, 0))
@@ -54,7 +55,7 @@ class Throttle:
             else:
                 self._failed.pop(key, None)
 
-    def succeeded(self, key: str) -> None:
+    def succeeded(self, key: Hashable) -> None:
         """Forget the failures of a key."""
         with self._lock:
             self._failed.pop(key, None)

@@ -185,12 +185,51 @@ def test_guessing_at_a_name_is_slowed_whether_it_exists_or_not(access, clock, na
         access.sign_in(name, OTHER)
 
 
-def test_a_success_forgives_the_name_and_costs_the_client_nothing(access):
-    for _ in range(20):
+def test_a_success_forgives_the_name_and_costs_the_client_nothing(records, clock, hasher):
+    access = wire(records, clock, hasher, clients=Throttle(failures=5 * 4 + 1))
+    access.add("wang.li", GOOD, Role.DETECTIVE)
+    for _ in range(5):
         for _ in range(4):
             with pytest.raises(NotSignedIn):
-                access.sign_in("wang.li", OTHER)
+                access.sign_in("wang.li", OTHER, "10.0.0.1")
         access.sign_in("wang.li", GOOD, "10.0.0.1")
+
+
+def test_a_stranger_keeps_nobody_out_but_from_where_the_stranger_is(access):
+    for _ in range(5):
+        with pytest.raises(NotSignedIn):
+            access.sign_in("wang.li", OTHER, "10.0.0.66")
+    for _ in range(100):
+        with pytest.raises(TooManyAttempts):
+            access.sign_in("wang.li", GOOD, "10.0.0.66")
+    assert access.sign_in("wang.li", GOOD, "10.0.0.1").account.name == "wang.li"
+    # That its owner has signed in elsewhere does not let the stranger go on.
+    with pytest.raises(TooManyAttempts):
+        access.sign_in("wang.li", OTHER, "10.0.0.66")
+
+
+def test_many_strangers_together_do_not_guess_at_one_name_without_end(records, clock, hasher):
+    access = wire(records, clock, hasher, names=Throttle(failures=20))
+    access.add("wang.li", GOOD, Role.DETECTIVE)
+    for n in range(20):
+        # The owner's success does not count, one way or the other.
+        access.sign_in("wang.li", GOOD, "10.0.0.1")
+        with pytest.raises(NotSignedIn):
+            access.sign_in("wang.li", OTHER, f"10.0.1.{n // 4}")
+    with pytest.raises(TooManyAttempts, match="wait 60 s"):
+        access.sign_in("WANG.LI", OTHER, "10.0.2.1")
+    clock.us += 60_000_000
+    assert access.sign_in("wang.li", GOOD, "10.0.0.1").account.name == "wang.li"
+
+
+def test_one_stranger_who_never_tires_does_not_use_up_what_a_name_has(records, clock, hasher):
+    access = wire(records, clock, hasher, names=Throttle(failures=10))
+    access.add("wang.li", GOOD, Role.DETECTIVE)
+    for _ in range(600):
+        with pytest.raises((NotSignedIn, TooManyAttempts)):
+            access.sign_in("wang.li", OTHER, "10.0.0.66")
+        clock.us += 1_000_000
+    assert access.sign_in("wang.li", GOOD, "10.0.0.1").account.name == "wang.li"
 
 
 def test_a_client_that_fails_often_waits_whatever_names_it_tries(records, clock, hasher):
