@@ -1,6 +1,7 @@
 """Running the service in this process until it is told to stop."""
 
 import asyncio
+import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -104,4 +105,9 @@ def serve(
             ready(rooms)
             await server.serve(sockets=[web])
 
-    asyncio.run(run())
+    # What the databases put beside their files for a while is for the owner alone as well.
+    before = os.umask(0o077)
+    try:
+        asyncio.run(run())
+    finally:
+        os.umask(before)

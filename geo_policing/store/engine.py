@@ -10,6 +10,7 @@ from alembic import command
 from alembic.config import Config
 
 from geo_policing.errors import Conflict, InvalidInput, NotFound, Unavailable
+from geo_policing.store.private import tighten
 
 _MIGRATING = 7_301_110  # PostgreSQL's advisory lock of whoever migrates; any number that is only ours
 _CONNECTIONS = 50
@@ -78,6 +79,8 @@ def _make_file(url: sa.URL) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
             path.touch(mode=0o600)
+        # SQLite gives its log and the log's index the mode of the file.
+        tighten(path, "-wal", "-shm", "-journal")
     except OSError as error:
         raise Unavailable(
             f"records {path} cannot be made ({error.strerror}); check the folder, permissions and space"

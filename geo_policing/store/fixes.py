@@ -18,6 +18,7 @@ import numpy as np
 from geo_policing.errors import Unavailable
 from geo_policing.model import BoundingBox, FixColumns, TimeWindow
 from geo_policing.model.fix import FIX_SCHEMA
+from geo_policing.store.private import private, tighten
 
 _TYPES = """
     device VARCHAR NOT NULL, time BIGINT NOT NULL, lon DOUBLE NOT NULL, lat DOUBLE NOT NULL,
@@ -49,7 +50,7 @@ class FixStore:
     Parameters
     ----------
     path : Path
-        The DuckDB file; made when it is not there, its folder as well.
+        The DuckDB file; made when it is not there, its folder as well. Its owner alone may read it.
 
     Raises
     ------
@@ -68,9 +69,11 @@ class FixStore:
         with self._in_our_words():
             # Where people were is nobody else's business: a folder that we make is for its owner only.
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            db = duckdb.connect(str(self._path))
+            with private():
+                db = duckdb.connect(str(self._path))
+            tighten(self._path, ".wal")
             try:
-                with _transaction(db):
+                with private(), _transaction(db):
                     db.execute(f"CREATE TABLE IF NOT EXISTS fixes ({_TYPES})")
                     tables = db.execute("SELECT table_name FROM duckdb_tables()").fetchall()
                     if ("newest",) not in tables:
@@ -114,7 +117,8 @@ class FixStore:
             db = self._connection()
             db.register("batch", batch)
             try:
-                with _transaction(db):
+                # DuckDB makes its log anew whenever the one before has gone into the file.
+                with private(), _transaction(db):
                     db.execute(_ADD)
                     db.execute(_RENEW)
             finally:
