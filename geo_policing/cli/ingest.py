@@ -54,11 +54,12 @@ def ingest(
         open_records(settings.data_dir, settings.records_url) as records,
     ):
         known = {known.id for known in records.devices.list()}
-        registry = Registry(known, default=device, admit_all=admit_all)
+        lines = records.devices.lines()
+        registry = Registry(known, admitted_lines=lines, default=device, admit_all=admit_all)
         try:
             asyncio.run(_receive(transports, store, registry))
         finally:
-            records.devices.save_all([Device(new) for new in sorted(registry.known - known)])
+            records.devices.add_new([Device(new) for new in sorted(registry.known - known)])
 
 
 def _transports(

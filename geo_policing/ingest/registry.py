@@ -54,7 +54,9 @@ class Registry:
         Ids of the devices that have been admitted.
     lines : mapping of str to str
         Which device speaks on a line that names none: from ``RECEIVER/HOST``, or RECEIVER alone
-        (``tcp:7001``), or HOST alone, to a device id. The narrowest counts.
+        (``tcp:7001``), or HOST alone, to a device id. The narrowest counts. Nothing changes these.
+    admitted_lines : mapping of str to str
+        The same, as they were admitted before; of a line that is in both, `lines` says who speaks.
     default : str
         The device of every line that neither says nor is told which; none when empty.
     admit_all : bool
@@ -70,12 +72,14 @@ class Registry:
         known: Iterable[str] = (),
         lines: Mapping[str, str] | None = None,
         *,
+        admitted_lines: Mapping[str, str] | None = None,
         default: str = "",
         admit_all: bool = False,
         max_strangers: int = 1_000,
         max_devices: int = 20_000,
     ) -> None:
-        self._lines = dict(lines or {})
+        self._lines = {**(admitted_lines or {}), **(lines or {})}
+        self._fixed = frozenset(lines or {})
         self._default = default
         named = (*known, *self._lines.values(), *filter(None, [default]))
         self._known = {check_device_id(device) for device in named}
@@ -130,47 +134,67 @@ class Registry:
         """Count fixes of somebody unknown that are not stored."""
         self._stranger(device, origin, now_us).fixes += fixes
 
-    def admit(self, key: str, device: str = "") -> str:
-        """Make a stranger known: its next fixes are stored, also on lines that are open.
+    def check(self, key: str, device: str = "") -> tuple[str, str]:
+        """Return whom `admit` is to admit when somebody asks for it; admits nobody.
 
         Parameters
         ----------
         key : str
             A device id, in quarantine or not, or the ``RECEIVER/HOST`` of a line that names no device.
         device : str
-            Which device speaks there; needed for a line, and not to be given for a device id.
+            Which device speaks there; needed for a line, and not to be given for a device id. A line that
+            was admitted before may be given to another device.
 
         Returns
         -------
-        str
-            The device id that is known now.
+        tuple of str
+            The device id, and the line on which it speaks; no line (empty) when it names itself.
 
         Raises
         ------
         InvalidInput
             If it is no device id, or a line is admitted without saying which device speaks on it.
         Conflict
-            If a device that names itself is to be admitted under another id.
+            If a device that names itself is to be admitted under another id, or the settings say who
+            speaks on that line.
         NotFound
-            If `device` is given and `key` is no line in quarantine.
+            If `device` is given and `key` is no line in quarantine, nor one that was admitted.
         """
         stranger = self._strangers.get(key)
-        is_line = stranger is not None and not stranger.named
-        if is_line and not device:
-            raise InvalidInput(
-                f"{key} names no device; say which device speaks there", field="device", value=""
-            )
+        if (stranger is None and key in self._lines) or (stranger is not None and not stranger.named):
+            if key in self._fixed:
+                raise Conflict(f"the settings say that {self._lines[key]} speaks on {key}; change it there")
+            if not device:
+                raise InvalidInput(
+                    f"{key} names no device; say which device speaks there", field="device", value=""
+                )
+            return check_device_id(device), key
         if device and device != key:
             if stranger is None:
                 raise NotFound("line in quarantine", key)
-            if stranger.named:
-                raise Conflict(f"{key} names itself; admit it under its own id, or set the receiver's name")
-            self._lines[key] = check_device_id(device)
-        admitted = check_device_id(device or key)
-        self._known.add(admitted)
-        self._strangers.pop(key, None)
-        self._strangers.pop(admitted, None)
-        return admitted
+            raise Conflict(f"{key} names itself; admit it under its own id, or set the receiver's name")
+        return check_device_id(key), ""
+
+    def admit(self, device: str, line: str = "") -> None:
+        """Make a device known, and who speaks on a line: its next fixes are stored, also on open lines.
+
+        Parameters
+        ----------
+        device : str
+            A device id.
+        line : str
+            Where it speaks without naming itself; empty when it names itself.
+
+        Raises
+        ------
+        InvalidInput
+            If it is no device id.
+        """
+        self._known.add(check_device_id(device))
+        self._strangers.pop(device, None)
+        if line:
+            self._lines[line] = device
+            self._strangers.pop(line, None)
 
     def _stranger(self, device: str, origin: Origin, now_us: int) -> Stranger:
         key = device[:KEY_KEPT] or origin.key

@@ -1,8 +1,7 @@
 """Devices: what reports positions."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
 
 from geo_policing.errors import InvalidInput
 
@@ -41,10 +40,6 @@ class Device:
     def __post_init__(self) -> None:
         """Refuse ids that would break a URL or a log line."""
         check_device_id(self.id)
-
-    def renamed(self, name: str) -> Self:
-        """Give the same device another name."""
-        return replace(self, name=name)
 
 
 def check_device_id(device_id: str) -> str:

@@ -1,11 +1,9 @@
 """The one place that wires: settings in, a running service out."""
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
@@ -20,9 +18,9 @@ from geo_policing.ingest.registry import Registry
 from geo_policing.ingest.sessions import Sessions
 from geo_policing.ingest.transports import TcpListener, Transport, UdpListener, running
 from geo_policing.maps import assets_folder
-from geo_policing.model import BoundingBox, Incident, IncidentState
+from geo_policing.model import BoundingBox
 from geo_policing.roads import RoadNetwork
-from geo_policing.service import problems
+from geo_policing.service import admission, problems, telling
 from geo_policing.service.dependencies import Rooms
 from geo_policing.service.guard import Guard
 from geo_policing.service.hub import Hub
@@ -41,14 +39,12 @@ from geo_policing.service.routers import (
 )
 from geo_policing.service.tracks import Tracks
 from geo_policing.settings import IngestSettings, ServiceSettings
-from geo_policing.store import FixStore, Records, open_records
-
-log = logging.getLogger(__name__)
+from geo_policing.store import FixStore, open_records
 
 PURGE_S = 3600.0
+PURGING = "purging of sessions"
 #: The main urban area of the city this is modelled on; what a map shows when there are no roads.
 _CITY = BoundingBox(113.0, 27.7, 113.27, 27.96)
-_OPEN_STATES = tuple(state for state in IncidentState if not state.is_final)
 
 
 def create_app(rooms: Rooms) -> FastAPI:
@@ -88,23 +84,25 @@ async def open_rooms(settings: ServiceSettings, ingest: IngestSettings) -> Async
         access = Access(records.accounts, records.sessions, session_s=settings.session_hours * 3600)
         first_sign_in = await run_in_threadpool(access.first_admin)
 
-        known, staff = records.devices.list(), records.units.list()
-        picture = Picture()
-        picture.introduce(known, staff)
-        for incident in _open_incidents(records):
-            picture.report(incident)
-        hub = Hub(picture.snapshot)
-
-        newest = list(await run_in_threadpool(store.latest))
-        picture.move(newest)
+        known = await run_in_threadpool(records.devices.list)
         plausibility = Plausibility(max_future_s=ingest.max_future_s, max_speed_mps=ingest.max_speed_mps)
         pipeline = Pipeline(
             store, plausibility, batch_rows=ingest.batch_rows, batch_seconds=ingest.batch_seconds
         )
-        pipeline.prime(newest)
+        pipeline.prime(await run_in_threadpool(store.latest))
+        picture = Picture()
+        picture.introduce(known, await run_in_threadpool(records.units.list))
+        picture.restate(await run_in_threadpool(records.incidents.open))
+        # What the pipeline believes of the history, not what is there: a wrong clock would freeze its device.
+        picture.move(pipeline.latest.values())
         roads = settings.roads or _beside(settings, "city.roads")
         tracks = Tracks(store, records, roads)
-        registry = Registry((device.id for device in known), ingest.lines, admit_all=ingest.admit_all)
+        registry = Registry(
+            (device.id for device in known),
+            ingest.lines,
+            admitted_lines=await run_in_threadpool(records.devices.lines),
+            admit_all=ingest.admit_all,
+        )
         sessions = Sessions(pipeline, registry, PROTOCOLS["nmea0183"])
         rooms = Rooms(
             settings=settings,
@@ -114,16 +112,24 @@ async def open_rooms(settings: ServiceSettings, ingest: IngestSettings) -> Async
             pipeline=pipeline,
             sessions=sessions,
             picture=picture,
-            hub=hub,
+            hub=Hub(picture.snapshot),
             tracks=tracks,
             extent=await run_in_threadpool(_extent, roads),
             tiles=settings.tiles or _beside(settings, "city.pmtiles"),
             first_sign_in=first_sign_in,
         )
-        await stack.enter_async_context(_background(_purge(access)))
-        # Told until the pipeline has written its last: the teller leaves after it.
-        teller = asyncio.create_task(_tell(rooms))
-        stack.push_async_callback(_ended, teller)
+        beside = rooms.chores.beside
+        await admission.enrol(rooms)
+        # Once more when no receiver is heard any longer.
+        stack.push_async_callback(_enrol_last, rooms)
+        await stack.enter_async_context(beside(PURGING, _purge(rooms)))
+        await stack.enter_async_context(beside(telling.INCIDENTS, telling.follow_incidents(rooms)))
+        await stack.enter_async_context(beside(admission.DEVICES, admission.enrol_devices(rooms)))
+        stored = stack.enter_context(pipeline.subscribe())
+        # Until the pipeline has written its last.
+        await stack.enter_async_context(
+            beside(telling.POSITIONS, telling.tell_positions(rooms, stored), ends=True)
+        )
         await stack.enter_async_context(pipeline)
         await stack.enter_async_context(running(_transports(ingest), sessions.carry))
         yield rooms
@@ -148,46 +154,13 @@ def _extent(roads: Path | None) -> BoundingBox:
     return BoundingBox(*RoadNetwork.load(roads).bounds)
 
 
-def _open_incidents(records: Records) -> list[Incident]:
-    found: list[Incident] = []
+async def _purge(rooms: Rooms) -> None:
     while True:
-        page = records.incidents.list(state=_OPEN_STATES, limit=1000, after=found[-1] if found else None)
-        found.extend(page)
-        if len(page) < 1000:
-            return found
-
-
-async def _tell(rooms: Rooms) -> None:
-    """Publish what the pipeline has stored, until it stops."""
-    with rooms.pipeline.subscribe() as stored:
-        async for batch in stored:
-            changed = rooms.picture.move(batch.live)
-            if changed:
-                rooms.hub.publish("units", {"type": "FeatureCollection", "features": changed})
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    """Wait for a task that ends by itself; one that does not is cancelled."""
-    _, pending = await asyncio.wait({task}, timeout=5.0)
-    if pending:
-        log.error("%s did not end", task.get_coro())
-        task.cancel()
-        await asyncio.wait({task})
-
-
-async def _purge(access: Access) -> None:
-    while True:
-        await run_in_threadpool(access.purge)
+        with rooms.chores.step(PURGING):
+            await run_in_threadpool(rooms.access.purge)
         await asyncio.sleep(PURGE_S)
 
 
-@asynccontextmanager
-async def _background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Do something beside, until this ends."""
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+async def _enrol_last(rooms: Rooms) -> None:
+    with rooms.chores.step(admission.DEVICES):
+        await admission.enrol(rooms)

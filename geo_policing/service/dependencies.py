@@ -1,5 +1,6 @@
 """What the routers ask for: the rooms of the running service, who asks, and the parameters many share."""
 
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Annotated
 import anyio
 from fastapi import Depends, Query, Request
 from fastapi import Path as PathParameter
+from pydantic import AfterValidator, StringConstraints
 
 from geo_policing.access import Access
 from geo_policing.errors import NotSignedIn
@@ -15,6 +17,7 @@ from geo_policing.ingest.pipeline import Pipeline
 from geo_policing.ingest.registry import Registry
 from geo_policing.ingest.sessions import Sessions
 from geo_policing.model import Account, BoundingBox, Role, TimeWindow
+from geo_policing.service.chores import Chores
 from geo_policing.service.hub import Hub
 from geo_policing.service.picture import Picture
 from geo_policing.service.tracks import Tracks
@@ -28,8 +31,11 @@ class Rooms:
 
     Parameters
     ----------
-    incidents_in_order : Lock
-        Held while an incident is changed and told, so that nobody hears of two changes the wrong way round.
+    incidents_in_order, devices_in_order : Lock
+        Held while an incident is changed and told, or a device is admitted, so that nobody hears of two
+        changes the wrong way round.
+    chores : Chores
+        What is done beside the requests.
     extent : BoundingBox
         What a map shows at first.
     tiles : Path or None
@@ -51,6 +57,8 @@ class Rooms:
     tiles: Path | None = None
     first_sign_in: tuple[str, str] | None = field(default=None, repr=False)
     incidents_in_order: anyio.Lock = field(default_factory=anyio.Lock)
+    devices_in_order: anyio.Lock = field(default_factory=anyio.Lock)
+    chores: Chores = field(default_factory=Chores)
 
 
 def rooms(request: Request) -> Rooms:
@@ -102,6 +110,20 @@ def optional_window(
     """Read ``datetime``; all of time when absent."""
     return None if datetime is None else TimeWindow.parse(datetime)
 
+
+#: Categories of characters that no name has: controls, direction marks, lone surrogates, line breaks.
+_NOT_IN_LINE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+def _one_line(text: str) -> str:
+    for character in text:
+        if unicodedata.category(character) in _NOT_IN_LINE:
+            raise ValueError(f"{character!a} is no printable character; leave it out")
+    return text
+
+
+#: A name as it stands in a table: spaces around it are taken off, and nothing in it is invisible.
+OneLine = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_one_line)]
 
 InRooms = Annotated[Rooms, Depends(rooms)]
 Asking = Annotated[Account, Depends(account)]

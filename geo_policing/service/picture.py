@@ -1,7 +1,8 @@
 """The picture of the city now: the newest position of every device, and who it is."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from geo_policing.model import BoundingBox, Device, Fix, Incident, Unit, format_instant
@@ -25,14 +26,33 @@ class Picture:
         self._who: dict[str, _Who] = {}
         self._incident: dict[str, Incident] = {}
 
-    def introduce(self, devices: Iterable[Device], units: Iterable[Unit]) -> None:
-        """Learn who the devices are; replaces what was known."""
+    @property
+    def introduced(self) -> Set[str]:
+        """Ids of the devices of which it is known who they are."""
+        return self._who.keys()
+
+    @property
+    def incidents(self) -> Mapping[str, Incident]:
+        """The incidents that are not final, by id."""
+        return MappingProxyType(self._incident)
+
+    def introduce(self, devices: Iterable[Device], units: Iterable[Unit]) -> list[dict[str, Any]]:
+        """Learn who the devices are, in place of what was known; return the features that changed by it."""
+        before = self._who
         who = {d.id: _Who(d.kind.value, d.name or d.id) for d in devices}
         for unit in units:
             if unit.device_id is not None:
                 known = who.get(unit.device_id, _Who("unknown", unit.device_id))
                 who[unit.device_id] = _Who(known.kind, known.name, unit.call_sign, unit.status.value)
         self._who = who
+        changed = (fix for fix in self._fix.values() if before.get(fix.device) != who.get(fix.device))
+        return [self._feature(fix) for fix in changed]
+
+    def present(self, device: Device) -> list[dict[str, Any]]:
+        """Learn who one device is; return its feature when it has a position."""
+        known = self._who.get(device.id) or _Who("unknown", device.id)
+        self._who[device.id] = replace(known, kind=device.kind.value, name=device.name or device.id)
+        return [self._feature(fix) for fix in [self._fix.get(device.id)] if fix is not None]
 
     def name_of(self, device: str) -> str:
         """Return what people call a device; its id when nobody has said."""
@@ -41,13 +61,15 @@ class Picture:
 
     def move(self, fixes: Iterable[Fix]) -> list[dict[str, Any]]:
         """Take in fixes; return the features of the devices whose newest position changed."""
-        changed = {}
+        newest: dict[str, Fix] = {}
         for fix in fixes:
-            present = self._fix.get(fix.device)
+            present = newest.get(fix.device) or self._fix.get(fix.device)
             if present is None or fix.time > present.time:
-                self._fix[fix.device] = fix
-                changed[fix.device] = fix
-        return [self._feature(fix) for fix in changed.values()]
+                newest[fix.device] = fix
+        # Before they are in the picture: what cannot be shown would spoil every snapshot.
+        features = [self._feature(fix) for fix in newest.values()]
+        self._fix |= newest
+        return features
 
     def report(self, incident: Incident) -> dict[str, Any]:
         """Take in an incident as it is now; return its feature. Final ones leave the picture."""
@@ -56,6 +78,10 @@ class Picture:
         else:
             self._incident[incident.id] = incident
         return incident_feature(incident)
+
+    def restate(self, incidents: Iterable[Incident]) -> None:
+        """Take these for all the incidents that are not final."""
+        self._incident = {incident.id: incident for incident in incidents}
 
     def units(self, box: BoundingBox | None = None) -> dict[str, Any]:
         """FeatureCollection of newest positions, of those in a box when one is given."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from geo_policing.cli import main
-from geo_policing.model import format_instant
+from geo_policing.model import Device, format_instant
 from geo_policing.store import FixStore, Records
 from tests.ingest.lines import NOW, SECOND, rmc
 
@@ -82,6 +82,17 @@ def test_strangers_are_reported_and_admitting_all_admits_them_for_good(geo_polic
     more = written(tmp_path / "b.log", track(range(5, 8), "s:ghost"))
     _, out, _ = geo_policing("ingest", more, "--data-dir", tmp_path / "data")
     assert counts(out)["stored"] == 3
+
+
+def test_who_speaks_on_a_line_is_what_was_admitted_in_the_service(geo_policing, tmp_path):
+    log = written(tmp_path / "a.log", track(range(5)))
+    (tmp_path / "data").mkdir()
+    with Records(f"sqlite:///{tmp_path / 'data' / 'records.sqlite'}") as records:
+        records.devices.admit(Device("patrol-07"), f"file:{log}")
+    _, out, _ = geo_policing("ingest", log, "--data-dir", tmp_path / "data", "--device", "other")
+    assert counts(out)["stored"] == 5
+    with FixStore(tmp_path / "data" / "fixes.duckdb") as store:
+        assert store.devices() == ["patrol-07"]
 
 
 @pytest.mark.parametrize(

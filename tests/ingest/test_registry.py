@@ -40,7 +40,9 @@ def test_an_admitted_device_is_known_and_leaves_quarantine():
     registry = Registry()
     registry.note("ghost", LINE, 1, 1)
     assert not registry.is_known("ghost")
-    assert registry.admit("ghost") == "ghost"
+    assert registry.check("ghost") == ("ghost", "")
+    assert not registry.is_known("ghost")
+    registry.admit("ghost")
     assert registry.is_known("ghost")
     assert registry.quarantine == []
 
@@ -49,8 +51,10 @@ def test_a_line_is_admitted_with_the_device_that_speaks_there():
     registry = Registry()
     registry.note("", LINE, 1, 1)
     with pytest.raises(InvalidInput, match="say which device"):
-        registry.admit(LINE.key)
-    registry.admit(LINE.key, "patrol-07")
+        registry.check(LINE.key)
+    assert registry.check(LINE.key, "patrol-07") == ("patrol-07", LINE.key)
+    assert [s.key for s in registry.quarantine] == [LINE.key]
+    registry.admit("patrol-07", LINE.key)
     assert registry.device_of(LINE) == "patrol-07"
     assert registry.is_known("patrol-07")
     assert registry.quarantine == []
@@ -60,16 +64,32 @@ def test_a_device_that_names_itself_cannot_be_admitted_under_another_name():
     registry = Registry()
     registry.note("ghost", LINE, 1, 1)
     with pytest.raises(Conflict, match="names itself"):
-        registry.admit("ghost", "patrol-07")
+        registry.check("ghost", "patrol-07")
     with pytest.raises(NotFound):
-        registry.admit("nobody", "patrol-07")
+        registry.check("nobody", "patrol-07")
+
+
+def test_a_line_that_was_admitted_is_known_and_may_be_given_to_another_device():
+    registry = Registry(admitted_lines={LINE.key: "patrol-07"})
+    assert registry.known == {"patrol-07"}
+    assert registry.device_of(LINE) == "patrol-07"
+    registry.admit(*registry.check(LINE.key, "patrol-08"))
+    assert registry.device_of(LINE) == "patrol-08"
+
+
+def test_of_a_line_in_the_settings_nobody_else_says_who_speaks():
+    registry = Registry(lines={LINE.key: "patrol-07"}, admitted_lines={LINE.key: "patrol-08"})
+    assert registry.device_of(LINE) == "patrol-07"
+    with pytest.raises(Conflict, match="the settings say that patrol-07 speaks"):
+        registry.check(LINE.key, "patrol-08")
 
 
 @pytest.mark.parametrize("device", ["", "two words", "x" * 65, "<b>"])
 def test_what_is_no_device_id_is_never_known(device):
     assert not Registry(admit_all=True).is_known(device)
-    with pytest.raises(InvalidInput):
-        Registry().admit(device)
+    for refuse in (Registry().check, Registry().admit):
+        with pytest.raises(InvalidInput):
+            refuse(device)
 
 
 def test_admitting_all_stops_at_its_bound():

@@ -140,7 +140,7 @@ async def test_an_admitted_stranger_is_stored_from_its_next_fix_on_while_its_lin
         said.put_nowait(rmc(NOW - 2 * SECOND, tag=tag))
         await until(lambda: d.sessions.counts.unknown_fixes == 1)
         (stranger,) = d.registry.quarantine
-        d.registry.admit(stranger.key, device)
+        d.registry.admit(*d.registry.check(stranger.key, device))
         said.put_nowait(rmc(NOW - SECOND, tag=tag))
         said.put_nowait(b"")
         await line

@@ -62,8 +62,8 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(folder: Path, **settings):
-    """Serve from a folder until the block ends."""
+def running(folder: Path, ingest=None, **settings):
+    """Serve from a folder until the block ends; `ingest` has settings of how receivers reach it."""
     web = bound_socket("127.0.0.1", 0)
     ready = threading.Event()
     found = {}
@@ -80,7 +80,8 @@ def running(folder: Path, **settings):
     receivers = tcp.getsockname()
     tcp.close()
     settings = ServiceSettings(data_dir=folder, **settings)
-    ingest = IngestSettings(tcp_port=receivers[1], batch_seconds=0.05)
+    ingest = IngestSettings(**{"tcp_port": receivers[1], "batch_seconds": 0.05} | (ingest or {}))
+    receivers = (ingest.tcp_host, ingest.tcp_port)
 
     async def serve():
         async with open_rooms(settings, ingest) as rooms:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -129,6 +130,36 @@ def test_what_a_watcher_has_seen_outlives_a_kill(tmp_path):
     sender.join()
     kept = {from_us(us).isoformat(timespec="milliseconds") for us in stored(tmp_path)}
     assert {time.replace("Z", "+00:00") for time in seen} <= kept
+
+
+def test_while_the_disk_is_full_health_says_so_and_with_space_again_nothing_is_missing(tmp_path):
+    service = Process(tmp_path)
+
+    def until_health_says(status, reason):
+        deadline = time.monotonic() + 30
+        while True:
+            answer = service.client.get("/health")
+            said = answer.json()
+            if said["status"] == status and reason in " ".join(said["reasons"]):
+                assert answer.status_code == 200
+                return
+            assert time.monotonic() < deadline, said
+            time.sleep(0.05)
+
+    times = [time.time_ns() // 1_000 // SECOND_US * SECOND_US - n * SECOND_US for n in range(9, -1, -1)]
+    _, most = resource.prlimit(service.process.pid, resource.RLIMIT_FSIZE)
+    try:
+        with socket.create_connection(("127.0.0.1", service.receivers)) as line:
+            # A limit on the size of files; a full disk fails in the same places.
+            resource.prlimit(service.process.pid, resource.RLIMIT_FSIZE, (0, most))
+            line.sendall(b"".join(rmc(us, LON, LAT, tag="s:car") for us in times))
+            until_health_says("degraded", "kept in memory and tried again")
+            resource.prlimit(service.process.pid, resource.RLIMIT_FSIZE, (most, most))
+            until_health_says("ok", "")
+    finally:
+        code, _ = service.end(signal.SIGTERM)
+    assert code == 0
+    assert stored(tmp_path) == times
 
 
 def complaint(*arguments, **environment):

@@ -4,11 +4,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
 from pydantic import BaseModel, Field
-from starlette.concurrency import run_in_threadpool
 
-from geo_policing.errors import Conflict
-from geo_policing.model import Device, DeviceKind, format_instant
-from geo_policing.service.dependencies import Asking, Dispatching, InRooms, Rooms
+from geo_policing.model import DeviceKind, format_instant
+from geo_policing.service.admission import admit
+from geo_policing.service.dependencies import Asking, Dispatching, InRooms, OneLine
 
 router = APIRouter(prefix="/api/devices", tags=["devices"])
 
@@ -39,10 +38,14 @@ class Stranger(BaseModel):
 class Admission(BaseModel):
     """Whom to admit, and as what."""
 
-    key: str = Field(description="Key of an entry of the quarantine, or the id of a device still to come.")
-    device: str = Field("", description="Which device speaks there, when the line names none.")
-    kind: DeviceKind = DeviceKind.UNKNOWN
-    name: str = ""
+    model_config = {"extra": "forbid"}
+
+    key: str = Field(
+        max_length=200, description="Key of an entry of the quarantine, or the id of a device, heard or not."
+    )
+    device: str = Field("", max_length=64, description="Which device speaks there, when the line names none.")
+    kind: DeviceKind = Field(DeviceKind.UNKNOWN, description="Left as it is known when unknown.")
+    name: OneLine = Field(default="", max_length=100, description="Left as it is known when empty.")
 
 
 @router.get("")
@@ -86,20 +89,6 @@ async def read_quarantine(rooms: InRooms, _: Dispatching) -> list[Stranger]:
 async def admit_device(
     rooms: InRooms, _: Dispatching, admission: Annotated[Admission, Body()]
 ) -> dict[str, Any]:
-    """Admit a device, in quarantine or not yet heard; its next fixes are stored, also on open lines."""
-    device = rooms.registry.admit(admission.key, admission.device)
-    admitted = Device(device, admission.kind, admission.name)
-    try:
-        await run_in_threadpool(rooms.records.devices.create, admitted)
-    except Conflict:
-        # It was known before and only its line is new.
-        admitted = await run_in_threadpool(rooms.records.devices.get, device)
-    await introduce(rooms)
+    """Admit a device, in quarantine or not yet heard, or say who it is; its next fixes are stored."""
+    admitted = await admit(rooms, admission.key, admission.device, admission.kind, admission.name)
     return {"id": admitted.id, "kind": admitted.kind, "name": admitted.name or admitted.id}
-
-
-async def introduce(rooms: Rooms) -> None:
-    """Tell the picture anew who the devices are."""
-    devices = await run_in_threadpool(rooms.records.devices.list)
-    units = await run_in_threadpool(rooms.records.units.list)
-    rooms.picture.introduce(devices, units)
