@@ -15,8 +15,12 @@ from geo_policing_sample_city.ways import Floats, Ways
 
 CHINA = timezone(timedelta(hours=8))
 DAYS = 14
-#: Calls a day, on the mean of the week.
+#: Calls a day, on the mean.
 A_DAY = 75.0
+#: Of each kind at any hour, beside its peaks.
+LEVEL = 0.04
+#: Calls at hand are not older than this.
+AT_HAND_MIN = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +30,11 @@ class Kind:
     Parameters
     ----------
     share : float
-        Of all calls.
+        Of all calls; together 1.
     places : tuple of str
         Where: home, shop, street, junction, bar, school, hospital.
     hours : tuple of (hour, width, height)
-        Peaks over a level of 0.08.
+        Peaks over LEVEL.
     severity : tuple of float
         Chances of the grades 1 to 4.
     summaries : tuple of str
@@ -46,7 +50,7 @@ class Kind:
 
 _EVENING = ((20.0, 3.0, 1.0),)
 _NIGHT = ((23.5, 2.2, 1.0),)
-_RUSH = ((8.0, 1.2, 1.0), (18.0, 1.6, 1.0))
+_RUSH = ((8.0, 1.2, 1.0), (13.0, 4.0, 0.3), (18.0, 1.6, 1.0))
 _DAY = ((11.0, 2.5, 0.8), (16.0, 2.5, 1.0))
 _NOON = ((12.2, 1.0, 1.0), (16.8, 0.8, 0.8))
 
@@ -191,7 +195,8 @@ class Addresses:
         number = int(self._number[i]) % 900 + 1
         lon, lat = self._network.plane.inverse(x, y)
         point = shapely.Point(lon[0], lat[0])
-        district = next((name for name, shape in self._districts if shape.contains(point)), "")
+        # A few calls come from just outside the city.
+        district = min(self._districts, key=lambda one: float(one[1].distance(point)))[0]
         return f"{district}{road}{number}号{'附近' if far_m > 120.0 else ''}"
 
 
@@ -210,18 +215,22 @@ def make_incidents(
         Of the incidents.
     """
     names = list(KINDS)
-    shares = np.array([KINDS[name].share for name in names])
-    minutes = DAYS * 24 * 60
-    age_min = np.sort(rng.uniform(0.0, minutes, rng.poisson(DAYS * A_DAY * 1.6)))[::-1]
+    quarter_hours = np.arange(0.0, 24.0, 0.25)
+    usual = {name: np.mean([_at_hour(kind, hour) for hour in quarter_hours]) for name, kind in KINDS.items()}
+
+    def weights(hour: float) -> Floats:
+        return np.array([kind.share / usual[name] * _at_hour(kind, hour) for name, kind in KINDS.items()])
+
+    most = max(weights(hour).sum() for hour in quarter_hours)
+    age_min = rng.uniform(0.0, DAYS * 24 * 60, rng.poisson(DAYS * A_DAY * most))
     # Whatever the hour, a control room always has a few calls at hand.
-    age_min = np.concatenate([age_min, np.sort(rng.uniform(0.2, 100.0, 9))[::-1]])
+    age_min = np.concatenate([age_min, rng.uniform(0.2, AT_HAND_MIN, 9)])
     incidents = []
     for age in np.sort(age_min)[::-1].tolist():
         occurred = until - timedelta(minutes=age)
         local = occurred.astimezone(CHINA)
-        hour = local.hour + local.minute / 60.0
-        weight = shares * np.array([_at_hour(KINDS[name], hour) for name in names])
-        if age > 100.0 and rng.random() > weight.sum() / 0.75:
+        weight = weights(local.hour + local.minute / 60.0)
+        if age > AT_HAND_MIN and rng.random() > weight.sum() / most:
             continue
         name = names[int(rng.choice(len(names), p=weight / weight.sum()))]
         incidents.append((occurred, name, age))
@@ -234,7 +243,7 @@ def make_incidents(
 
 def _at_hour(kind: Kind, hour: float) -> float:
     away = [(abs((hour - at + 12.0) % 24.0 - 12.0), wide, high) for at, wide, high in kind.hours]
-    return 0.08 + sum(high * float(np.exp(-((d / wide) ** 2))) for d, wide, high in away)
+    return LEVEL + sum(high * float(np.exp(-((d / wide) ** 2))) for d, wide, high in away)
 
 
 def _incident(

@@ -12,8 +12,8 @@ import shapely
 from geo_policing.roads.network import Access, EdgeFlag, RoadClass, RoadNetwork
 from geo_policing_sample_city.city import City
 
-#: GDAL notes when a layer was changed; a fixed instant keeps the bytes the same.
-INSTANT = "2026-01-01T00:00:00.000Z"
+#: What keeps the bytes the same: GDAL notes when a layer was changed, and indexes in a thread of its own.
+SAME_BYTES = {"OGR_CURRENT_DATE": "2026-01-01T00:00:00.000Z", "OGR_GPKG_ALLOW_THREADED_RTREE": "NO"}
 LAYERS = ("urban_area", "districts", "water", "green", "buildings", "places", "precincts", "cameras")
 
 
@@ -28,7 +28,7 @@ def write_city(city: City, out: Path) -> None:
 def write_layers(layers: Mapping[str, gpd.GeoDataFrame], path: Path) -> None:
     """Write frames as the layers of one GeoPackage; the same frames, the same bytes."""
     path.unlink(missing_ok=True)
-    with _fixed_instant():
+    with _same_bytes():
         for layer, frame in layers.items():
             pyogrio.write_dataframe(frame, path, layer=layer, driver="GPKG")
 
@@ -56,10 +56,10 @@ def roads_frame(network: RoadNetwork) -> gpd.GeoDataFrame:
 
 
 @contextmanager
-def _fixed_instant() -> Iterator[None]:
-    before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
-    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": INSTANT})
+def _same_bytes() -> Iterator[None]:
+    before = {option: pyogrio.get_gdal_config_option(option) for option in SAME_BYTES}
+    pyogrio.set_gdal_config_options(SAME_BYTES)
     try:
         yield
     finally:
-        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})
+        pyogrio.set_gdal_config_options(before)

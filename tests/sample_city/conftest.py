@@ -1,17 +1,43 @@
-"""One city for all tests of the room, and a small life in it."""
+"""One city for all tests of the room, and a small life in it; another city, and the first one as files."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
+from geo_policing_sample_city import simulate
 from geo_policing_sample_city.city import City, build_city
 from geo_policing_sample_city.fleet import World, enlist, make_world, move
-from geo_policing_sample_city.simulate import Life, live
+from geo_policing_sample_city.simulate import Life, live, make_sample_city
 
 VEHICLES, HOURS = 45, 0.5
+#: Of the folder.
+FEW, BRIEF = 8, 0.2
 
 
 @pytest.fixture(scope="session")
 def city() -> City:
     return build_city(7)
+
+
+@pytest.fixture(scope="session")
+def other_city() -> City:
+    """What holds for this one too is no accident of a seed."""
+    return build_city(8)
+
+
+@pytest.fixture(params=["city", "other_city"])
+def any_city(request) -> City:
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="session")
+def folder(city, tmp_path_factory) -> Path:
+    """A sample city as files, of the city that the room's tests already have."""
+    out = tmp_path_factory.mktemp("made") / "city"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simulate, "build_city", {7: city}.__getitem__)
+        make_sample_city(out, 7, FEW, BRIEF)
+    return out
 
 
 @pytest.fixture(scope="session")

@@ -21,9 +21,9 @@ def buildings(city):
     return city.buildings.to_crs(PLANE)
 
 
-def test_all_layers_are_in_degrees_and_valid(city):
+def test_all_layers_are_in_degrees_and_valid(any_city):
     for layer in ("urban_area", "districts", "water", "green", "buildings", "places", "precincts", "cameras"):
-        frame = getattr(city, layer)
+        frame = getattr(any_city, layer)
         assert frame.crs == 4326, layer
         assert frame.geometry.is_valid.all(), layer
         assert not frame.geometry.is_empty.any(), layer
@@ -79,6 +79,15 @@ def test_every_station_stands_in_its_own_precinct(city):
     assert (stations["kind"] == "police_station").all()
     assert shapely.contains(city.precincts.geometry.to_numpy(), stations.geometry.to_numpy()).all()
     assert len(stations) == (city.places["kind"] == "police_station").sum()
+
+
+def test_there_are_police_stations_hospitals_and_schools_in_every_district(any_city):
+    places = any_city.places.sjoin(any_city.districts[["pinyin", "geometry"]], predicate="within")
+    assert len(places) == len(any_city.places)
+    count = places.groupby(["kind", "pinyin"]).size().unstack(fill_value=0)
+    assert (count.loc[["police_station", "school"]] >= 2).all(axis=None)
+    assert count.loc["hospital"].sum() >= 8
+    assert count.loc["school"].sum() > count.loc["police_station"].sum() > count.loc["hospital"].sum()
 
 
 def test_places_have_names_of_their_own(city):

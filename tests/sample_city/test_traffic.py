@@ -1,7 +1,5 @@
 """People move along the roads as people do, by routes of their own."""
 
-import subprocess
-import sys
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -37,14 +35,6 @@ def test_any_size_is_met_exactly_and_six_have_every_kind(vehicles):
     members = enlist(vehicles)
     assert len(members) == vehicles
     assert len({m.kind for m in members}) == min(vehicles, 6)
-
-
-def test_the_traffic_never_loads_the_matcher():
-    code = (
-        "import sys, geo_policing_sample_city.simulate;"
-        "sys.exit(any(name.startswith('geo_policing.matching') for name in sys.modules))"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_edges_follow_each_other_over_a_node_or_turn_back_on_the_same_street(city, moved):
