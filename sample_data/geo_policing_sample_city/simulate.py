@@ -109,7 +109,7 @@ def make_sample_city(
         if city_map:
             write_city(city, folder)
         life = live(city, seed, vehicles, hours, start=start, progress=tell)
-        _write_life(life, city, folder, start, tell)
+        write_life(life, city, folder, start, tell)
         (folder / "README.txt").write_text(_readme(seed, vehicles, hours, start), encoding="utf-8")
 
 
@@ -155,7 +155,11 @@ def _milliseconds(start_ms: int, second: NDArray[np.float64]) -> NDArray[np.int6
     return np.asarray(start_ms + np.rint(second * 1000).astype(np.int64))
 
 
-def _write_life(life: Life, city: City, folder: Path, start: datetime, tell: Progress) -> None:
+def write_life(
+    life: Life, city: City, folder: Path, start: datetime = START, progress: Progress | None = None
+) -> None:
+    """Write what happened into a folder that is there; parameters as in `make_sample_city`."""
+    tell = progress or (lambda _what, _share: None)
     ids = city.network.edge_ids
     _write_table(
         folder / "devices.csv",
@@ -300,6 +304,6 @@ fleet.nmea       what the receivers sent, in the order received; TAG blocks with
 truth.csv        device,edge_id,enter_time: the edges truly driven; an edge entered against its one-way
                  direction has the id of that edge
 incidents.csv    calls before the begin, as they stand then
-theft.json       one case, and the six cameras that saw the suspect's vehicle
+theft.json       one case, six cameras that saw the suspect's vehicle, and cameras near its way that did not
 theft_truth.csv  edge_id,enter_time of the suspect
 """

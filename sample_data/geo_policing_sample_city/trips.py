@@ -123,12 +123,15 @@ def _turn_back(
 
 
 def bus_line(town: Town, router: Router, taste: Taste, rng: np.random.Generator) -> list[list[int]]:
-    """Lay out a line: the way there and the way back, between ends 4 to 9 km apart by way of a middle."""
+    """Lay out a line: the way there and the way back, between ends 4 to 9 km apart by way of a middle.
+
+    In a town that is smaller than that the ends may be the nearer the longer they are sought.
+    """
     ways = town.ways
-    for _ in range(50):
+    for attempt in range(50):
         a = town.pick(Access.CAR, Purpose.SHOP, rng)
         b = town.pick(Access.CAR, Purpose.BEAT, rng, town.xy(a), 9000.0)
-        if np.hypot(*(town.xy(a) - town.xy(b))) < 4000.0:
+        if np.hypot(*(town.xy(a) - town.xy(b))) < 4000.0 - 80.0 * attempt:
             continue
         middle = (town.xy(a) + town.xy(b)) / 2 + rng.normal(0.0, 700.0, 2)
         via = town.at(Access.CAR, middle, rng)
