@@ -4,23 +4,42 @@ import base64
 import binascii
 import secrets
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Body, Path, Query, Request
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 from starlette.concurrency import run_in_threadpool
 
 from geo_policing.errors import InvalidInput
 from geo_policing.geodesy.crs import to_wgs84
-from geo_policing.model import Incident, IncidentState, Severity, format_instant
-from geo_policing.service.dependencies import Asking, Box, Dispatching, InRooms, OptionalWindow
+from geo_policing.model import Incident, IncidentState, Severity, format_instant, parse_instant
+from geo_policing.service.dependencies import Asking, Box, Dispatching, InRooms, OneLine, OptionalWindow
 from geo_policing.service.picture import incident_feature
+from geo_policing.service.telling import tell_incident
 
 router = APIRouter(prefix="/api/incidents", tags=["incidents"])
 
 IncidentId = Annotated[str, Path(description="Id of an incident.", max_length=200)]
+
+#: Before it nobody could call, and after it nothing has occurred; a day for clocks and zones.
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), timedelta(days=1)
+
+
+def _occurred(value: object) -> datetime | None:
+    """Read when something occurred; a number could be seconds or milliseconds, and is nothing."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no text; write a time like 2026-03-01T08:00:00+08:00")  # noqa: TRY004
+    try:
+        instant = parse_instant(value, field="occurred")
+    except InvalidInput as error:
+        raise ValueError(str(error)) from None
+    if not EARLIEST <= instant <= datetime.now(UTC) + LATEST:
+        raise ValueError(f"{value!r} is not between 1900 and tomorrow; correct it")
+    return instant
 
 
 class Call(BaseModel):
@@ -28,10 +47,12 @@ class Call(BaseModel):
 
     model_config = {"extra": "forbid"}
 
-    kind: str = Field(min_length=1, max_length=100, examples=["盗窃 theft"])
+    kind: OneLine = Field(min_length=1, max_length=100, examples=["盗窃 theft"])
     lon: float = Field(ge=-180, le=180, examples=[113.13], allow_inf_nan=False)
     lat: float = Field(ge=-90, le=90, examples=[27.83], allow_inf_nan=False)
-    occurred: AwareDatetime | None = Field(None, description="RFC 3339 with an offset; now when absent.")
+    occurred: Annotated[datetime | None, BeforeValidator(_occurred)] = Field(
+        None, description="RFC 3339 with an offset, 1900 to tomorrow; now when absent."
+    )
     severity: Severity = Field(Severity.ORDINARY, description="1 critical, 2 urgent, 3 ordinary, 4 minor.")
     summary: str = Field("", max_length=4000)
     address: str = Field("", max_length=500)
@@ -98,7 +119,7 @@ async def create_incident(rooms: InRooms, who: Dispatching, call: Annotated[Call
     )
     async with rooms.incidents_in_order:
         await run_in_threadpool(rooms.records.incidents.create, incident)
-        return _tell(rooms, incident)
+        return tell_incident(rooms, incident)
 
 
 @router.get("/{incident_id}")
@@ -132,13 +153,7 @@ async def move_incident(
             note=move.note,
             now_us=time.time_ns() // 1_000,
         )
-        return _tell(rooms, moved)
-
-
-def _tell(rooms: InRooms, incident: Incident) -> dict[str, Any]:
-    feature = rooms.picture.report(incident)
-    rooms.hub.publish("incident", feature)
-    return feature
+        return tell_incident(rooms, moved)
 
 
 def _states(status: str) -> tuple[IncidentState, ...]:
