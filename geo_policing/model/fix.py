@@ -59,6 +59,18 @@ class Fix:
     received: int = 0
     sentence: str = ""
 
+    # As generated it would differ between versions of Python: until 3.12 a NaN is equal to the same NaN
+    # object, since 3.13 to none.
+    def __eq__(self, other: object) -> bool:
+        """Whether two fixes say the same; unknown is the same as unknown."""
+        if not isinstance(other, Fix):
+            return NotImplemented
+        pairs = ((getattr(self, name), getattr(other, name)) for name in self.__slots__)
+        return all(mine == its or (_is_nan(mine) and _is_nan(its)) for mine, its in pairs)
+
+    def __hash__(self) -> int:
+        return hash((self.device, self.time, self.lon, self.lat))
+
     def as_json(self) -> dict[str, Any]:
         """Members for JSON: time in RFC 3339, unknown numbers null, rounded to what they mean."""
         return {
@@ -75,6 +87,10 @@ class Fix:
             "accuracy_m": number(self.accuracy_m, 2),
             "sentence": self.sentence,
         }
+
+
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
 def number(value: float, digits: int) -> float | None:

@@ -52,3 +52,11 @@ def test_json_writes_what_is_unknown_as_null():
     assert members["device"] is None
     assert members["speed_mps"] is None
     assert members["time"] == "2026-03-01T00:00:00Z"
+
+
+def test_fixes_that_say_the_same_are_equal_also_in_what_they_do_not_say():
+    one, same = (Fix("car", 1, 113.1, 27.8, speed_mps=float("nan")) for _ in range(2))
+    assert one == same
+    assert len({one, same}) == 1
+    assert one != Fix("car", 1, 113.1, 27.8, speed_mps=0.0)
+    assert one != ("car", 1, 113.1, 27.8)
