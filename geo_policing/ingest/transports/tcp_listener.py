@@ -116,6 +116,7 @@ def listening_failed(kind: str, host: str, port: int, error: OSError) -> Unavail
         return Unavailable(f"{place} is in use; stop what listens there or choose another port")
     if error.errno == errno.EACCES:
         return Unavailable(f"{place}: no permission; choose a port of 1024 or above")
-    if error.errno == errno.EADDRNOTAVAIL:
+    # Python 3.13's asyncio gives no number when it could bind none of a host's addresses.
+    if error.errno in {errno.EADDRNOTAVAIL, None}:
         return Unavailable(f"{place}: not an address of this machine; use 127.0.0.1 or 0.0.0.0")
     return Unavailable(f"{place} cannot be opened: {error.strerror or error}")
