@@ -62,7 +62,7 @@ def test_the_notebook_uses_the_library_and_never_the_service(committed):
         if re.match(r"\s*(import|from) geo_policing", line)
     }
     rooms = {name.split(".")[1] if "." in name else name for name in imports}
-    assert rooms <= {"ingest", "matching", "maps", "model", "roads", "simulate"}
+    assert rooms <= {"ingest", "matching", "maps", "model", "roads", "geo_policing_tiles"}
     assert {"ingest", "matching", "maps"} <= rooms
 
 
@@ -100,4 +100,5 @@ def test_its_maps_are_there_and_load_nothing_from_elsewhere(executed):
         assert remote_loads(page) == []
     for page, ours in zip(pages, ("pointMap", "pointMap", "trackMap", "trackMap"), strict=True):
         assert f"geoPolicing.{ours}(" in page
+        assert re.search(r'"1[0-9]/\d+/\d+": ?"H4sI', page), "no tile is written into the page"
     assert ["circleMarker(" in page for page in pages] == [False, False, False, True]
