@@ -12,6 +12,7 @@ from geo_policing.cli.decode import decode
 from geo_policing.cli.demo import demo
 from geo_policing.cli.incidents import import_incidents
 from geo_policing.cli.ingest import ingest
+from geo_policing.cli.looks import looks
 from geo_policing.cli.match import match
 from geo_policing.cli.replay import replay
 from geo_policing.cli.roads import import_roads
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.add_typer(account, name="account")
 app.command()(decode)
 app.command()(demo)
+app.command()(looks)
 app.command()(match)
 app.command()(ingest)
 app.command()(replay)

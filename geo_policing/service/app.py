@@ -30,6 +30,7 @@ from geo_policing.service.routers import (
     health,
     incidents,
     live,
+    looks,
     maps,
     pages,
     sign_in,
@@ -60,7 +61,7 @@ def create_app(rooms: Rooms) -> FastAPI:
     )
     app.state.rooms = rooms
     problems.install(app)
-    for noun in (health, sign_in, units, devices, incidents, tracks, live, maps, tiles, pages):
+    for noun in (health, sign_in, units, devices, incidents, tracks, looks, live, maps, tiles, pages):
         app.include_router(noun.router)
     app.mount("/assets", StaticFiles(directory=assets_folder()), name="assets")
     app.add_middleware(Guard)

@@ -1,4 +1,4 @@
-"""The records: devices, units, incidents and accounts, in SQLite or whatever SQLAlchemy is pointed at."""
+"""The records (devices, units, incidents, accounts, looks) in SQLite or what SQLAlchemy is pointed at."""
 
 from pathlib import Path
 from types import TracebackType
@@ -10,6 +10,7 @@ from geo_policing.store.accounts import Accounts, Sessions
 from geo_policing.store.devices import Devices, Units
 from geo_policing.store.engine import open_engine
 from geo_policing.store.incidents import Incidents
+from geo_policing.store.looks import Looks
 
 
 class Records:
@@ -38,6 +39,7 @@ class Records:
         self.incidents = Incidents(self._engine)
         self.accounts = Accounts(self._engine)
         self.sessions = Sessions(self._engine)
+        self.looks = Looks(self._engine)
 
     def __enter__(self) -> Self:
         return self

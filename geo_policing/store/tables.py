@@ -88,3 +88,22 @@ sessions = sa.Table(
     sa.Index("sessions_by_account", "account"),
     sa.Index("sessions_by_end", "expires_us"),
 )
+
+looks = sa.Table(
+    "looks",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("at_us", sa.BigInteger, nullable=False),
+    # No foreign key: what was looked at stays known, whatever becomes of accounts and devices.
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("client", sa.Text, nullable=False),
+    sa.Column("question", sa.Text, nullable=False),
+    sa.Column("device", sa.Text, nullable=True),
+    sa.Column("start_us", sa.BigInteger, nullable=True),
+    sa.Column("end_us", sa.BigInteger, nullable=True),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Index("looks_by_time", "at_us", "id"),
+    sa.Index("looks_by_account", "account", "id"),
+    sqlite_autoincrement=True,
+)

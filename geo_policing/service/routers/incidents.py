@@ -4,6 +4,7 @@ import base64
 import binascii
 import secrets
 import time
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
@@ -16,6 +17,7 @@ from geo_policing.errors import InvalidInput
 from geo_policing.geodesy.crs import to_wgs84
 from geo_policing.model import Incident, IncidentState, Severity, format_instant, parse_instant
 from geo_policing.service.dependencies import Asking, Box, Dispatching, InRooms, OneLine, OptionalWindow
+from geo_policing.service.looks import Answer, recorded
 from geo_policing.service.picture import incident_feature
 from geo_policing.service.telling import tell_incident
 
@@ -72,7 +74,7 @@ class Move(BaseModel):
 def read_incidents(
     request: Request,
     rooms: InRooms,
-    _: Asking,
+    who: Asking,
     bbox: Box,
     window: OptionalWindow,
     status: Annotated[
@@ -81,11 +83,17 @@ def read_incidents(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     next: Annotated[str | None, Query(description="From the page before.")] = None,  # noqa: A002 - the API's word
 ) -> dict[str, Any]:
-    """Return incidents, the newest first, as GeoJSON with ``next`` while there are more."""
+    """Return incidents, the newest first, as GeoJSON with ``next`` while there are more.
+
+    Who asks for others than open ones is recorded.
+    """
     after = None if next is None else rooms.records.incidents.get(_read_cursor(next))
     states = None if status is None else _states(status)
-    found = list(rooms.records.incidents.list(bbox, window, states, limit=limit + 1, after=after))
-    page = found[:limit]
+    of_the_past = states is None or any(state.is_final for state in states)
+    with recorded(request, rooms, who, window=window) if of_the_past else nullcontext(Answer()) as answer:
+        found = list(rooms.records.incidents.list(bbox, window, states, limit=limit + 1, after=after))
+        page = found[:limit]
+        answer.rows = len(page)
     collection: dict[str, Any] = {
         "type": "FeatureCollection",
         "features": [incident_feature(incident) for incident in page],
@@ -123,9 +131,13 @@ async def create_incident(rooms: InRooms, who: Dispatching, call: Annotated[Call
 
 
 @router.get("/{incident_id}")
-def read_incident(rooms: InRooms, _: Asking, incident_id: IncidentId) -> dict[str, Any]:
-    """Return an incident with the history of its states."""
-    feature = incident_feature(rooms.records.incidents.get(incident_id))
+def read_incident(request: Request, rooms: InRooms, who: Asking, incident_id: IncidentId) -> dict[str, Any]:
+    """Return an incident with the history of its states; who asks for one that is over is recorded."""
+    incident = rooms.records.incidents.get(incident_id)
+    if incident.state.is_final:
+        with recorded(request, rooms, who) as answer:
+            answer.rows = 1
+    feature = incident_feature(incident)
     feature["properties"]["history"] = [
         {
             "at": format_instant(change.at_us),

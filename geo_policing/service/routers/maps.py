@@ -1,10 +1,11 @@
 """Pages with maps."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from geo_policing.maps import live_map, render, track_map
 from geo_policing.service.dependencies import Asking, DeviceId, InRooms, Investigating, Rooms, Window
+from geo_policing.service.looks import recorded
 
 router = APIRouter(prefix="/maps", tags=["maps"], default_response_class=HTMLResponse)
 
@@ -19,9 +20,13 @@ def show_live(rooms: InRooms, _: Asking) -> HTMLResponse:
 
 
 @router.get("/tracks/{device}")
-def show_track(rooms: InRooms, _: Investigating, device: DeviceId, window: Window) -> HTMLResponse:
-    """Show the track of a device in a window: fixes, matched path, inferred parts dashed."""
-    track = rooms.tracks.track(device, window, match=rooms.tracks.has_roads)
+def show_track(
+    request: Request, rooms: InRooms, who: Investigating, device: DeviceId, window: Window
+) -> HTMLResponse:
+    """Show the track of a device in a window: fixes, matched path, inferred parts dashed. It is recorded."""
+    with recorded(request, rooms, who, device=device, window=window) as answer:
+        track = rooms.tracks.track(device, window, match=rooms.tracks.has_roads)
+        answer.rows = len(track.fixes)
     page = track_map(
         track,
         bounds=rooms.extent,

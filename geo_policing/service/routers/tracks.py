@@ -1,18 +1,18 @@
 """Where something was in a window of time."""
 
-import logging
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
 from geo_policing.service.dependencies import DeviceId, InRooms, Investigating, Window
+from geo_policing.service.looks import recorded
 
-log = logging.getLogger(__name__)
 router = APIRouter(prefix="/api/tracks", tags=["tracks"])
 
 
 @router.get("/{device}")
 def read_track(
+    request: Request,
     rooms: InRooms,
     who: Investigating,
     device: DeviceId,
@@ -22,7 +22,9 @@ def read_track(
     """Return the fixes of a device in a window, and the path matched to them, as GeoJSON.
 
     A feature has a ``role``: ``fixes``, or ``path``, of which those with ``inferred`` join a gap and have no
-    fix on them; ``confidence`` is the probability that the piece was travelled.
+    fix on them; ``confidence`` is the probability that the piece was travelled. Who asked is recorded.
     """
-    log.info("%s asked for the track of %s, %s to %s", who.name, device, window.start, window.end)
-    return rooms.tracks.track(device, window, match=match).to_geojson()
+    with recorded(request, rooms, who, device=device, window=window) as answer:
+        track = rooms.tracks.track(device, window, match=match)
+        answer.rows = len(track.fixes)
+    return track.to_geojson()
