@@ -57,9 +57,9 @@ def demo(
         furnish(records, city)
         name, password = sign_in(records, data_dir / "sign-in.txt")
 
-    def ready(_: Rooms) -> None:
-        fleet.start(f"tcp://{ingest.tcp_host}:{ingest.tcp_port}")
-        print(f"open     {url(web.getsockname())}maps/live")
+    def ready(rooms: Rooms) -> None:
+        fleet.start(url((rooms.listeners[0].host, rooms.listeners[0].port), "tcp"))
+        print(f"open     {url(web.getsockname())}/maps/live")
         print(f"sign in  {name}  {password}")
         print("Ctrl-C stops; everything acknowledged is on disk", flush=True)
 

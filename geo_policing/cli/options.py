@@ -38,7 +38,7 @@ def given(group: type[Group], **values: Any) -> Group:
         raise InvalidInput(f"a setting of {prefix}…: {error}; write it as JSON") from None
 
 
-def url(address: tuple[str, int]) -> str:
-    """Write where browsers connect."""
+def url(address: tuple[str, int], scheme: str = "http") -> str:
+    """Write where browsers or receivers connect, without a slash at the end."""
     host, port = address[:2]
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

@@ -23,6 +23,7 @@ def serve(
     What is not given comes from the environment (GEO_POLICING_…, see docs/settings.md), then from defaults.
     """
     from geo_policing.cli.options import given, url
+    from geo_policing.ingest.transports import TcpListener
     from geo_policing.ingest.transports.address import parse_address
     from geo_policing.service.dependencies import Rooms
     from geo_policing.service.run import bound_socket
@@ -41,8 +42,10 @@ def serve(
     web = bound_socket(settings.host, settings.port)
 
     def ready(rooms: Rooms) -> None:
-        print(f"web interface  {url(web.getsockname())}")
-        print(f"receivers      tcp://{ingest.tcp_host}:{ingest.tcp_port} (NMEA 0183)")
+        print(f"web interface  {url(web.getsockname())}/")
+        for listener in rooms.listeners:
+            scheme = "tcp" if isinstance(listener, TcpListener) else "udp"
+            print(f"receivers      {url((listener.host, listener.port), scheme)} (NMEA 0183)")
         if rooms.first_sign_in:
             name, password = rooms.first_sign_in
             print(f"first start    sign in as {name} with {password}  (told once; change it with")

@@ -16,7 +16,7 @@ from geo_policing.ingest.plausibility import Plausibility
 from geo_policing.ingest.protocols import PROTOCOLS
 from geo_policing.ingest.registry import Registry
 from geo_policing.ingest.sessions import Sessions
-from geo_policing.ingest.transports import TcpListener, Transport, UdpListener, running
+from geo_policing.ingest.transports import TcpListener, UdpListener, running
 from geo_policing.maps import assets_folder
 from geo_policing.model import BoundingBox
 from geo_policing.roads import RoadNetwork
@@ -105,6 +105,7 @@ async def open_rooms(settings: ServiceSettings, ingest: IngestSettings) -> Async
             admit_all=ingest.admit_all,
         )
         sessions = Sessions(pipeline, registry, PROTOCOLS["nmea0183"])
+        listeners = _listeners(ingest)
         rooms = Rooms(
             settings=settings,
             records=records,
@@ -112,6 +113,7 @@ async def open_rooms(settings: ServiceSettings, ingest: IngestSettings) -> Async
             registry=registry,
             pipeline=pipeline,
             sessions=sessions,
+            listeners=listeners,
             picture=picture,
             hub=Hub(picture.snapshot),
             tracks=tracks,
@@ -132,15 +134,13 @@ async def open_rooms(settings: ServiceSettings, ingest: IngestSettings) -> Async
             beside(telling.POSITIONS, telling.tell_positions(rooms, stored), ends=True)
         )
         await stack.enter_async_context(pipeline)
-        await stack.enter_async_context(running(_transports(ingest), sessions.carry))
+        await stack.enter_async_context(running(listeners, sessions.carry))
         yield rooms
 
 
-def _transports(ingest: IngestSettings) -> list[Transport]:
-    transports: list[Transport] = [TcpListener(ingest.tcp_host, ingest.tcp_port)]
-    if ingest.udp_port is not None:
-        transports.append(UdpListener(ingest.tcp_host, ingest.udp_port))
-    return transports
+def _listeners(ingest: IngestSettings) -> tuple[TcpListener | UdpListener, ...]:
+    tcp = TcpListener(ingest.tcp_host, ingest.tcp_port)
+    return (tcp,) if ingest.udp_port is None else (tcp, UdpListener(ingest.tcp_host, ingest.udp_port))
 
 
 def _beside(settings: ServiceSettings, name: str) -> Path | None:

@@ -16,6 +16,7 @@ from geo_policing.errors import NotSignedIn
 from geo_policing.ingest.pipeline import Pipeline
 from geo_policing.ingest.registry import Registry
 from geo_policing.ingest.sessions import Sessions
+from geo_policing.ingest.transports import TcpListener, UdpListener
 from geo_policing.model import Account, BoundingBox, Role, TimeWindow
 from geo_policing.service.chores import Chores
 from geo_policing.service.hub import Hub
@@ -31,6 +32,8 @@ class Rooms:
 
     Parameters
     ----------
+    listeners : tuple of TcpListener and UdpListener
+        Where receivers connect, TCP first; their ports are those listened on, also where 0 was asked for.
     incidents_in_order, devices_in_order : Lock
         Held while an incident is changed and told, or a device is admitted, so that nobody hears of two
         changes the wrong way round.
@@ -50,6 +53,7 @@ class Rooms:
     registry: Registry
     pipeline: Pipeline
     sessions: Sessions
+    listeners: tuple[TcpListener | UdpListener, ...]
     picture: Picture
     hub: Hub
     tracks: Tracks

@@ -1,5 +1,7 @@
 """The command as it is run: its first lines, its end, and what a kill leaves behind."""
 
+import contextlib
+import itertools
 import json
 import re
 import resource
@@ -210,6 +212,27 @@ def test_a_folder_that_another_service_has_open_is_one_line(tmp_path):
     finally:
         service.end(signal.SIGTERM)
     assert "is open in another process" in said
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_the_ports_that_the_system_chose_are_told(tmp_path, host):
+    place = f"[{host}]" if ":" in host else host
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "geo_policing", "serve", "--data-dir", str(tmp_path), "--host", host),
+            *("--port", "0", "--tcp", f"{place}:0", "--udp-port", "0"),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process, contextlib.closing(process.stdout) as out:
+        said = "".join(itertools.takewhile(lambda line: not line.startswith("Ctrl-C"), out))
+        found = dict(re.findall(rf"(http|tcp|udp)://{re.escape(place)}:(\d+)", said))
+        assert set(found) == {"http", "tcp", "udp"}
+        assert httpx.get(f"http://{place}:{found['http']}/health", timeout=20).status_code == 200
+        socket.create_connection((host, int(found["tcp"])), timeout=20).close()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
 
 
 def test_the_password_of_the_first_start_is_told_once(tmp_path):
