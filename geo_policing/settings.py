@@ -23,7 +23,7 @@ class IngestSettings(BaseSettings):
         env_prefix="GEO_POLICING_INGEST_", extra="forbid", env_ignore_empty=True, allow_inf_nan=False
     )
 
-    tcp_host: str = Field("127.0.0.1", description="Address on which receivers connect by TCP.")
+    tcp_host: str = Field("127.0.0.1", min_length=1, description="Address on which receivers connect by TCP.")
     tcp_port: int = Field(
         7001, ge=0, le=65535, description="TCP port for NMEA 0183; 0 lets the system choose."
     )
@@ -51,7 +51,7 @@ class ServiceSettings(BaseSettings):
         env_prefix="GEO_POLICING_", extra="forbid", env_ignore_empty=True, allow_inf_nan=False
     )
 
-    host: str = Field("127.0.0.1", description="Address of the web interface.")
+    host: str = Field("127.0.0.1", min_length=1, description="Address of the web interface.")
     port: int = Field(
         8000, ge=0, le=65535, description="Port of the web interface; 0 lets the system choose."
     )

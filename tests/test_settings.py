@@ -87,6 +87,13 @@ def test_lines_that_are_no_json_are_one_line(monkeypatch):
         given(IngestSettings)
 
 
+def test_no_host_is_not_every_host():
+    with pytest.raises(InvalidInput, match=r"setting host \(GEO_POLICING_HOST\).*at least 1 character"):
+        given(ServiceSettings, host="")
+    with pytest.raises(InvalidInput, match="setting tcp_host"):
+        given(IngestSettings, tcp_host="")
+
+
 def test_an_empty_variable_is_not_set(monkeypatch):
     for name in ("ROADS", "TIME_ZONE", "RECORDS_URL", "PORT", "FORWARDED_ALLOW_IPS"):
         monkeypatch.setenv(f"GEO_POLICING_{name}", "")
