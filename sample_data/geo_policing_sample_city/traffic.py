@@ -69,7 +69,7 @@ class Journey:
     style : float
         Speed relative to what is usual.
     top_mps : float
-        Never faster than this.
+        Usual speed where the road allows more; style and mood come on top.
     rng : Generator
         The person's own.
     """
@@ -93,7 +93,7 @@ class Journey:
         self._aside = np.full(n, np.nan)
         self._off = np.zeros(n, np.bool_)
         raw = self.rng.normal(0.0, 1.0, 331)
-        self._mood = np.clip(1.0 + 0.25 * np.convolve(raw, np.ones(32) / 32**0.5, "valid"), 0.55, 1.35)
+        self._mood = np.clip(1.0 + 0.25 * np.convolve(raw, np.ones(32) / 32**0.5, "valid"), 0.55, 1.2)
 
     @property
     def over(self) -> bool:

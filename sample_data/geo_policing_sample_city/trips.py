@@ -62,7 +62,7 @@ def travel(
 def _journey(
     person: Person, ways: Ways, load: NDArray[np.float32], seconds: int, rng: np.random.Generator
 ) -> Journey:
-    top = TOP_SPEED[person.mode] * (0.75 if person.kind == DeviceKind.BUS else 1.0)
+    top = TOP_SPEED[person.mode] * (0.6 if person.kind == DeviceKind.BUS else 1.0)
     return Journey(ways, load, seconds, person.mode, person.style, top, rng)
 
 

@@ -126,6 +126,16 @@ def test_speeds_differ_by_road_and_kind(world, moved):
     assert fast > slow + 2.0
 
 
+def test_nobody_races(world, moved):
+    for member, movement in moved:
+        usual = world.ways.network.speed_mps[world.ways.edge[movement.way]]
+        most = {DeviceKind.OFFICER: 2.1, DeviceKind.E_BIKE: 10.5, DeviceKind.BUS: 29.0}.get(member.kind, 33.0)
+        assert movement.speed_mps.max() < most
+        if member.kind in CARS:
+            # Who comes off a faster road is still braking.
+            assert (movement.speed_mps <= 1.5 * usual).mean() > 0.98
+
+
 def test_the_rush_hours_are_slower_than_the_night(world):
     assert hour_load(8.0) > 0.9
     assert hour_load(18.0) > 0.9
