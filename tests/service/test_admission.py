@@ -139,7 +139,7 @@ def test_an_admission_that_the_records_do_not_take_leaves_nothing_half_admitted(
 
 
 def test_who_watches_hears_what_a_device_is_when_somebody_says_it(tmp_path):
-    with running(tmp_path, {"admit_all": True}) as service:
+    with running(tmp_path, {"admit_all": True}, heartbeat_seconds=60) as service:
         dispatcher = service.client("dispatcher")
         heard(service, rmc(now_us(), LON, LAT, tag="s:car-1"))
         until(lambda: "car-1" in devices(dispatcher))

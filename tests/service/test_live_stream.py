@@ -84,7 +84,7 @@ def test_incidents_imported_beside_the_service_are_told_and_stand_in_the_next_sn
         f"open-1,2026-03-01T08:00:00+08:00,theft,{LON},{LAT},accepted\n"
         f"old-1,2025-03-01T08:00:00+08:00,theft,{LON},{LAT},closed\n"
     )
-    with running(tmp_path / "data") as service:
+    with running(tmp_path / "data", heartbeat_seconds=60) as service:
         dispatcher = service.client("dispatcher")
         with dispatcher.stream("GET", "/api/live") as stream:
             told = events(stream.iter_lines())
@@ -106,7 +106,7 @@ def test_incidents_imported_beside_the_service_are_told_and_stand_in_the_next_sn
 
 
 def test_what_another_process_does_to_an_incident_is_told_until_it_is_over(tmp_path):
-    with running(tmp_path) as service, records_of(tmp_path) as records:
+    with running(tmp_path, heartbeat_seconds=60) as service, records_of(tmp_path) as records:
         records.incidents.create(call("a"))
         with service.client("dispatcher").stream("GET", "/api/live") as stream:
             told = events(stream.iter_lines())
@@ -123,7 +123,7 @@ def test_what_another_process_does_to_an_incident_is_told_until_it_is_over(tmp_p
 
 
 def test_many_incidents_at_once_are_told_as_one_snapshot(tmp_path):
-    with running(tmp_path) as service, records_of(tmp_path) as records:
+    with running(tmp_path, heartbeat_seconds=60) as service, records_of(tmp_path) as records:
         with service.client("dispatcher").stream("GET", "/api/live") as stream:
             told = events(stream.iter_lines())
             assert next(told)[1] == "snapshot"
@@ -134,7 +134,7 @@ def test_many_incidents_at_once_are_told_as_one_snapshot(tmp_path):
 
 
 def test_an_event_id_without_end_gets_a_snapshot(tmp_path):
-    with running(tmp_path) as service:
+    with running(tmp_path, heartbeat_seconds=60) as service:
         dispatcher = service.client("dispatcher")
         with dispatcher.stream("GET", "/api/live") as stream:
             number, _, _ = next(events(stream.iter_lines()))
