@@ -67,6 +67,8 @@ class Chores:
             if ends:
                 await asyncio.wait({task}, timeout=ENDING_S)
             if not task.done():
+                if ends:
+                    log.error("%s did not end by itself", name)
                 task.cancel()
                 await asyncio.wait({task})
             del self._running[name]

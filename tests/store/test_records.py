@@ -205,6 +205,21 @@ def test_the_version_of_the_incidents_changes_with_whatever_anybody_does_to_them
     assert len(set(seen)) == 4
 
 
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_the_version_changes_though_an_earlier_change_is_committed_after_a_later_one(records, url):
+    records.incidents.save_all([incident("a"), incident("b")])
+    add = tables.incident_history.insert()
+    row = {"at_us": 1, "before": "reported", "after": "accepted", "by": "li", "note": ""}
+    engine = sa.create_engine(url)
+    with engine.connect() as slow:
+        slow.execute(add, row | {"incident_id": "a"})
+        records.incidents.change_state("b", IncidentState.ACCEPTED, "li", "", 1)
+        before = records.incidents.version()
+        slow.commit()
+    assert records.incidents.version() != before
+    engine.dispose()
+
+
 def test_many_are_saved_or_none(records):
     records.devices.save_all([Device("a"), Device("b"), Device("a", DeviceKind.BUS)])
     assert records.devices.list() == [Device("a", DeviceKind.BUS), Device("b")]
