@@ -38,26 +38,26 @@ class Picture:
 
     def introduce(self, devices: Iterable[Device], units: Iterable[Unit]) -> list[dict[str, Any]]:
         """Learn who the devices are, in place of what was known; return the features that changed by it."""
-        before = self._who
+        before = {device: self._who_is(device) for device in self._fix}
         who = {d.id: _Who(d.kind.value, d.name or d.id) for d in devices}
         for unit in units:
             if unit.device_id is not None:
                 known = who.get(unit.device_id, _Who("unknown", unit.device_id))
                 who[unit.device_id] = _Who(known.kind, known.name, unit.call_sign, unit.status.value)
         self._who = who
-        changed = (fix for fix in self._fix.values() if before.get(fix.device) != who.get(fix.device))
-        return [self._feature(fix) for fix in changed]
+        changed = [device for device, known in before.items() if self._who_is(device) != known]
+        return [self._feature(self._fix[device]) for device in changed]
 
     def present(self, device: Device) -> list[dict[str, Any]]:
         """Learn who one device is; return its feature when it has a position."""
-        known = self._who.get(device.id) or _Who("unknown", device.id)
+        known = self._who_is(device.id)
         self._who[device.id] = replace(known, kind=device.kind.value, name=device.name or device.id)
-        return [self._feature(fix) for fix in [self._fix.get(device.id)] if fix is not None]
+        return [self._feature(self._fix[device.id])] if device.id in self._fix else []
 
     def name_of(self, device: str) -> str:
         """Return what people call a device; its id when nobody has said."""
-        who = self._who.get(device)
-        return device if who is None else who.call_sign or who.name
+        who = self._who_is(device)
+        return who.call_sign or who.name
 
     def move(self, fixes: Iterable[Fix]) -> list[dict[str, Any]]:
         """Take in fixes; return the features of the devices whose newest position changed."""
@@ -96,8 +96,11 @@ class Picture:
             "incidents": {"type": "FeatureCollection", "features": incidents},
         }
 
+    def _who_is(self, device: str) -> _Who:
+        return self._who.get(device) or _Who("unknown", device)
+
     def _feature(self, fix: Fix) -> dict[str, Any]:
-        who = self._who.get(fix.device) or _Who("unknown", fix.device)
+        who = self._who_is(fix.device)
         return {
             "type": "Feature",
             "id": fix.device,

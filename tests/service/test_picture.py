@@ -1,5 +1,7 @@
 from datetime import UTC, datetime
 
+import pytest
+
 from geo_policing.model import BoundingBox, Device, DeviceKind, Fix, Incident, IncidentState, Unit
 from geo_policing.service.picture import Picture
 
@@ -30,6 +32,35 @@ def test_a_unit_carries_the_call_sign_of_its_device():
         "available",
     )
     assert (stranger["kind"], stranger["call_sign"], stranger["speed_mps"]) == ("unknown", None, None)
+
+
+def test_who_the_devices_are_changes_the_features_of_those_on_the_map_and_of_no_others():
+    picture = Picture()
+    picture.move([Fix("car", T, 113.1, 27.8), Fix("bus", T, 113.1, 27.8)])
+    devices = [Device("car", DeviceKind.TAXI), Device("bus"), Device("silent")]
+    (taxi,) = picture.introduce(devices, [])
+    assert (taxi["id"], taxi["properties"]["kind"]) == ("car", "taxi")
+    assert picture.introduced == {"car", "bus", "silent"}
+    assert picture.introduce(devices, []) == []
+
+
+def test_a_device_that_is_presented_keeps_the_call_sign_of_its_unit():
+    picture = Picture()
+    picture.introduce([Device("car")], [Unit("u1", "芦淞01", "car")])
+    assert picture.present(Device("car", DeviceKind.PATROL_CAR, "湘B·0110")) == []
+    picture.move([Fix("car", T, 113.1, 27.8)])
+    (feature,) = picture.present(Device("car", DeviceKind.E_BIKE))
+    car = feature["properties"]
+    assert (car["kind"], car["name"], car["call_sign"]) == ("e_bike", "car", "芦淞01")
+    assert picture.name_of("car") == "芦淞01"
+
+
+def test_what_cannot_be_shown_does_not_get_into_the_picture():
+    picture = Picture()
+    picture.move([Fix("car", T, 113.1, 27.8)])
+    with pytest.raises(OverflowError):
+        picture.move([Fix("car", T + 1, 113.2, 27.8, received=1 << 62)])
+    assert [f["geometry"]["coordinates"] for f in picture.units()["features"]] == [[113.1, 27.8]]
 
 
 def test_units_are_those_in_the_box():
