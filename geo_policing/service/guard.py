@@ -18,6 +18,8 @@ COOKIE = "geo_policing_session"
 OPEN = frozenset({"/health", "/sign-in", "/api/sign-in"})
 #: Bytes of the longest body that is read.
 MAX_BODY = 1 << 20
+#: Bytes of a body that is read although its request is refused.
+SHORT_BODY = 1 << 16
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _KEPT = frozenset({HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.NOT_MODIFIED})
 _TOO_LONG = f"the body is longer than {MAX_BODY >> 20} MiB; send less at once"
@@ -49,6 +51,8 @@ class Guard:
         elif scope["type"] == "http":
             exchange = _Exchange(scope, receive, send)
             answer = await self._stopped(Request(scope), exchange)
+            if answer is not None:
+                await exchange.skip()
             await (answer or self._app)(scope, exchange.receive, exchange.send)
         elif scope["type"] == "websocket":
             # We have none, so nothing looks at who opens one.
@@ -102,7 +106,9 @@ class _Exchange:
         self._keeps = scope["path"].startswith(("/assets/", "/tiles/"))
         self._receive, self._send = receive, send
         self._left = MAX_BODY
-        self._unread = self.announced > 0 or "transfer-encoding" in headers
+        in_chunks = "transfer-encoding" in headers
+        self._unread = self.announced > 0 or in_chunks
+        self._is_short = self.announced <= SHORT_BODY and not in_chunks
         self._answered = False
 
     async def receive(self) -> Message:
@@ -116,6 +122,12 @@ class _Exchange:
                 raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LONG)
             self._unread = message.get("more_body", False)
         return message
+
+    async def skip(self) -> None:
+        """Read a short body that nobody wants: an answer may be lost on a connection that ends before."""
+        while self._unread and self._is_short:
+            if (await self.receive())["type"] == "http.disconnect":
+                return
 
     async def send(self, message: Message) -> None:
         """Answer, with the headers that every answer has."""

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from geo_policing.errors import Unavailable
-from geo_policing.service.guard import MAX_BODY, Guard
+from geo_policing.service.guard import MAX_BODY, SHORT_BODY, Guard
 from tests.service.running import PASSWORD, running
 
 SIGN_IN = {"name": "a-admin", "password": PASSWORD}
@@ -66,6 +66,14 @@ def test_a_body_of_the_longest_length_is_read(service):
 def test_a_connection_whose_body_nobody_reads_is_closed(service):
     said = answered(service, head("POST /api/units HTTP/1.1", "transfer-encoding: chunked"))
     assert said.startswith("HTTP/1.1 401 ")
+
+
+def test_who_is_refused_with_a_short_body_gets_the_answer_and_keeps_the_connection(service):
+    client = service.client()
+    for _ in range(3):
+        answer = client.post("/api/incidents", content=b"x" * SHORT_BODY)
+        assert answer.status_code == 401
+        assert "connection" not in answer.headers
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://[", "", "http://"])
