@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from geo_policing.ingest.pipeline import Pipeline
     from geo_policing.ingest.registry import Registry
     from geo_policing.ingest.transports import Transport
-    from geo_policing.store import FixStore
 
 #: Devices named for each reason, and strangers shown.
 SHOWN = 5
@@ -33,15 +32,21 @@ def ingest(
         bool, typer.Option("--admit-all", help="Admit unknown devices that name themselves.")
     ] = False,
 ) -> None:
-    """Receive until the files have ended or Ctrl-C, and say what became of it."""
+    """Receive until the files have ended or Ctrl-C, and say what became of it.
+
+    Who speaks on which line and what is believed comes from the environment (GEO_POLICING_INGEST_…, see
+    docs/settings.md), as for the service.
+    """
     import asyncio
     import logging
 
     from geo_policing.cli.options import given
     from geo_policing.errors import InvalidInput
+    from geo_policing.ingest.pipeline import Pipeline
+    from geo_policing.ingest.plausibility import Plausibility
     from geo_policing.ingest.registry import Registry
     from geo_policing.model import Device
-    from geo_policing.settings import ServiceSettings
+    from geo_policing.settings import IngestSettings, ServiceSettings
     from geo_policing.store import FixStore, open_records
 
     logging.basicConfig(format="%(message)s")
@@ -49,15 +54,26 @@ def ingest(
     if not transports:
         raise InvalidInput("nothing to receive from; give FILEs, --tcp, --connect, --udp or --serial")
     settings = given(ServiceSettings, data_dir=data_dir)
+    believed = given(IngestSettings, admit_all=True if admit_all else None)
     with (
         FixStore(settings.data_dir / "fixes.duckdb") as store,
         open_records(settings.data_dir, settings.records_url) as records,
     ):
         known = {known.id for known in records.devices.list()}
-        lines = records.devices.lines()
-        registry = Registry(known, admitted_lines=lines, default=device, admit_all=admit_all)
+        registry = Registry(
+            known,
+            believed.lines,
+            admitted_lines=records.devices.lines(),
+            default=device,
+            admit_all=believed.admit_all,
+        )
+        plausibility = Plausibility(believed.max_future_s, believed.max_speed_mps)
+        pipeline = Pipeline(
+            store, plausibility, batch_rows=believed.batch_rows, batch_seconds=believed.batch_seconds
+        )
+        pipeline.prime(store.latest())
         try:
-            asyncio.run(_receive(transports, store, registry))
+            asyncio.run(_receive(transports, pipeline, registry))
         finally:
             records.devices.add_new([Device(new) for new in sorted(registry.known - known)])
 
@@ -90,17 +106,14 @@ def _transports(
     ]
 
 
-async def _receive(transports: "Sequence[Transport]", store: "FixStore", registry: "Registry") -> None:
+async def _receive(transports: "Sequence[Transport]", pipeline: "Pipeline", registry: "Registry") -> None:
     import sys
 
     from geo_policing.cli.stopping import until_done_or_stopped
-    from geo_policing.ingest.pipeline import Pipeline
     from geo_policing.ingest.protocols import PROTOCOLS
     from geo_policing.ingest.sessions import Sessions
     from geo_policing.ingest.transports import TcpListener, UdpListener, running
 
-    pipeline = Pipeline(store)
-    pipeline.prime(store.latest())
     sessions = Sessions(pipeline, registry, PROTOCOLS["nmea0183"])
     started = False
     try:

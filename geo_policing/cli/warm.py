@@ -36,7 +36,7 @@ def warm_up() -> None:
         Fix("warm", s * 1_000_000, x, 27.83) for s, x in zip(seconds, at, strict=True)
     )
     window = TimeWindow(from_us(0), from_us(10**9))
-    match_track(Matcher(network), "warm", window, FixColumns.from_fixes(fixes))
+    match_track(Matcher(network), "warm", window, fixes)
     cells(lon, lat)
     plane = LocalPlane.gauss_kruger_114()
     plane.inverse(*plane.forward(lon, lat))

@@ -1,5 +1,6 @@
 """``geo-policing ingest`` and ``replay``: whole processes, real sockets, real files."""
 
+import json
 import re
 import signal
 import socket
@@ -93,6 +94,20 @@ def test_who_speaks_on_a_line_is_what_was_admitted_in_the_service(geo_policing, 
     assert counts(out)["stored"] == 5
     with FixStore(tmp_path / "data" / "fixes.duckdb") as store:
         assert store.devices() == ["patrol-07"]
+
+
+def test_the_settings_of_the_service_say_who_speaks_and_what_is_believed(geo_policing, tmp_path, monkeypatch):
+    log = written(tmp_path / "a.log", track(range(5)) + rmc(START + 6 * SECOND, 113.135, 27.83))
+    monkeypatch.setenv("GEO_POLICING_INGEST_LINES", json.dumps({f"file:{log}": "patrol-07"}))
+    monkeypatch.setenv("GEO_POLICING_INGEST_MAX_SPEED_MPS", "1000")
+    _, out, _ = geo_policing("ingest", log, "--data-dir", tmp_path / "data", "--device", "other")
+    assert counts(out)["stored"] == 6
+    with FixStore(tmp_path / "data" / "fixes.duckdb") as store:
+        assert store.devices() == ["patrol-07"]
+    named = written(tmp_path / "b.log", track(range(5), "s:ghost"))
+    monkeypatch.setenv("GEO_POLICING_INGEST_ADMIT_ALL", "true")
+    _, out, _ = geo_policing("ingest", named, "--data-dir", tmp_path / "data")
+    assert counts(out)["stored"] == 5
 
 
 @pytest.mark.parametrize(
