@@ -184,8 +184,10 @@ class Pipeline:
 
     @property
     def refusals(self) -> dict[tuple[str, str], int]:
-        """How many fixes were refused, by (reason, device)."""
-        return {key: n for key, n in self._checks.counts.items() if key[0] != "late"}
+        """How many fixes were refused, by (reason, device); may be asked from any thread."""
+        # A copy is made in one step; in a walk over the counts themselves the loop would add to them.
+        counts = dict(self._checks.counts)
+        return {key: n for key, n in counts.items() if key[0] != "late"}
 
     @property
     def waiting(self) -> int:

@@ -1,6 +1,7 @@
 """From fixes to disk, and then to those who watch."""
 
 import asyncio
+import sys
 from dataclasses import replace
 
 import h3
@@ -72,6 +73,28 @@ async def test_refusals_are_counted_by_reason_and_device_and_not_stored(sink):
             ("malformed", "car"): 1,
         }
     assert sink.seconds() == [-9, -5]
+
+
+async def test_refusals_can_be_read_in_a_thread_while_devices_are_refused(sink):
+    often = sys.getswitchinterval()
+
+    def read():
+        for _ in range(100):
+            assert set(pipe.refusals.values()) == {1}
+
+    sys.setswitchinterval(1e-6)
+    try:
+        async with pipeline(sink) as pipe, asyncio.timeout(60):
+            await pipe.submit(fix(0, 0.0, 0.0, f"car-{n}") for n in range(2_000))
+            reading = asyncio.create_task(asyncio.to_thread(read))
+            for n in range(17_000):
+                await pipe.submit([fix(0, 0.0, 0.0, f"taxi-{n}")])
+                await asyncio.sleep(0)
+                if reading.done():
+                    break
+            await reading
+    finally:
+        sys.setswitchinterval(often)
 
 
 async def test_a_submission_of_which_nothing_is_accepted_returns_at_once(sink):
