@@ -11,10 +11,12 @@ import httpx
 import orjson
 import pytest
 
+from geo_policing.errors import Unavailable
 from geo_policing.model import Fix, FixColumns, Incident, IncidentState
 from geo_policing.service.app import create_app, open_rooms
 from geo_policing.service.hub import Hub
 from geo_policing.service.picture import Picture
+from geo_policing.service.routers import live
 from geo_policing.service.telling import MANY, tell_positions
 from geo_policing.settings import IngestSettings, ServiceSettings
 from geo_policing.store import FixStore, Records
@@ -142,6 +144,41 @@ def test_an_event_id_without_end_gets_a_snapshot(tmp_path):
         with dispatcher.stream("GET", "/api/live", headers=endless) as stream:
             assert stream.status_code == 200
             assert next(events(stream.iter_lines()))[1] == "snapshot"
+
+
+def test_the_stream_ends_with_the_session(tmp_path, monkeypatch):
+    monkeypatch.setattr(live, "SESSION_CHECK_S", 0.1)
+    with running(tmp_path, heartbeat_seconds=60) as service:
+        dispatcher = service.client("dispatcher")
+        with dispatcher.stream("GET", "/api/live") as stream:
+            told = events(stream.iter_lines())
+            assert next(told)[1] == "snapshot"
+            dispatcher.post("/api/sign-out")
+            assert list(told) == []
+
+
+def test_the_stream_goes_on_while_the_records_cannot_be_asked(tmp_path, monkeypatch):
+    asked = []
+
+    def gone(*_):
+        asked.append(None)
+        raise Unavailable("records cannot be used (disk I/O error); check the folder")
+
+    monkeypatch.setattr(live, "SESSION_CHECK_S", 0.1)
+    with (
+        running(tmp_path, {"admit_all": True}, heartbeat_seconds=60) as service,
+        service.client("dispatcher").stream("GET", "/api/live") as stream,
+        service.receiver() as line,
+    ):
+        told = events(stream.iter_lines())
+        assert next(told)[1] == "snapshot"
+        monkeypatch.setattr(service.rooms.access._sessions, "find", gone)
+        for _ in range(200):
+            if len(asked) >= 3:
+                break
+            time.sleep(0.05)
+        line.sendall(rmc(now_us(), LON, LAT, tag="s:car-1"))
+        assert next(told)[1] == "units"
 
 
 async def test_health_says_when_nothing_is_stored_any_more(tmp_path):

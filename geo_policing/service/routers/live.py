@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Request
 from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
-from geo_policing.errors import NotSignedIn
+from geo_policing.errors import NotSignedIn, Unavailable
 from geo_policing.service.dependencies import Asking, InRooms, Rooms
 from geo_policing.service.guard import token_of
 from geo_policing.service.hub import Event
@@ -56,6 +56,9 @@ async def _events(rooms: Rooms, token: str, last_event_id: str | None) -> AsyncI
                     await run_in_threadpool(rooms.access.who, token)
                 except NotSignedIn:
                     return
+                except Unavailable:
+                    # Asked again the next time: a map in use does not go dark for records that are away.
+                    pass
             if event is not None:
                 yield _sent(event)
 
