@@ -19,14 +19,10 @@ from starlette.staticfiles import StaticFiles
 
 from geo_policing.maps import assets_folder
 from geo_policing.service.hub import Hub
+from geo_policing.service.problems import HEADERS
 
 WIDE = {"width": 1400, "height": 900}
 NARROW = {"width": 400, "height": 800}
-POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'"
-)
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -162,9 +158,8 @@ class Site:
 
     def _page(self, request: Request) -> HTMLResponse:
         html = self.pages.get("/" + request.path_params["page"])
-        # What the service sends as well: a page that would load from elsewhere says so in the console.
-        headers = {"Content-Security-Policy": POLICY}
-        return HTMLResponse(html or "not here", 200 if html else 404, headers)
+        # As the service: a page that would load from elsewhere says so in the console.
+        return HTMLResponse(html or "not here", 200 if html else 404, HEADERS)
 
     async def _live(self, request: Request) -> Response:
         if not self.signed_in:

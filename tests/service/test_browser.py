@@ -5,6 +5,8 @@ import threading
 
 import pytest
 
+from geo_policing.service.guard import COOKIE
+from tests.browser import WIDE, visit
 from tests.service.running import PASSWORD, running
 
 
@@ -63,6 +65,19 @@ def test_a_person_signs_in_goes_where_they_wanted_to_and_signs_out(service, page
     page.click("text=Sign out")
     page.goto(f"{service.base}/quarantine")
     assert page.url.startswith(f"{service.base}/sign-in")
+
+
+def test_the_documentation_of_the_interface_is_drawn_with_no_other_host_in_reach(service, chromium):
+    cookie = {
+        "name": COOKIE,
+        "value": service.client("analyst").headers["authorization"].removeprefix("Bearer "),
+        "url": service.base,
+    }
+    with visit(chromium, f"{service.base}/sign-in", WIDE) as seen:
+        seen.page.context.add_cookies([cookie])
+        seen.page.goto(f"{service.base}/api/docs")
+        seen.page.wait_for_selector("[data-path='/api/tracks/{device}']")
+        assert (seen.strayed, seen.failed) == ([], [])
 
 
 @pytest.mark.parametrize("path", ["/", "/hides"])
