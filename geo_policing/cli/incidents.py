@@ -118,7 +118,6 @@ def _save(incidents: "list[Incident]", data_dir: Path | None) -> None:
     from geo_policing.store import open_records
 
     settings = given(ServiceSettings, data_dir=data_dir)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
     with open_records(settings.data_dir, settings.records_url) as records:
         console = Console(stderr=True)
         saving = track(incidents, "saving", console=console, transient=True, disable=not console.is_terminal)

@@ -137,6 +137,13 @@ def test_an_hour_that_the_clocks_repeated_is_told_on_the_command_line(tmp_path, 
     assert "1 in an hour that the clocks repeated, taken for the first" in capfd.readouterr().err
 
 
+def test_the_folder_that_an_import_makes_is_for_its_owner(tmp_path, monkeypatch):
+    with pytest.raises(SystemExit) as exit_:
+        run(monkeypatch, table(tmp_path, GOOD), "--data-dir", tmp_path / "data", "--time-zone", "UTC")
+    assert exit_.value.code == 0
+    assert (tmp_path / "data").stat().st_mode & 0o077 == 0
+
+
 def test_columns_with_our_names_need_no_mapping(tmp_path):
     header = "id,occurred,kind,severity,lon,lat,address,summary,state"
     row = "110-7,2026-03-01T08:00:00.250+08:00,盗窃,1,113.13,27.83,天元区黄河北路,电动车被盗,on scene"
