@@ -35,8 +35,9 @@ browser:
 	  && apt-get update -qq && apt-get install -y -qq chromium fonts-noto-cjk >/dev/null; } \
 	  || echo "test: chromium is absent, browser tests are skipped; on Debian: apt-get install chromium fonts-noto-cjk" >&2
 
+# A file a worker at a time: what a module sets up is set up once.
 test: setup browser
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: setup
 	@$(BIN)/ruff check .
