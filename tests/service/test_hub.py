@@ -36,6 +36,13 @@ async def test_who_comes_back_gets_exactly_what_it_missed(hub):
         assert [said(e)["n"] for e in await events(watcher, 2)] == [2, 3]
 
 
+async def test_who_comes_back_having_missed_nothing_gets_what_comes_next(hub):
+    seen = hub.publish("units", {"n": 1})
+    with hub.watch(seen.id) as watcher:
+        hub.publish("units", {"n": 2})
+        assert [said(e) for e in await events(watcher, 1)] == [{"n": 2}]
+
+
 async def test_the_id_of_a_snapshot_resumes_after_it(hub):
     hub.publish("units", {"n": 1})
     with hub.watch() as watcher:
