@@ -1,23 +1,36 @@
-"""The history of fixes: a DuckDB file that one process opens.
+"""The history of fixes: days being written in a DuckDB file that one process opens, finished days in Parquet.
 
 An append is one transaction; DuckDB writes and syncs its log before the commit returns, so a row that was
 acknowledged outlives the process. Measured alternatives are listed in the project's decisions: DuckDB native
 took 1.4 M rows/s in durable batches of 5,000 where PostgreSQL took 0.03 M.
+
+Each day has a table of its own, so that a sealed day is dropped at once and not row by row. A question sees
+the manifest and the tables of one instant: each row once, whatever is sealed meanwhile.
 """
 
+# ruff: noqa: S608 - queries are put together of our own names, numbers and paths
+
+import secrets
 import threading
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 
 from geo_policing.errors import Unavailable
+from geo_policing.geodesy import cells
 from geo_policing.model import BoundingBox, FixColumns, TimeWindow
 from geo_policing.model.fix import FIX_SCHEMA
+from geo_policing.store.history import layout
+from geo_policing.store.history.manifest import DAY_US, Manifest
+from geo_policing.store.history.sealing import remove_strangers
 from geo_policing.store.private import private, tighten
 
 _TYPES = """
@@ -26,19 +39,66 @@ _TYPES = """
     quality UTINYINT NOT NULL, satellites UTINYINT NOT NULL, beidou_satellites UTINYINT NOT NULL,
     cell UBIGINT NOT NULL, source VARCHAR NOT NULL, received BIGINT NOT NULL
 """
-_COLUMNS = ", ".join(FIX_SCHEMA.names)
+COLUMNS = tuple(FIX_SCHEMA.names)
+_COLUMNS = ", ".join(COLUMNS)
 _NEWEST_FIRST = "QUALIFY row_number() OVER (PARTITION BY device ORDER BY time DESC, received DESC) = 1"
-_ADD = f"INSERT INTO fixes SELECT {_COLUMNS} FROM batch"  # noqa: S608 - our own names, here and below
 _SET = ", ".join(f"{name} = excluded.{name}" for name in FIX_SCHEMA.names if name != "device")
 _RENEW = f"""
 INSERT INTO newest SELECT {_COLUMNS} FROM batch {_NEWEST_FIRST}
 ON CONFLICT (device) DO UPDATE SET {_SET}
 WHERE (excluded.time, excluded.received) > (newest.time, newest.received)
-"""  # noqa: S608
-_FILL_NEWEST = f"INSERT INTO newest SELECT {_COLUMNS} FROM fixes {_NEWEST_FIRST}"  # noqa: S608
+"""
+#: What does not fit into DuckDB's memory is sorted on disk; what it knows of Parquet files it keeps.
+_SETTINGS = {"memory_limit": "'1GB'", "parquet_metadata_cache": "true"}
 
 #: What a wrong statement of ours raises; everything else is the disk's or the file's doing.
 _OURS = (duckdb.ProgrammingError, duckdb.DataError, duckdb.IntegrityError, duckdb.NotSupportedError)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The history as it is at one instant, to be asked with SQL.
+
+    Parameters
+    ----------
+    cursor : DuckDB connection
+        In a transaction of that instant.
+    folder : Path
+        Of the sealed days.
+    manifest : Manifest
+        What is sealed.
+    hot : dict of str to int
+        Tables of what is not, with their days.
+    """
+
+    cursor: Any
+    folder: Path
+    manifest: Manifest
+    hot: dict[str, int]
+
+    def select(
+        self,
+        names: tuple[str, ...],
+        start_us: int | None = None,
+        end_us: int | None = None,
+        kind: str = "by_device",
+        where: str = "",
+    ) -> str:
+        """Return a query for columns of all fixes, or of those in [start, end), and where something holds."""
+        parts = self.manifest.parts
+        tables = list(self.hot)
+        if start_us is not None and end_us is not None:
+            first, last = start_us // DAY_US, (end_us - 1) // DAY_US
+            parts = self.manifest.overlapping(start_us, end_us)
+            tables = [table for table, day in self.hot.items() if first <= day <= last]
+            where += f" AND time >= {start_us} AND time < {end_us}"
+        shown = ", ".join(names)
+        sources = layout.scan_parts(self.folder, parts, kind, names)
+        sources += [f"SELECT {shown} FROM {table}" for table in tables]
+        if not sources:
+            sources = [f"SELECT {shown} FROM newest WHERE false"]
+        clause = f" WHERE true {where}" if where else ""
+        return " UNION ALL ".join(f"SELECT {shown} FROM ({source}){clause}" for source in sources)
 
 
 class FixStore:
@@ -50,20 +110,33 @@ class FixStore:
     Parameters
     ----------
     path : Path
-        The DuckDB file; made when it is not there, its folder as well. Its owner alone may read it.
+        The DuckDB file; made when it is not there, its folder as well. Its owner alone may read it. Finished
+        days are beside it, in the folder ``NAME-sealed``.
 
     Raises
     ------
     Unavailable
         If another process has it open, or it cannot be read or written.
+    InvalidFile
+        If the manifest of the sealed days is damaged.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.folder = sealed_folder(path)
         self._lock = threading.Lock()
         self._closed = False
         self._broken = False
+        self._manifest = Manifest.read(self.folder)
+        self._hot: dict[str, int] = {}
+        self._filling: dict[int, str] = {}
+        self._finished: set[str] = set()
+        self._reading: Counter[int] = Counter()
+        self._asked = 0
+        self._unlink: list[tuple[int, Path]] = []
         self._db = self._open()
+        with self._in_our_words():
+            remove_strangers(self.folder, self._manifest.names)
 
     def _open(self) -> Any:
         with self._in_our_words():
@@ -73,17 +146,44 @@ class FixStore:
                 db = duckdb.connect(str(self._path))
             tighten(self._path, ".wal")
             try:
+                for setting, value in _SETTINGS.items():
+                    db.execute(f"SET {setting} = {value}")
+                db.execute(f"SET temp_directory = {layout.quoted(self.folder / 'sorting')}")
                 with private(), _transaction(db):
-                    db.execute(f"CREATE TABLE IF NOT EXISTS fixes ({_TYPES})")
-                    tables = db.execute("SELECT table_name FROM duckdb_tables()").fetchall()
-                    if ("newest",) not in tables:
+                    self._hot = self._found(db)
+                    tables = _tables(db)
+                    if "fixes" in tables:
+                        self._split(db)
+                    # A table that is being sealed must not grow, whatever made us open the file again.
+                    self._filling = {d: t for t, d in self._hot.items() if t not in self._finished}
+                    if "newest" not in tables:
                         # A file of before there was this table, or a new one.
                         db.execute(f"CREATE TABLE newest ({_TYPES}, PRIMARY KEY (device))")
-                        db.execute(_FILL_NEWEST)
+                        everything = Snapshot(db, self.folder, self._manifest, self._hot).select(COLUMNS)
+                        db.execute(f"INSERT INTO newest SELECT * FROM ({everything}) {_NEWEST_FIRST}")
             except BaseException:
                 db.close()
                 raise
         return db
+
+    def _found(self, db: Any) -> dict[str, int]:
+        """Return the tables of the days; those that were sealed before a stop are dropped."""
+        found = {}
+        for table in sorted(_tables(db)):
+            if table in self._manifest.sealed_tables:
+                db.execute(f"DROP TABLE {table}")
+            elif table.startswith("day_"):
+                found[table] = int(table.split("_")[1].replace("m", "-"))
+        return found
+
+    def _split(self, db: Any) -> None:
+        """Move what was kept in one table, before each day had its own."""
+        with db.cursor() as before:
+            for batch in before.sql(f"SELECT {_COLUMNS} FROM fixes").to_arrow_reader(1_000_000):
+                self._hot |= self._insert(
+                    db, pa.Table.from_batches([batch]), {d: t for t, d in self._hot.items()}
+                )
+        db.execute("DROP TABLE fixes")
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -115,35 +215,62 @@ class FixStore:
         batch = fixes.to_arrow()
         with self._lock, self._in_our_words():
             db = self._connection()
-            db.register("batch", batch)
-            try:
-                # DuckDB makes its log anew whenever the one before has gone into the file.
-                with private(), _transaction(db):
-                    db.execute(_ADD)
+            # DuckDB makes its log anew whenever the one before has gone into the file.
+            with private(), _transaction(db):
+                made = self._insert(db, batch, self._filling)
+                db.register("batch", batch)
+                try:
                     db.execute(_RENEW)
-            finally:
-                with suppress(duckdb.Error):
-                    db.unregister("batch")
+                finally:
+                    with suppress(duckdb.Error):
+                        db.unregister("batch")
+            self._hot |= made
+            self._filling |= {day: table for table, day in made.items()}
+
+    def _insert(self, db: Any, batch: pa.Table, filling: dict[int, str]) -> dict[str, int]:
+        """Add rows to the tables of their days, and their cells; return the tables that were made for it."""
+        cell = cells(batch.column("lon").to_numpy(), batch.column("lat").to_numpy())
+        batch = batch.set_column(COLUMNS.index("cell"), FIX_SCHEMA.field("cell"), pa.array(cell))
+        days = np.unique(batch.column("time").to_numpy() // DAY_US).tolist()
+        made = {}
+        db.register("arrived", batch)
+        try:
+            for day in days:
+                table = filling.get(day)
+                if table is None:
+                    # Never a name that was there before: a manifest may still say that it is sealed.
+                    table = f"day_{day}_{secrets.token_hex(8)}".replace("-", "m")
+                    db.execute(f"CREATE TABLE {table} ({_TYPES})")
+                    made[table] = day
+                db.execute(
+                    f"INSERT INTO {table} SELECT {_COLUMNS} FROM arrived WHERE time >= ? AND time < ?",
+                    [day * DAY_US, (day + 1) * DAY_US],
+                )
+        finally:
+            with suppress(duckdb.Error):
+                db.unregister("arrived")
+        return made
 
     def window(self, device: str, window: TimeWindow) -> FixColumns:
         """Return the fixes of a device in a window, by time, then by when they were received."""
-        return self._read(
-            "WHERE device = ? AND time >= ? AND time < ? ORDER BY time, received",
-            [device, window.start_us, window.end_us],
-        )
+        with self.snapshot() as now:
+            query = now.select(COLUMNS, window.start_us, window.end_us, where="AND device = $device")
+            return _columns(now.cursor, f"{query} ORDER BY time, received", {"device": device})
 
     def between(self, window: TimeWindow, box: BoundingBox | None = None) -> FixColumns:
         """Return the fixes of all devices in a window, and in a box when one is given, by device and time."""
-        where = "WHERE time >= ? AND time < ?"
-        values: list[Any] = [window.start_us, window.end_us]
+        where, values = "", {}
         if box is not None:
-            where += " AND lon BETWEEN ? AND ? AND lat BETWEEN ? AND ?"
-            values += [box.west, box.east, box.south, box.north]
-        return self._read(f"{where} ORDER BY device, time, received", values)
+            where = "AND lon BETWEEN $west AND $east AND lat BETWEEN $south AND $north"
+            values = {"west": box.west, "east": box.east, "south": box.south, "north": box.north}
+        with self.snapshot() as now:
+            query = now.select(COLUMNS, window.start_us, window.end_us, where=where)
+            return _columns(now.cursor, f"{query} ORDER BY device, time, received", values)
 
     def latest(self) -> FixColumns:
         """Return the newest fix of each device by its time, whatever was received last, by device."""
-        return self._read("ORDER BY device", [], table="newest")
+        with self._cursor() as cursor:
+            return _columns(cursor, f"SELECT {_COLUMNS} FROM newest ORDER BY device", {})
 
     def devices(self) -> list[str]:
         """Return the ids of the devices that have fixes, in order."""
@@ -153,9 +280,82 @@ class FixStore:
 
     def count(self) -> int:
         """Return the number of fixes."""
-        with self._cursor() as cursor:
-            (rows,) = cursor.execute("SELECT count(*) FROM fixes").fetchone()
-        return int(rows)
+        with self.snapshot() as now:
+            return now.manifest.rows + sum(
+                now.cursor.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0] for table in now.hot
+            )
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """See the history of one instant as long as this lasts; files that go meanwhile stay until then."""
+        with self._in_our_words():
+            with self._lock:
+                cursor = self._connection().cursor()
+                # DuckDB's transaction sees what is there at its first statement.
+                cursor.execute("BEGIN")
+                cursor.execute("SELECT 1 FROM newest LIMIT 0").fetchall()
+                now = Snapshot(cursor, self.folder, self._manifest, dict(self._hot))
+                number = self._asked = self._asked + 1
+                self._reading[number] += 1
+            try:
+                with cursor:
+                    yield now
+            finally:
+                with self._lock:
+                    del self._reading[number]
+                    self._unlink_unread()
+
+    def close_days(self, before: int) -> dict[int, list[str]]:
+        """Return the tables of the days before a day; what comes for those days goes into new ones."""
+        with self._lock:
+            self._filling = {day: table for day, table in self._filling.items() if day >= before}
+            closed: dict[int, list[str]] = {}
+            for table, day in self._hot.items():
+                if day < before:
+                    closed.setdefault(day, []).append(table)
+                    self._finished.add(table)
+            return closed
+
+    def commit(self, manifest: Manifest) -> None:
+        """Make another manifest the history; what it does not name any more is deleted when nobody reads it.
+
+        The tables that it calls sealed are dropped. To be called by one thread at a time.
+        """
+        with self._in_our_words():
+            manifest.write(self.folder)
+            with self._lock:
+                gone = self._manifest.names - manifest.names
+                self._manifest = manifest
+                self._hot = {t: day for t, day in self._hot.items() if t not in manifest.sealed_tables}
+                self._unlink += [(self._asked, self.folder / name) for name in gone]
+                self._unlink_unread()
+                db = self._connection()
+                with private(), _transaction(db):
+                    for table in manifest.sealed_tables:
+                        db.execute(f"DROP TABLE IF EXISTS {table}")
+                # They are gone; the file says so at the next change.
+                self._finished.difference_update(manifest.sealed_tables)
+                self._manifest = replace(manifest, sealed_tables=())
+
+    @property
+    def manifest(self) -> Manifest:
+        """What is sealed now."""
+        return self._manifest
+
+    def forget(self, devices: Collection[str]) -> None:
+        """Delete the newest fixes of devices."""
+        with self._lock, self._in_our_words():
+            db = self._connection()
+            with private(), _transaction(db):
+                db.execute("DELETE FROM newest WHERE device IN (SELECT unnest(?))", [sorted(devices)])
+
+    def _unlink_unread(self) -> None:
+        """Delete files that nobody reads any more; the lock is held."""
+        oldest = min(self._reading, default=self._asked + 1)
+        for last, path in self._unlink:
+            if last < oldest:
+                path.unlink(missing_ok=True)
+        self._unlink = [(last, path) for last, path in self._unlink if last >= oldest]
 
     def _connection(self) -> Any:
         """Return the connection, opened again after DuckDB gave it up; the lock is held."""
@@ -200,13 +400,20 @@ class FixStore:
             return f"{self._path} is open in another process; stop that one, or choose another data folder"
         return f"{self._path} cannot be used: {cause}; check the disk's space and the file"
 
-    def _read(self, rest: str, values: list[Any], table: str = "fixes") -> FixColumns:
-        with self._cursor() as cursor:
-            query = f"SELECT {_COLUMNS} FROM {table} {rest}"  # noqa: S608 - our own text
-            found = cursor.sql(query, params=values).to_arrow_table()
-        fixes = FixColumns.from_arrow(found)
-        # Arrow hands out read-only views of its own memory; callers get arrays that are theirs.
-        return fixes.take(np.arange(len(fixes)))
+
+def sealed_folder(path: Path) -> Path:
+    """Return where the sealed days of a history are, given its DuckDB file."""
+    return path.with_name(f"{path.stem}-sealed")
+
+
+def _tables(db: Any) -> set[str]:
+    return {name for (name,) in db.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+
+
+def _columns(cursor: Any, query: str, values: dict[str, Any]) -> FixColumns:
+    fixes = FixColumns.from_arrow(cursor.sql(query, params=values).to_arrow_table())
+    # Arrow hands out read-only views of its own memory; callers get arrays that are theirs.
+    return fixes.take(np.arange(len(fixes)))
 
 
 @contextmanager

@@ -1,0 +1,151 @@
+"""Whether the sealed days are what the manifest says: files, counts, order, and visits against fixes."""
+
+# ruff: noqa: S608 - queries are put together of our own names, numbers and paths
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from geo_policing.store.history import layout
+from geo_policing.store.history.manifest import KINDS, Manifest, Part, SealedFile, date
+from geo_policing.store.history.sealing import movements, visits_of
+
+_ORDER = {
+    "by_device": ("device", "time", "received"),
+    "by_cell": ("hour", "cell", "time"),
+    "visits": ("cell", "first_s", "last_s"),
+}
+_HOUR_US = 3_600_000_000
+
+
+def verify(folder: Path, manifest: Manifest) -> Iterator[str]:
+    """Yield what is wrong, one line each; nothing when the sealed days are whole.
+
+    It needs no lock: what is sealed is never changed. Memory is bounded; visits are compared on disk.
+    """
+    for day in sorted({part.day for part in manifest.parts}):
+        parts = manifest.of_day(day)
+        wrong = [
+            f"part {part.id}: {line}"
+            for part in parts
+            for kind in KINDS
+            for line in _check_file(folder, kind, getattr(part, kind))
+        ]
+        if not wrong:
+            with duckdb.connect() as db:
+                db.execute(
+                    f"SET memory_limit = '1GB'; SET temp_directory = {layout.quoted(folder / 'sorting')}"
+                )
+                wrong = [
+                    f"part {part.id}: {line}" for part in parts for line in _check_fixes(db, folder, part)
+                ]
+                wrong += _check_visits(db, folder, parts)
+        yield from (f"day {date(day)}: {line}" for line in wrong)
+
+
+def _check_file(folder: Path, kind: str, file: SealedFile) -> Iterator[str]:
+    path = folder / file.name
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        yield f"{file.name} cannot be read ({error.strerror})"
+        return
+    if size != file.bytes:
+        yield f"{file.name} has {size} bytes, not {file.bytes}"
+        return
+    if layout.digest(path) != file.sha256:
+        yield f"{file.name} is not what was written: its SHA-256 differs"
+        return
+    with pq.ParquetFile(path) as parquet:
+        if parquet.metadata.num_rows != file.rows:
+            yield f"{file.name} has {parquet.metadata.num_rows} rows, not {file.rows}"
+        if not _is_sorted(parquet, kind):
+            yield f"{file.name} is not sorted by {', '.join(_ORDER[kind])}"
+
+
+def _is_sorted(parquet: pq.ParquetFile, kind: str) -> bool:
+    """Whether each row is not before the one before it."""
+    last: pa.Table | None = None
+    names = [name for name in _ORDER[kind] if name != "hour"] + (["time"] if kind == "by_cell" else [])
+    for batch in parquet.iter_batches(columns=sorted(set(names))):
+        table = pa.Table.from_batches([batch])
+        if "hour" in _ORDER[kind]:
+            hours = pa.array(table.column("time").to_numpy() // _HOUR_US)
+            table = table.append_column("hour", hours)
+        both = table if last is None else pa.concat_tables([last, table])
+        last = table.slice(len(table) - 1)
+        before, after = both.slice(0, len(both) - 1), both.slice(1)
+        wrong: Any = pa.scalar(False)
+        for name in reversed(_ORDER[kind]):
+            a, b = before.column(name), after.column(name)
+            wrong = pc.or_(pc.greater(a, b), pc.and_(pc.equal(a, b), wrong))
+        if len(after) and pc.any(wrong).as_py():
+            return False
+    return True
+
+
+def _check_fixes(db: Any, folder: Path, part: Part) -> Iterator[str]:
+    sums = []
+    for file in (part.by_device, part.by_cell):
+        query = layout.scan([str(folder / file.name)], layout.BY_CELL)
+        total = "count(*), sum(hash(device, time, lon, lat, cell)::HUGEINT), min(time), max(time)"
+        sums += db.execute(f"SELECT {total} FROM ({query})").fetchall()
+    if sums[0] != sums[1]:
+        yield "the fixes by device are not those by cell"
+    if sums[0][2:] != (part.first_us, part.last_us):
+        yield "the first and the last fix are not at the times that the manifest says"
+
+
+#: Stays of a device in a cell that touch are one.
+_JOINED = """
+SELECT device, cell, min(first_s) AS first_s, max(last_s) AS last_s FROM (
+    SELECT *, sum(begins) OVER (PARTITION BY device, cell ORDER BY first_s, last_s) AS stay FROM (
+        SELECT *, (first_s > coalesce(max(last_s) OVER (PARTITION BY device, cell ORDER BY first_s, last_s
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), -9e18))::INT AS begins FROM ({visits})))
+GROUP BY device, cell, stay
+"""
+
+
+def _check_visits(db: Any, folder: Path, parts: tuple[Part, ...]) -> Iterator[str]:
+    """Compare the visits of a day with those of the movement through its fixes."""
+    fixes = " UNION ALL ".join(layout.scan_parts(folder, parts, "by_device", (*layout.BY_CELL, "received")))
+    (visits,) = layout.scan_parts(folder, parts, "visits", tuple(layout.VISITS.names))
+    again = (folder / parts[0].visits.name).with_suffix(".again")
+    try:
+        with layout.SortedFile(again, layout.VISITS) as file:
+            ordered = db.sql(
+                f"SELECT *, true AS mine FROM ({fixes}) ORDER BY device, time, received, lon, lat"
+            )
+            for moved in movements(ordered.to_arrow_reader(layout.GROUP_ROWS)):
+                file.write(visits_of(moved))
+        for name, query in (
+            ("stored", visits),
+            ("found", layout.scan([str(again)], tuple(layout.VISITS.names))),
+        ):
+            db.execute(f"CREATE TEMP TABLE {name} AS {_JOINED.format(visits=query)}")
+    finally:
+        again.unlink(missing_ok=True)
+    ((missing,),) = db.execute(
+        """SELECT count(*) FROM found f WHERE NOT EXISTS (
+            SELECT 1 FROM stored s WHERE s.device = f.device AND s.cell = f.cell
+            AND s.first_s <= f.first_s AND s.last_s >= f.last_s)"""
+    ).fetchall()
+    if missing:
+        yield f"{missing} visits of the movement between the fixes are missing"
+    if len(parts) > 1:
+        return  # what was between two fixes before a late one came counts until the parts are merged
+    ((too_many,),) = db.execute(
+        f"""WITH span AS (SELECT device, min(time) // 1000000 AS start_s, max(time) // 1000000 AS end_s
+                          FROM ({fixes}) GROUP BY device)
+        SELECT count(*) FROM stored s LEFT JOIN span USING (device)
+        WHERE span.device IS NULL OR (s.first_s > start_s AND s.last_s < end_s AND NOT EXISTS (
+            SELECT 1 FROM found f WHERE f.device = s.device AND f.cell = s.cell
+            AND s.first_s = f.first_s AND s.last_s = f.last_s))"""
+    ).fetchall()
+    if too_many:
+        yield f"{too_many} visits are of no movement between the fixes"

@@ -1,0 +1,162 @@
+"""How the files of a part are written, and how they are read again.
+
+Places are decimals of seven or nine digits where that loses nothing, so that any reader sees numbers and they
+take a third of the space of doubles; columns that grow or hardly change are stored as differences.
+"""
+
+# ruff: noqa: S608 - queries are put together of our own names, numbers and paths
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from geo_policing.model.fix import FIX_SCHEMA
+from geo_policing.store.history.manifest import Part, SealedFile
+from geo_policing.store.private import private
+
+#: Rows in a row group: the least that is read of a column.
+GROUP_ROWS = 65_536
+#: Columns of `by_cell`: where everybody was; what else is known of a fix is in `by_device`.
+BY_CELL = ("device", "time", "lon", "lat", "cell")
+_DIFFERENCES = ("time", "received", "lon", "lat", "first_s", "last_s")
+_COMPRESSION_LEVEL = 3
+
+
+def schema(names: tuple[str, ...], digits: int | None) -> pa.Schema:
+    """Return the schema of a file of fixes; places have so many digits after the point, or are doubles."""
+    fields = []
+    for name in names:
+        field = FIX_SCHEMA.field(name)
+        if name in {"lon", "lat"} and digits is not None:
+            field = pa.field(name, pa.decimal128(digits + 3, digits), nullable=False)
+        fields.append(field)
+    return pa.schema(fields)
+
+
+#: A device was in a cell, seconds of UTC since 1970, rounded outwards.
+VISITS = pa.schema(
+    [
+        pa.field("device", pa.string(), nullable=False),
+        pa.field("cell", pa.uint64(), nullable=False),
+        pa.field("first_s", pa.int64(), nullable=False),
+        pa.field("last_s", pa.int64(), nullable=False),
+    ]
+)
+
+
+def decimals(values: np.ndarray[Any, Any], digits: int) -> pa.Array:
+    """Return (n,) f64 as decimals with so many digits after the point."""
+    pairs = np.empty((len(values), 2), np.int64)
+    pairs[:, 0] = np.rint(values * 10.0**digits)
+    pairs[:, 1] = pairs[:, 0] >> 63  # the sign fills the upper half
+    return pa.Array.from_buffers(
+        pa.decimal128(digits + 3, digits), len(values), [None, pa.py_buffer(pairs.tobytes())]
+    )
+
+
+class SortedFile:
+    """A Parquet file that is written batch by batch, each a row group; for its owner alone.
+
+    Parameters
+    ----------
+    path : Path
+        Where.
+    columns : Schema
+        Its columns.
+    dictionary : sequence of str
+        Columns of few values, stored as a dictionary; device and the small columns are anyway.
+    """
+
+    def __init__(self, path: Path, columns: pa.Schema, dictionary: tuple[str, ...] = ()) -> None:
+        differences = [name for name in columns.names if name in _DIFFERENCES and name not in dictionary]
+        doubles = [name for name in differences if pa.types.is_floating(columns.field(name).type)]
+        self.path = path
+        self.rows = 0
+        self.columns = columns
+        with private():
+            self._writer = pq.ParquetWriter(
+                path,
+                columns,
+                compression="zstd",
+                compression_level=_COMPRESSION_LEVEL,
+                version="2.6",
+                use_dictionary=[name for name in columns.names if name not in differences],
+                column_encoding=dict.fromkeys(doubles, "BYTE_STREAM_SPLIT")
+                | {name: "DELTA_BINARY_PACKED" for name in differences if name not in doubles},
+                store_decimal_as_integer=True,
+            )
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Write the footer."""
+        self._writer.close()
+
+    def write(self, batch: pa.RecordBatch | pa.Table) -> None:
+        """Add rows, which must be sorted and after those before."""
+        if not batch.num_rows:
+            return
+        arrays = []
+        for field in self.columns:
+            values = batch.column(field.name)
+            if pa.types.is_decimal(field.type) and not pa.types.is_decimal(values.type):
+                values = decimals(values.to_numpy(zero_copy_only=False), field.type.scale)
+            arrays.append(values)
+        self._writer.write_table(pa.table(arrays, schema=self.columns), row_group_size=GROUP_ROWS)
+        self.rows += batch.num_rows
+
+
+def sealed(path: Path, name: str, rows: int) -> SealedFile:
+    """Describe a file that is complete."""
+    return SealedFile(name, rows, path.stat().st_size, digest(path))
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def grouped(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Join small batches to tables of a row group."""
+    waiting: list[pa.RecordBatch] = []
+    rows = 0
+    for batch in batches:
+        waiting.append(batch)
+        rows += batch.num_rows
+        if rows < GROUP_ROWS:
+            continue
+        table = pa.Table.from_batches(waiting)
+        whole = rows - rows % GROUP_ROWS
+        yield table.slice(0, whole)
+        waiting, rows = table.slice(whole).to_batches(), rows - whole
+    if rows:
+        yield pa.Table.from_batches(waiting)
+
+
+def quoted(path: Path | str) -> str:
+    """Return a path as SQL writes a text."""
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def scan(paths: list[str], names: tuple[str, ...]) -> str:
+    """Return the query for columns of files whose places have the same digits; places come as doubles."""
+    listed = ", ".join(quoted(path) for path in paths)
+    shown = ", ".join(f"{name}::DOUBLE AS {name}" if name in {"lon", "lat"} else name for name in names)
+    return f"SELECT {shown} FROM read_parquet([{listed}], hive_partitioning = false)"
+
+
+def scan_parts(folder: Path, parts: tuple[Part, ...], kind: str, names: tuple[str, ...]) -> list[str]:
+    """Return the queries for columns of parts, one for all those that DuckDB can read together."""
+    alike: dict[int | None, list[str]] = {}
+    for part in parts:
+        digits = None if kind == "visits" else part.digits
+        alike.setdefault(digits, []).append(str(folder / getattr(part, kind).name))
+    return [scan(paths, names) for paths in alike.values()]

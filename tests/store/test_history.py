@@ -1,0 +1,279 @@
+"""Finished days are sealed, merged, and asked as if nothing had happened."""
+
+import threading
+
+import h3
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from geo_policing.errors import InvalidFile, Unavailable
+from geo_policing.model import BoundingBox, Fix, FixColumns, TimeWindow, from_us
+from geo_policing.store import FixStore
+from geo_policing.store.history.checks import verify
+from geo_policing.store.history.keeper import Keeper
+from geo_policing.store.history.manifest import NAME, Manifest
+from tests.store.moving import DAY_US, FIRST_DAY, T, fixes_at, rows, walks
+
+ALL = TimeWindow(from_us(T - DAY_US), from_us(T + 9 * DAY_US))
+
+
+@pytest.fixture
+def store(tmp_path):
+    with FixStore(tmp_path / "fixes.duckdb") as store:
+        yield store
+
+
+def faults(store):
+    return list(verify(store.folder, store.manifest))
+
+
+def test_what_is_asked_is_answered_alike_before_and_after_sealing_and_after_a_restart(store, tmp_path):
+    fixes = walks(np.random.default_rng(1), days=3)
+    store.append(fixes)
+    box = BoundingBox(113.125, 27.82, 113.14, 27.84)
+    night = TimeWindow(from_us(T + DAY_US - 400_000_000), from_us(T + DAY_US + 400_000_000))
+
+    def answers(store):
+        return [
+            rows(store.between(ALL)),
+            rows(store.between(night, box)),
+            [store.window(f"d{n}", night).time.tolist() for n in range(5)],
+            store.window("d1", ALL).cell.tolist(),
+            rows(store.latest()),
+            store.devices(),
+            store.count(),
+        ]
+
+    before = answers(store)
+    assert before[0] == rows(fixes)
+    assert len(before[1]) > 10
+    Keeper(store).seal(FIRST_DAY + 1)
+    assert [part.day for part in store.manifest.parts] == [FIRST_DAY]
+    assert answers(store) == before
+    Keeper(store).seal(FIRST_DAY + 9)
+    assert answers(store) == before
+    assert faults(store) == []
+    store.close()
+    with FixStore(tmp_path / "fixes.duckdb") as again:
+        assert answers(again) == before
+
+
+def test_late_fixes_become_a_part_and_are_merged(store):
+    fixes = walks(np.random.default_rng(2))
+    late = np.arange(len(fixes)) % 5 == 0
+    keeper = Keeper(store)
+    store.append(fixes.take(~late))
+    keeper.seal(FIRST_DAY + 9)
+    store.append(fixes.take(late))
+    assert rows(store.between(ALL)) == rows(fixes)
+    keeper.seal(FIRST_DAY + 9)
+    assert max(day.parts for day in keeper.status()) == 2
+    assert rows(store.between(ALL)) == rows(fixes)
+    assert faults(store) == []
+    old = {store.folder / name for name in store.manifest.names}
+    keeper.compact()
+    assert max(day.parts for day in keeper.status()) == 1
+    assert rows(store.between(ALL)) == rows(fixes)
+    assert faults(store) == []
+    assert not any(path.exists() for path in old)
+    assert keeper.compact() == []
+
+
+def test_sealed_in_pieces_and_merged_the_visits_are_those_of_days_sealed_at_once(tmp_path):
+    fixes = walks(np.random.default_rng(3))
+    pieces = np.random.default_rng(4).integers(0, 3, len(fixes))
+    found = []
+    for name, parts in (("once", [fixes]), ("pieces", [fixes.take(pieces == n) for n in range(3)])):
+        with FixStore(tmp_path / name / "fixes.duckdb") as store:
+            keeper = Keeper(store)
+            for part in parts:
+                store.append(part)
+                keeper.seal(FIRST_DAY + 9)
+            keeper.compact()
+            tables = [pq.read_table(store.folder / part.visits.name) for part in store.manifest.parts]
+        visits = pa.concat_tables(tables).to_pydict()
+        # The way over midnight is with the day that was sealed last; merged, it is with both.
+        found.append(set(zip(*visits.values(), strict=True)))
+    assert found[0] == found[1]
+
+
+def test_fixes_that_come_while_their_day_is_sealed_are_kept(store):
+    fixes = walks(np.random.default_rng(5), days=1, fixes=200)
+    keeper = Keeper(store)
+    half = len(fixes) // 2
+    store.append(fixes.take(slice(0, half)))
+
+    def come():
+        for n in range(half, len(fixes), 50):
+            store.append(fixes.take(slice(n, n + 50)))
+
+    seen = []
+    writer = threading.Thread(target=come)
+    writer.start()
+    while writer.is_alive():
+        keeper.seal(FIRST_DAY + 9)
+        keeper.compact()
+        seen.append(len(store.between(ALL)))
+    writer.join()
+    assert seen == sorted(seen)
+    assert rows(store.between(ALL)) == rows(fixes)
+
+
+def test_whoever_asks_while_days_are_sealed_and_merged_sees_each_row_once(store):
+    fixes = walks(np.random.default_rng(6), days=4)
+    expected = rows(fixes)
+    store.append(fixes)
+    done, wrong = threading.Event(), []
+
+    def ask():
+        while not done.is_set():
+            if rows(store.between(ALL)) != expected or store.count() != len(expected):
+                wrong.append(store.count())
+
+    readers = [threading.Thread(target=ask) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    keeper = Keeper(store)
+    for day in range(1, 6):
+        keeper.seal(FIRST_DAY + day)
+        keeper.compact()
+    done.set()
+    for reader in readers:
+        reader.join(60)
+    assert wrong == []
+
+
+def test_a_file_that_is_being_read_stays_until_it_is_read(store):
+    fixes = walks(np.random.default_rng(7), days=1)
+    keeper = Keeper(store)
+    for part in (fixes.take(slice(0, 300)), fixes.take(slice(300, None))):
+        store.append(part)
+        keeper.seal(FIRST_DAY + 9)
+    old = [store.folder / name for name in store.manifest.names]
+    with store.snapshot() as before:
+        keeper.compact()
+        query = before.select(("device",))
+        assert before.cursor.execute(f"SELECT count(*) FROM ({query})").fetchall() == [(len(fixes),)]
+    assert sum(path.exists() for path in old) == 3  # the few after midnight are of one part
+
+
+def test_any_parquet_reader_reads_the_sealed_days(store):
+    fixes = walks(np.random.default_rng(8))
+    store.append(fixes)
+    Keeper(store).seal(FIRST_DAY + 9)
+    folder = store.folder
+    table = pa.concat_tables(
+        pq.read_table(p) for p in sorted(folder.glob("day=2026-03-0*/by_device/*.parquet"))
+    )
+    assert sorted(zip(*(table.column(n).to_pylist() for n in ("device", "time")), strict=True)) == sorted(
+        zip(fixes.device.tolist(), fixes.time.tolist(), strict=True)
+    )
+    placed = {
+        (d, t): (x, y) for d, t, x, y in zip(fixes.device, fixes.time, fixes.lon, fixes.lat, strict=True)
+    }
+    for device, time, lon, lat in zip(
+        *(table.column(n).to_pylist() for n in ("device", "time", "lon", "lat")), strict=True
+    ):
+        assert (float(lon), float(lat)) in {placed[device, time]} or list(fixes.time).count(time) > 1
+    cells = pq.read_table(folder / store.manifest.parts[0].by_cell.name)
+    keys = [
+        (t // 3_600_000_000, c, t)
+        for t, c in zip(*(cells.column(n).to_pylist() for n in ("time", "cell")), strict=True)
+    ]
+    assert keys == sorted(keys)
+    assert h3.get_resolution(h3.int_to_str(keys[0][1])) == 10
+
+
+@pytest.mark.parametrize("digits", [7, 9, 15])
+def test_places_lose_nothing_however_many_digits_they_have(store, digits):
+    rng = np.random.default_rng(digits)
+    n = 500
+    lon, lat = (np.round(at + rng.normal(0, 0.02, n), digits) for at in (-113.13, 27.83))
+    fixes = fixes_at(np.full(n, "rtk", object), T + np.arange(n) * 1_000_000, lon, lat)
+    store.append(fixes)
+    Keeper(store).seal(FIRST_DAY + 9)
+    assert store.manifest.parts[0].digits == (digits if digits < 15 else None)
+    assert rows(store.between(ALL)) == rows(fixes)
+
+
+def test_parts_of_different_digits_are_read_and_merged(store):
+    keeper = Keeper(store)
+    for n, lon in enumerate((113.1234567, 113.123456789, 113.1 + 1 / 3)):
+        store.append(FixColumns.from_fixes([Fix("car", T + n, lon, 27.8, source="x")]))
+        keeper.seal(FIRST_DAY + 9)
+    wanted = [113.1234567, 113.123456789, 113.1 + 1 / 3]
+    assert store.window("car", ALL).lon.tolist() == wanted
+    keeper.compact()
+    assert store.window("car", ALL).lon.tolist() == wanted
+
+
+def test_a_store_of_one_table_is_divided_into_days(tmp_path):
+    fixes = walks(np.random.default_rng(9))
+    path = tmp_path / "fixes.duckdb"
+    with FixStore(path) as store:
+        store._db.register("old", fixes.to_arrow())
+        store._db.execute("CREATE TABLE fixes AS SELECT * FROM old")
+    with FixStore(path) as store:
+        assert rows(store.between(ALL)) == rows(fixes)
+        assert {day.day for day in Keeper(store).status()} == {FIRST_DAY, FIRST_DAY + 1, FIRST_DAY + 2}
+        assert store.window("d0", ALL).cell.all()
+
+
+def test_files_that_the_manifest_does_not_name_are_removed(store, tmp_path):
+    store.append(walks(np.random.default_rng(10)))
+    Keeper(store).seal(FIRST_DAY + 9)
+    stranger = store.folder / "day=2026-03-01" / "by_cell" / "00000099.parquet"
+    stranger.write_bytes(b"half a file")
+    store.close()
+    with FixStore(tmp_path / "fixes.duckdb") as again:
+        assert not stranger.exists()
+        assert faults(again) == []
+
+
+def test_a_damaged_manifest_is_refused_in_one_line(store, tmp_path):
+    store.append(walks(np.random.default_rng(11)))
+    Keeper(store).seal(FIRST_DAY + 9)
+    store.close()
+    (store.folder / NAME).write_text("{")
+    with pytest.raises(InvalidFile, match="is damaged") as caught:
+        FixStore(tmp_path / "fixes.duckdb")
+    assert "\n" not in str(caught.value)
+
+
+def test_damage_to_a_sealed_day_is_found(store):
+    store.append(walks(np.random.default_rng(12)))
+    Keeper(store).seal(FIRST_DAY + 9)
+    part = store.manifest.parts[0]
+    path = store.folder / part.by_cell.name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    said = f"day 2026-03-01: part 1: {part.by_cell.name} is not what was written: its SHA-256 differs"
+    assert faults(store) == [said]
+    path.unlink()
+    assert "cannot be read (No such file or directory)" in faults(store)[0]
+
+
+def test_nobody_else_may_read_the_sealed_days(store):
+    store.append(walks(np.random.default_rng(13)))
+    Keeper(store).seal(FIRST_DAY + 9)
+    assert {p.stat().st_mode & 0o077 for p in [store.folder, *store.folder.rglob("*")]} == {0}
+
+
+def test_sealing_on_a_disk_that_is_full_changes_nothing(store, monkeypatch):
+    fixes = walks(np.random.default_rng(14))
+    store.append(fixes)
+
+    def full(self, folder):
+        raise OSError(28, "No space left on device", str(folder))
+
+    monkeypatch.setattr(Manifest, "write", full)
+    with pytest.raises(Unavailable, match="No space left"):
+        Keeper(store).seal(FIRST_DAY + 9)
+    assert rows(store.between(ALL)) == rows(fixes)
+    monkeypatch.undo()
+    Keeper(store).seal(FIRST_DAY + 9)
+    assert rows(store.between(ALL)) == rows(fixes)
+    assert faults(store) == []

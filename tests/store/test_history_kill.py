@@ -1,0 +1,97 @@
+"""Killed at any instant of sealing, merging and deleting, the history has each row once."""
+
+import math
+import random
+import shutil
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+from geo_policing.model import TimeWindow, from_us
+from geo_policing.store import FixStore
+from geo_policing.store.history.checks import verify
+from geo_policing.store.history.keeper import Keeper
+from tests.store.moving import DAY_US, FIRST_DAY, T, rows, walks
+
+ALL = TimeWindow(from_us(T - DAY_US), from_us(T + 9 * DAY_US))
+KILLS = 50
+
+# What takes long is to start Python: one process that has everything loaded forks a child for each kill.
+KEEPER = """
+import os, signal, sys, time
+from pathlib import Path
+import numpy as np
+from geo_policing.store import FixStore
+from geo_policing.geodesy import cells
+from geo_policing.store.history.keeper import Keeper
+from geo_policing.store.history.sealing import visits_of
+from tests.store.moving import FIRST_DAY, walks
+
+fixes = walks(np.random.default_rng(20), days=2)
+moved = fixes.to_arrow()
+cells(fixes.lon, fixes.lat)
+visits_of(moved.append_column("mine", [np.ones(len(moved), bool)]))
+
+def keep(path):
+    with FixStore(path) as store:
+        keeper = Keeper(store)
+        keeper.seal(FIRST_DAY + 1)
+        store.append(fixes.take(np.arange(len(fixes)) % 3 == 1))
+        print("late", flush=True)
+        keeper.seal(FIRST_DAY + 9)
+        keeper.compact()
+
+for line in sys.stdin:
+    wait_s, path = line.strip().split(" ", 1)
+    child = os.fork()
+    if child == 0:
+        keep(Path(path))
+        os._exit(0)
+    if wait_s != "inf":
+        time.sleep(float(wait_s))
+        os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    print("ended", flush=True)
+"""
+
+
+def test_each_row_is_there_once_whenever_the_process_is_killed(tmp_path):
+    fixes = walks(np.random.default_rng(20), days=2)
+    number = np.arange(len(fixes))
+    first, late = rows(fixes.take(number % 3 != 1)), rows(fixes)
+    with FixStore(tmp_path / "start" / "fixes.duckdb") as store:
+        store.append(fixes.take(number % 3 == 0))
+        store.append(fixes.take(number % 3 == 2))
+    chance, took_s, states = random.Random(21), 0.0, set()
+    command = [sys.executable, "-W", "ignore", "-c", KEEPER]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as forker:
+        for kill in range(KILLS + 2):
+            folder = tmp_path / "history"
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(tmp_path / "start", folder)
+            path = folder / "fixes.duckdb"
+            # Two are let run: the second says how long it takes.
+            wait_s = chance.random() * took_s if kill > 1 else math.inf
+            began = time.monotonic()
+            forker.stdin.write(f"{wait_s} {path}\n")
+            forker.stdin.flush()
+            said = []
+            while "ended" not in said:
+                said.append(forker.stdout.readline().strip())
+            took_s = took_s if kill > 1 else time.monotonic() - began
+            with FixStore(path) as store:
+                kept = rows(store.between(ALL))
+                assert kept in (first, late)
+                assert kept == late or "late" not in said
+                assert store.count() == len(kept)
+                assert list(verify(store.folder, store.manifest)) == []
+                states.add((len(store.manifest.parts), len(kept)))
+                if kill % 10 == 2:  # and goes on from there
+                    Keeper(store).seal(FIRST_DAY + 9)
+                    Keeper(store).compact()
+                    assert rows(store.between(ALL)) == kept
+                    assert list(verify(store.folder, store.manifest)) == []
+        forker.stdin.close()
+    assert len(states) > 3  # the kills met different states
