@@ -26,11 +26,13 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track as progress
 
-from geo_policing.matching import Match, Matcher
+from geo_policing.matching import Match, Matcher, Piece
 from geo_policing.roads.tables import read_tables
 
 #: Real drives beside the checkout, read when no other folder is named.
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "matching" / "tracks"
+#: An arc driven for less than this, where a stretch starts, ends or turns back, is noise of the receiver.
+TOUCHED_M = 8.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,26 +90,51 @@ class Drive:
         return self.fixes.iloc[sorted({*taken, len(t) - 1})]
 
     def driven(self, match: Match) -> Iterator[list[int]]:
-        """Yield the arcs of each stretch of a match, from the arc it starts on to the one it ends on."""
-        pieces = list(match.pieces)
-        for path in match.paths():
-            mine = [pieces.pop(0)]
-            while sum(len(piece.edges) for piece in mine) - len(mine) + 1 < len(path):
-                mine.append(pieces.pop(0))
-            first, last = self.arcs_of[path[0]], self.arcs_of[path[-1]]
-            start = self._arc_at(int(path[0]), mine[0].start_m)
-            end = self._arc_at(int(path[-1]), mine[-1].end_m)
-            if len(path) == 1:
-                yield first[start : max(start, end) + 1].tolist()
-            else:
-                inner = [self.arcs_of[edge] for edge in path[1:-1]]
-                yield np.concatenate([first[start:], *inner, last[: end + 1]]).tolist()
+        """Yield the arcs of each connected stretch of a match.
 
-    def _arc_at(self, edge: int, offset_m: float) -> int:
-        """Which of the arcs of an edge a place on it lies."""
+        An arc that is entered or left within, where a stretch starts, ends or turns back, is there if more
+        than ``TOUCHED_M`` of it was driven: less than that is noise.
+        """
+        parts: list[tuple[int, float, float]] = []
+        before: Piece | None = None
+        for piece in match.pieces:
+            ends = [*self.matcher.network.length_m[piece.edges[:-1]].tolist(), piece.end_m]
+            mine = list(
+                zip(piece.edges.tolist(), [piece.start_m] + [0.0] * (len(ends) - 1), ends, strict=True)
+            )
+            if (
+                before is not None
+                and (before.edges[-1], before.end_m) == (mine[0][0], mine[0][1])
+                and not piece.turned_back
+            ):
+                edge, start_m, _ = parts.pop()
+                mine[0] = (edge, start_m, mine[0][2])
+            elif before is not None and not piece.turned_back:
+                yield [arc for part in parts for arc in self._arcs(*part)] or self._arc_at(*parts[0])
+                parts = []
+            parts += mine
+            before = piece
+        if parts:
+            yield [arc for part in parts for arc in self._arcs(*part)] or self._arc_at(*parts[0])
+
+    def _arcs(self, edge: int, start_m: float, end_m: float) -> list[int]:
+        """Arcs of an edge driven from one place on it to another."""
+        arcs = self.arcs_of[edge].tolist()
+        length_m = [self.arc_length_m[arc] for arc in arcs]
+        scale = sum(length_m) / float(self.matcher.network.length_m[edge])
+        start, end, found, at = start_m * scale, end_m * scale, [], 0.0
+        for arc, length in zip(arcs, length_m, strict=True):
+            driven = min(end, at + length) - max(start, at)
+            if driven >= min(TOUCHED_M, 0.999 * length):
+                found.append(arc)
+            at += length
+        return found
+
+    def _arc_at(self, edge: int, start_m: float, _: float) -> list[int]:
+        """Return the one arc of a stretch that is hardly more than a point."""
         ends = np.cumsum([self.arc_length_m[arc] for arc in self.arcs_of[edge].tolist()])
-        share = offset_m / float(self.matcher.network.length_m[edge])
-        return min(int(np.searchsorted(ends, share * ends[-1])), len(ends) - 1)
+        share = start_m / float(self.matcher.network.length_m[edge])
+        return [int(self.arcs_of[edge][min(int(np.searchsorted(ends, share * ends[-1])), len(ends) - 1)])]
 
 
 @dataclass(frozen=True, slots=True)

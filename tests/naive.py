@@ -44,20 +44,43 @@ def heading_deg(vertices, share):
     return math.degrees(math.atan2(x1 - x0, y1 - y0)) % 360
 
 
-class Roads:
-    """Edges by number between nodes by number, with what a turn costs."""
+def bend(a, b):
+    """Angle between two directions in radians, 0 to pi."""
+    return abs(math.remainder(b - a, 2 * math.pi))
 
-    def __init__(self, from_node, to_node, cost, reverse, forbidden, u_turn):
+
+def directions(vertices):
+    """Direction in which a polyline starts and in which it ends, radians; points on it do not count."""
+    steps = [(x1 - x0, y1 - y0) for (x0, y0), (x1, y1) in itertools.pairwise(vertices)]
+    steps = [step for step in steps if step != (0.0, 0.0)] or [(1.0, 0.0)]
+    return math.atan2(steps[0][1], steps[0][0]), math.atan2(steps[-1][1], steps[-1][0])
+
+
+class Roads:
+    """Edges by number between nodes by number, with what driving and turning cost."""
+
+    def __init__(self, from_node, to_node, length, cost, reverse, forbidden, directions, model):
         self.from_node, self.to_node, self.cost = list(from_node), list(to_node), list(cost)
-        self.reverse, self.u_turn = list(reverse), u_turn
+        self.length, self.reverse, self.directions, self.model = (
+            list(length),
+            list(reverse),
+            directions,
+            model,
+        )
         self.forbidden = {tuple(pair) for pair in forbidden}
 
     def turns(self, edge):
         """Edges that may follow, each with what the turn costs."""
         following = [f for f, node in enumerate(self.from_node) if node == self.to_node[edge]]
         for f in following:
-            if (edge, f) not in self.forbidden:
-                yield f, self.u_turn if f == self.reverse[edge] and len(following) > 1 else 0.0
+            if (edge, f) in self.forbidden:
+                continue
+            if f == self.reverse[edge]:
+                yield f, self.model["u_turn_m"] if len(following) > 1 else 0.0
+                continue
+            angle = bend(self.directions[edge][1], self.directions[f][0])
+            crossing = self.model["crossing_m"] if len(following) > 2 else 0.0
+            yield f, self.model["right_angle_m"] * angle / (math.pi / 2) + crossing
 
     def cost_to(self, a, left, b):
         """Least cost from a place on edge a, `left` before its end, to the start of edge b."""
@@ -75,18 +98,47 @@ class Roads:
         turns = [dict(self.turns(a)).get(b, math.inf) for a, b in itertools.pairwise(path)]
         return sum(turns) + sum(self.cost[e] for e in path[1:-1])
 
+    def through_lengths(self, straight):
+        """Length of the road each edge is part of, followed straight on where both edges agree to."""
+        m = len(self.cost)
+        angle = {
+            (e, f): bend(self.directions[e][1], self.directions[f][0])
+            for e in range(m)
+            for f in range(m)
+            if self.to_node[e] == self.from_node[f] and f != self.reverse[e]
+        }
+        onward = {}
+        for e in range(m):
+            least = min(((d, f) for (g, f), d in angle.items() if g == e), default=(math.inf, -1))
+            if least[0] < straight:
+                onward[e] = least[1]
+        parts = [{e} for e in range(m)]
+        for f in range(m):
+            coming = [(angle[e, f], e) for e in onward if onward[e] == f]
+            if coming:
+                e = min(coming)[1]
+                whole = next(part for part in parts if e in part) | next(part for part in parts if f in part)
+                parts = [part for part in parts if not part & whole] + [whole]
+        return [sum(self.length[f] for f in next(p for p in parts if e in p)) for e in range(m)]
 
-def transition_logp(roads, a, a_m, b, b_m, way, step_m, model):
-    """Log weight of going from a place on edge a to one on edge b, and whether that is a jump."""
+
+def transition_logp(roads, a, a_m, b, b_m, way, model):
+    """Log weight of going from a place on edge a to one on edge b, and how: ahead, back, by way or jump."""
+    length, ways = roads.length, [(math.inf, "jump")]
     if a == b and b_m >= a_m - model["backward_m"]:
-        route = max(0.0, b_m - a_m)
-    else:
-        to_start = roads.cost_to(a, roads.cost[a] - a_m, b)
-        route = to_start + b_m if to_start <= 2 * way + 400 else math.inf
-    beta = model["beta_m"] + model["beta_share"] * step_m
-    weight = -abs(route - way) / beta
+        ways.append((abs(max(0.0, b_m - a_m) - way), "ahead"))
+    elif roads.reverse[a] == b:
+        ways.append((abs(length[a] - b_m - a_m) + model["turn_back_m"] - way, "back"))
+    to_start = roads.cost_to(a, roads.cost[a] * (1 - a_m / length[a]), b)
+    ways.append((to_start + roads.cost[b] * b_m / length[b] - way, "by way"))
+    beta = model["beta_m"] + model["beta_share"] * way
+    over, how = min(ways)
+    weight = -math.inf
+    if over < math.inf:
+        x = over / beta
+        weight = -x / (1 + x / model["detour_cost"]) if x > 0 else -x
     jump = -model["jump_cost"] - way / (10 * beta)
-    return (weight, False) if weight > jump else (jump, True)
+    return (weight, how) if weight > jump else (jump, "jump")
 
 
 def best_sequence(roads, x, y, emission, edge, offset, model):
@@ -98,14 +150,13 @@ def best_sequence(roads, x, y, emission, edge, offset, model):
         total, last = emission[0][choice[0]], 0
         for i, j in enumerate(choice[1:], 1):
             if j < 0:
-                total -= model["hold_cost"]
+                step_m = math.dist((x[i], y[i]), (x[i - 1], y[i - 1]))
+                total -= model["hold_cost"] + model["hold_share"] * step_m
                 continue
             before = choice[last]
             way = math.dist((x[i], y[i]), (x[last], y[last]))
-            step_m = math.dist((x[i], y[i]), (x[i - 1], y[i - 1]))
             weight, _ = transition_logp(
-                *(roads, edge[last][before], offset[last][before], edge[i][j], offset[i][j]),
-                *(way, step_m, model),
+                *(roads, edge[last][before], offset[last][before], edge[i][j], offset[i][j], way, model)
             )
             total += weight + emission[i][j]
             last = i
@@ -132,12 +183,3 @@ def speakers(x, y, thin_m):
         ends_elsewhere = i == len(x) - 1 and moved > 0
         out.append(i if moved >= thin_m or ends_elsewhere else out[-1])
     return out
-
-
-def reached(edge, offset, backward_m):
-    """Whether each place is on the edge of the one before, and the farthest point reached on it."""
-    same, far = [False], [offset[0]]
-    for i in range(1, len(edge)):
-        same.append(edge[i] == edge[i - 1] and offset[i] >= offset[i - 1] - backward_m)
-        far.append(max(far[-1], offset[i]) if same[-1] else offset[i])
-    return same, far

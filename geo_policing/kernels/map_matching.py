@@ -1,29 +1,68 @@
 """The hidden Markov model of map matching, in log space.
 
-Emission and transition after P. Newson and J. Krumm, "Hidden Markov Map Matching Through Noise and
-Sparseness" (2009): -(d/sigma)^2 / 2 and -|route - straight| / beta. To their states, the candidates of a
-fix, are added held states: the fix was an outlier and says nothing, the vehicle is where it was before. To
-their transitions, a jump: the network has a gap there. So no trace is left without a path.
+After P. Newson and J. Krumm, "Hidden Markov Map Matching Through Noise and Sparseness" (2009), with their
+emission near the road. To their states, the candidates of a fix, are added held states: the fix was an
+outlier and says nothing, the vehicle is where it was before. To their transitions, a jump: the network has a
+gap there. So no trace is left without a path. Ways cost what `turning` and `way_search` say.
 """
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from geo_policing.kernels.edge_search import search
+from geo_policing.kernels.way_search import Ways, scratch, search
+
+#: Standard deviations beyond which a normal density falls too fast to be true of receivers.
+FAR = 5.0
+
+#: How a place was reached from the one before.
+AHEAD, BACK, BY_WAY, JUMP, HELD = range(5)
+
+
+class Model(NamedTuple):
+    """What a transition weighs; see `MatcherParameters`."""
+
+    hold_cost: float
+    hold_share: float
+    jump_cost: float
+    beta_m: float
+    beta_share: float
+    detour_cost: float
+    backward_m: float
+    turn_back_m: float
+
+
+@njit(cache=True, nogil=True)
+def detour_logp(over_m: float, beta_m: float, most: float) -> float:
+    """-x / (1 + x / most) with x = over / beta: a long detour is hardly less likely than a longer one.
+
+    over_m is the cost of a way less the straight line; where it is negative, -x.
+    """
+    x = over_m / beta_m
+    return -x / (1.0 + x / most) if x > 0.0 else -x
+
+
+@njit(cache=True, nogil=True)
+def jump_logp(straight_m: float, beta_m: float, model: Model) -> float:
+    """-(jump_cost + g / (10 beta)): the network has a gap, the wider the less likely."""
+    return -model.jump_cost - straight_m / (10.0 * beta_m)
 
 
 @njit(cache=True, nogil=True)
 def emission_logp(distance_m: NDArray[Any], sigma_m: NDArray[Any]) -> NDArray[np.float64]:
-    """-(d / sigma)^2 / 2, without the constant. distance_m (n, k) f64, sigma_m (n,) f64 -> (n, k) f64."""
+    """-z^2 / 2 with z = d / sigma, from z = FAR on its tangent, FAR (FAR / 2 - z), without the constant.
+
+    distance_m (n, k) f64, sigma_m (n,) f64 -> (n, k) f64; -inf where the distance is.
+    """
     n, k = distance_m.shape
     out = np.empty((n, k))
     for i in range(n):
         for j in range(k):
-            out[i, j] = -0.5 * (distance_m[i, j] / sigma_m[i]) ** 2
+            z = distance_m[i, j] / sigma_m[i]
+            out[i, j] = -0.5 * z * z if z < FAR else FAR * (0.5 * FAR - z)
     return out
 
 
@@ -46,125 +85,115 @@ def course_logp(
 
 
 @njit(cache=True, nogil=True)
+def _along(a: int, a_m: float, b: int, b_m: float, straight_m: float, ways: Ways, model: Model) -> float:
+    """Cost less straight line of going from a place to one on the same road, infinite where it is not.
+
+    Ahead: how far route and straight line differ. Backward by backward_m or less is jitter of who stands
+    still, a route of 0. On the other direction of the edge: turn_back_m and the way there.
+    """
+    if a == b and b_m >= a_m - model.backward_m:
+        return abs(max(0.0, b_m - a_m) - straight_m)
+    if ways.reverse[a] == b:
+        return abs(ways.length_m[a] - b_m - a_m) + model.turn_back_m - straight_m
+    return np.inf
+
+
+@njit(cache=True, nogil=True)
+def _search_limit(straight_m: float, beta_m: float, model: Model) -> float:
+    """Cost from which on a jump is likelier than a way."""
+    jump = -jump_logp(straight_m, beta_m, model)
+    if jump >= model.detour_cost:
+        return np.inf
+    return straight_m + beta_m * jump / (1.0 - jump / model.detour_cost)
+
+
+@njit(cache=True, nogil=True)
+def _held_since(i: int, h: int, k: int, back: NDArray[Any]) -> int:
+    """Fix that last said where state h of fix i is."""
+    while i > 0 and h >= k:
+        h = back[i, h]
+        i -= 1
+    return i
+
+
+@njit(cache=True, nogil=True)
 def forward(
     x: NDArray[Any],
     y: NDArray[Any],
     emission: NDArray[Any],
     candidate_edge: NDArray[Any],
     candidate_offset: NDArray[Any],
-    to_node: NDArray[Any],
-    length_m: NDArray[Any],
-    out_offset: NDArray[Any],
-    out_edge: NDArray[Any],
-    reverse: NDArray[Any],
-    turn: NDArray[Any],
+    ways: Ways,
     held: int,
-    hold_cost: float,
-    jump_cost: float,
-    beta_m: float,
-    beta_share: float,
-    backward_m: float,
-    u_turn_m: float,
+    model: Model,
 ) -> tuple[Any, ...]:
     """Best scores and all transitions of a trace of n fixes with k candidates each; s = k + held states.
 
     x, y (n,) f64; emission (n, k) f64 of `emission_logp`; candidate_edge (n, k) i32, -1 none, and
     candidate_offset (n, k) f64.
-    -> edge (n, s) i32 (-1 none), offset (n, s) f64, score (n, s) f64, back (n, s) i32, jumped (n, s) bool,
-    step (n, s, s) f32: log weight of arriving in state j of fix i from state h of fix i - 1, emission
-    included; step[0, 0] holds the emissions of the first fix.
+    -> edge (n, s) i32 (-1 none), offset (n, s) f64, score (n, s) f64, back (n, s) i32, how (n, s) i8: AHEAD,
+    BACK, BY_WAY, JUMP or HELD, step (n, s, s) f32: log weight of arriving in state j of fix i from state h of
+    fix i - 1, emission included; step[0, 0] holds the emissions of the first fix.
     """
     n, k = candidate_edge.shape
     s = k + held
-    m = to_node.shape[0]
     edge = np.full((n, s), -1, np.int32)
     offset = np.zeros((n, s))
     score = np.full((n, s), -np.inf)
     back = np.full((n, s), -1, np.int32)
-    jumped = np.zeros((n, s), np.bool_)
+    how = np.zeros((n, s), np.int8)
     step = np.full((n, s, s), -np.inf, np.float32)
-    target = np.zeros(m, np.int64)
-    seen = np.zeros(m, np.int64)
-    settled = np.zeros(m, np.int64)
-    label = np.zeros(m)
-    before = np.zeros(m, np.int32)
-    heap_cost = np.empty(4 * m + 16)
-    heap_edge = np.empty(4 * m + 16, np.int32)
+    on = scratch(ways.to_node.shape[0])
     stamp = 0
-    for i in range(n):
+    for j in range(k):
+        if candidate_edge[0, j] >= 0:
+            edge[0, j], offset[0, j] = candidate_edge[0, j], candidate_offset[0, j]
+            score[0, j] = step[0, 0, j] = emission[0, j]
+    for i in range(1, n):
         for j in range(k):
-            edge[i, j] = candidate_edge[i, j]
-            offset[i, j] = candidate_offset[i, j]
-        if i == 0:
-            for j in range(k):
-                if edge[0, j] >= 0:
-                    score[0, j] = emission[0, j]
-                    step[0, 0, j] = emission[0, j]
-            continue
-        straight = math.hypot(x[i] - x[i - 1], y[i] - y[i - 1])
-        beta = beta_m + beta_share * straight
+            edge[i, j], offset[i, j] = candidate_edge[i, j], candidate_offset[i, j]
         for h in range(s):
-            if edge[i - 1, h] < 0:
+            a = edge[i - 1, h]
+            if a < 0:
                 continue
             # A held state is where the vehicle was some fixes ago: the straight way is measured from there.
-            a = edge[i - 1, h]
-            way = straight
-            if h >= k:
-                back_to = i - 1
-                state = h
-                while back_to > 0 and state >= k:
-                    state = back[back_to, state]
-                    back_to -= 1
-                way = math.hypot(x[i] - x[back_to], y[i] - y[back_to])
+            since = _held_since(i - 1, h, k, back)
+            straight = math.hypot(x[i] - x[since], y[i] - y[since])
+            beta = model.beta_m + model.beta_share * straight
+            jump = jump_logp(straight, beta, model)
+            left = ways.length_m[a] - offset[i - 1, h]
+            share = left / ways.length_m[a] if ways.length_m[a] > 0.0 else 0.0
             stamp += 1
             wanted = 0
             for j in range(k):
-                if edge[i, j] >= 0 and target[edge[i, j]] != stamp:
-                    target[edge[i, j]] = stamp
+                if edge[i, j] >= 0 and on.target[edge[i, j]] != stamp:
+                    on.target[edge[i, j]] = stamp
                     wanted += 1
+            limit = _search_limit(straight, beta, model)
             if wanted > 0:
-                search(
-                    a,
-                    length_m[a] - offset[i - 1, h],
-                    2.0 * way + 400.0,
-                    wanted,
-                    stamp,
-                    to_node,
-                    length_m,
-                    out_offset,
-                    out_edge,
-                    reverse,
-                    turn,
-                    u_turn_m,
-                    target,
-                    seen,
-                    settled,
-                    label,
-                    before,
-                    heap_cost,
-                    heap_edge,
-                )
+                search(a, share * ways.cost_m[a], limit, wanted, stamp, ways, on)
             for j in range(k):
                 b = edge[i, j]
                 if b < 0:
                     continue
-                route = np.inf
-                if a == b and offset[i, j] >= offset[i - 1, h] - backward_m:
-                    route = max(0.0, offset[i, j] - offset[i - 1, h])
-                elif settled[b] == stamp:
-                    route = label[b] + offset[i, j]
-                weight = -abs(route - way) / beta
-                jump = -jump_cost - way / (10.0 * beta)
-                is_jump = not weight > jump
-                if is_jump:
-                    weight = jump
+                over = _along(a, offset[i - 1, h], b, offset[i, j], straight, ways, model)
+                arrival = AHEAD if a == b else BACK
+                if on.settled[b] == stamp:
+                    share = offset[i, j] / ways.length_m[b] if ways.length_m[b] > 0.0 else 0.0
+                    by_way = on.label[b] + share * ways.cost_m[b] - straight
+                    if by_way < over:
+                        over, arrival = by_way, BY_WAY
+                weight = detour_logp(over, beta, model.detour_cost) if over < np.inf else -np.inf
+                if not weight > jump:
+                    weight, arrival = jump, JUMP
                 weight += emission[i, j]
                 step[i, h, j] = weight
                 if score[i - 1, h] + weight > score[i, j]:
                     score[i, j] = score[i - 1, h] + weight
                     back[i, j] = h
-                    jumped[i, j] = is_jump
+                    how[i, j] = arrival
         # The best states of the fix before may hold.
+        hold = -model.hold_cost - model.hold_share * math.hypot(x[i] - x[i - 1], y[i] - y[i - 1])
         taken = np.zeros(s, np.bool_)
         for slot in range(k, s):
             best = -1
@@ -180,10 +209,11 @@ def forward(
             taken[best] = True
             edge[i, slot] = edge[i - 1, best]
             offset[i, slot] = offset[i - 1, best]
-            score[i, slot] = score[i - 1, best] - hold_cost
+            score[i, slot] = score[i - 1, best] + hold
             back[i, slot] = best
-            step[i, best, slot] = -hold_cost
-    return edge, offset, score, back, jumped, step
+            how[i, slot] = HELD
+            step[i, best, slot] = hold
+    return edge, offset, score, back, how, step
 
 
 @njit(cache=True, nogil=True)

@@ -6,57 +6,23 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from geo_policing.kernels.edge_search import search
+from geo_policing.kernels.map_matching import AHEAD, BACK, BY_WAY
+from geo_policing.kernels.way_search import Ways, scratch, search
 
 
 @njit(cache=True, nogil=True)
-def least_path(
-    a: int,
-    a_cost: float,
-    b: int,
-    limit: float,
-    to_node: NDArray[Any],
-    edge_cost: NDArray[Any],
-    out_offset: NDArray[Any],
-    out_edge: NDArray[Any],
-    reverse: NDArray[Any],
-    turn: NDArray[Any],
-    u_turn_cost: float,
-) -> tuple[NDArray[np.int32], float]:
+def least_path(a: int, a_cost: float, b: int, limit: float, ways: Ways) -> tuple[NDArray[np.int32], float]:
     """Edges of the cheapest path from edge a, whose end is a_cost away, to edge b, and its cost at b's start.
 
-    The cost of an edge (m,) f64 may be metres or seconds, limit and u_turn_cost alike. -> (e,) i32 from a to
-    b, both included, empty where the limit ends the search; a f64. A path from an edge to itself goes round.
+    -> (e,) i32 from a to b, both included, empty where the limit ends the search; a f64. A path from an edge
+    to itself goes round.
     """
-    m = to_node.shape[0]
-    target, seen, settled = np.zeros(m, np.int64), np.zeros(m, np.int64), np.zeros(m, np.int64)
-    label, before = np.zeros(m), np.zeros(m, np.int32)
-    heap_cost, heap_edge = np.empty(4 * m + 16), np.empty(4 * m + 16, np.int32)
-    target[b] = 1
-    search(
-        a,
-        a_cost,
-        limit,
-        1,
-        1,
-        to_node,
-        edge_cost,
-        out_offset,
-        out_edge,
-        reverse,
-        turn,
-        u_turn_cost,
-        target,
-        seen,
-        settled,
-        label,
-        before,
-        heap_cost,
-        heap_edge,
-    )
-    if settled[b] != 1:
+    on = scratch(ways.to_node.shape[0])
+    on.target[b] = 1
+    search(a, a_cost, limit, 1, 1, ways, on)
+    if on.settled[b] != 1:
         return np.empty(0, np.int32), np.inf
-    return _walk_back(a, b, before), label[b]
+    return _walk_back(a, b, on.before), on.label[b]
 
 
 @njit(cache=True, nogil=True)
@@ -76,93 +42,66 @@ def _walk_back(a: int, b: int, before: NDArray[Any]) -> NDArray[np.int32]:
 
 
 @njit(cache=True, nogil=True)
-def hold_back(
-    edge: NDArray[Any], offset: NDArray[Any], backward_m: float
-) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Which places (n,) bool lie on the edge of the place before, and how far along it they reach (n,) f64 m.
-
-    Going back along an edge by backward_m or less is jitter: the place reached stays the farthest.
-    """
-    n = edge.shape[0]
-    same = np.zeros(n, np.bool_)
-    reached = offset.copy()
-    for i in range(1, n):
-        if edge[i] == edge[i - 1] and offset[i] >= offset[i - 1] - backward_m:
-            same[i] = True
-            reached[i] = max(reached[i - 1], offset[i])
-    return same, reached
+def _longer(path: NDArray[np.int32], size: int) -> NDArray[np.int32]:
+    while path.shape[0] < size:
+        path = np.concatenate((path, np.empty_like(path)))
+    return path
 
 
 @njit(cache=True, nogil=True)
 def join(
-    edge: NDArray[Any],
-    same: NDArray[Any],
-    new: NDArray[Any],
-    to_node: NDArray[Any],
-    length_m: NDArray[Any],
-    out_offset: NDArray[Any],
-    out_edge: NDArray[Any],
-    reverse: NDArray[Any],
-    turn: NDArray[Any],
-    u_turn_m: float,
-) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.bool_]]:
-    """Shortest paths over the places chosen: edge (n,) i32; same (n,) bool, on the edge of the place before.
+    edge: NDArray[Any], offset: NDArray[Any], how: NDArray[Any], new: NDArray[Any], ways: Ways
+) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
+    """Least ways over the places chosen: edge (n,) i32, offset (n,) f64 m, how (n,) i8 of `map_matching`.
 
-    new (n,) bool starts another path there. -> edges of all paths (p,) i32 one after the other; at (n,) i64,
-    which of them each place is on; starts (n,) bool: first of all, new, or no road leads there.
+    new (n,) bool starts another path there if the vehicle moved. So does turning back within an edge: the
+    path before it ends, and the new one begins, at the farthest place reached.
+    -> edges of all paths (p,) i32 one after the other; at (n,) i64, which of them each place is on; starts
+    (n,) bool: first of all, new, turned back, jumped, or no road leads there; entered (n,) f64 m, where the
+    path comes to the place from if it starts there; left (n,) f64 m, how far along its edge it has come then:
+    going back along an edge is jitter, it stays where it was.
     """
     n = edge.shape[0]
-    m = to_node.shape[0]
-    target, seen, settled = np.zeros(m, np.int64), np.zeros(m, np.int64), np.zeros(m, np.int64)
-    label, before = np.zeros(m), np.zeros(m, np.int32)
-    heap_cost, heap_edge = np.empty(4 * m + 16), np.empty(4 * m + 16, np.int32)
     path = np.empty(2 * n + 16, np.int32)
     at = np.zeros(n, np.int64)
     starts = np.zeros(n, np.bool_)
+    entered, left = offset.copy(), offset.copy()
+    on = scratch(0)
     size = 0
     for i in range(n):
         b = edge[i]
-        way = np.full(1, b, np.int32)
-        starts[i] = i == 0 or new[i]
-        if not starts[i]:
-            if same[i]:
+        starts[i] = True
+        if i > 0 and how[i] == AHEAD:
+            left[i] = max(left[i - 1], offset[i])
+            entered[i] = left[i]
+            if not new[i] or left[i] == left[i - 1]:
                 at[i] = at[i - 1]
+                starts[i] = False
                 continue
+        elif i > 0 and how[i] == BACK:
+            length = ways.length_m[edge[i - 1]]
+            turn = min(length, max(left[i - 1], length - offset[i]))
+            left[i - 1] = turn
+            entered[i] = min(ways.length_m[b], length - turn)
+            left[i] = max(offset[i], entered[i])
+        elif i > 0 and how[i] == BY_WAY and not new[i]:
+            if on.target.shape[0] == 0:
+                on = scratch(ways.to_node.shape[0])
+            on.target[b] = i
             # Where on its edge the search starts adds the same to every path.
-            a = edge[i - 1]
-            stamp = i + 1
-            target[b] = stamp
-            search(
-                a,
-                0.0,
-                np.inf,
-                1,
-                stamp,
-                to_node,
-                length_m,
-                out_offset,
-                out_edge,
-                reverse,
-                turn,
-                u_turn_m,
-                target,
-                seen,
-                settled,
-                label,
-                before,
-                heap_cost,
-                heap_edge,
-            )
-            if settled[b] == stamp:
-                way = _walk_back(a, b, before)[1:]
-            else:
-                starts[i] = True
-        while size + way.shape[0] > path.shape[0]:
-            path = np.concatenate((path, np.empty_like(path)))
-        path[size : size + way.shape[0]] = way
-        size += way.shape[0]
-        at[i] = size - 1
-    return path[:size].copy(), at, starts
+            search(edge[i - 1], 0.0, np.inf, 1, i, ways, on)
+            if on.settled[b] == i:
+                way = _walk_back(edge[i - 1], b, on.before)
+                inner = way.shape[0] - 2
+                path = _longer(path, size + inner)
+                path[size : size + inner] = way[1:-1]
+                size += inner
+                starts[i] = False
+        path = _longer(path, size + 1)
+        path[size] = b
+        at[i] = size
+        size += 1
+    return path[:size].copy(), at, starts, entered, left
 
 
 @njit(cache=True, nogil=True)

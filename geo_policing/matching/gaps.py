@@ -7,12 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo_policing.kernels import path_joining
+from geo_policing.kernels.way_search import Ways
 from geo_policing.matching.graph import Graph
 
 Array = NDArray[np.float64]
 
-#: Turning back where the road goes on costs as much as this time.
-U_TURN_S = 5.0
 #: Routes compared; each is searched with the edges of those before it made dearer.
 ROUTES = 3
 DEARER = 1.5
@@ -59,16 +58,18 @@ def likeliest_route(
     """
     found: list[NDArray[np.int32]] = []
     times: list[float] = []
-    cost = graph.travel_s
+    ways = graph.times
     for _ in range(ROUTES):
-        edges = _fastest(graph, cost, a, a_m, b, b_m)
+        edges = _fastest(graph, ways, a, a_m, b, b_m)
         if edges is None:
             return None
         if not any(np.array_equal(edges, other) for other in found):
             found.append(edges)
             times.append(_travel_s(graph, edges, a_m, b_m))
-        cost = cost.copy()
+        cost = ways.cost_m.copy()
         cost[edges[1:-1]] *= DEARER
+        cost.flags.writeable = False
+        ways = ways._replace(cost_m=cost)
     length_m = float(graph.network.length_m[found[0][:-1]].sum()) - a_m + b_m
     if length_m > 4.0 * straight_m + 500.0 and times[0] > FASTER * elapsed_s:
         return None
@@ -79,13 +80,12 @@ def likeliest_route(
     return Route(found[0], times[0], confidence)
 
 
-def _fastest(graph: Graph, cost: Array, a: int, a_m: float, b: int, b_m: float) -> NDArray[np.int32] | None:
+def _fastest(graph: Graph, ways: Ways, a: int, a_m: float, b: int, b_m: float) -> NDArray[np.int32] | None:
     if a == b and b_m >= a_m:
         return np.array([a], np.int32)
-    net = graph.network
-    left_s = cost[a] * (1.0 - min(a_m / net.length_m[a], 1.0)) if net.length_m[a] > 0.0 else 0.0
-    to_node, _, *turns = graph.ways
-    edges, _ = path_joining.least_path(a, left_s, b, np.inf, to_node, cost, *turns, U_TURN_S)
+    length_m = graph.network.length_m[a]
+    left_s = ways.cost_m[a] * (1.0 - min(a_m / length_m, 1.0)) if length_m > 0.0 else 0.0
+    edges, _ = path_joining.least_path(a, float(left_s), b, np.inf, ways)
     return edges if len(edges) else None
 
 

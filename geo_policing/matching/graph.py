@@ -1,15 +1,26 @@
 """The roads as one kind of traveller may use them."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geo_policing.kernels import turning
+from geo_policing.kernels.way_search import Ways
+from geo_policing.matching.parameters import MatcherParameters
 from geo_policing.roads import Access, RoadNetwork
 
 #: What has no speed is this slow, so that every edge takes a finite time.
 SLOWEST_MPS = 0.5
+#: Metres that turning costs are seconds at this speed.
+TURNING_MPS = 10.0
+#: A road goes straight on where it bends by less.
+STRAIGHT = math.radians(40.0)
+#: Length at which a road followed straight on is neither better nor worse than its length says, and how
+#: much better or worse it can be.
+THROUGH_M, THROUGH_BEST, THROUGH_WORST = 1000.0, 0.6, 1.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,23 +33,25 @@ class Graph:
         The roads, m edges.
     usable : (m,) bool
         Whether this traveller may use an edge.
-    ways : tuple
-        What the kernels take for the turns: to_node, length_m, out_offset, out_edge, reverse, forbidden_turn;
-        edges that may not be used leave no node.
+    ways : Ways
+        What driving costs in metres; edges that may not be used leave no node.
+    times : Ways
+        The same in seconds.
     geometry : tuple
-        What they take for the drawing: vertex_offset, vertex_x, vertex_y, length_m.
+        What the kernels take for the drawing: vertex_offset, vertex_x, vertex_y, length_m.
     travel_s : (m,) float64
         Time each edge usually takes.
     """
 
     network: RoadNetwork
     usable: NDArray[np.bool_]
-    ways: tuple[NDArray[Any], ...]
+    ways: Ways
+    times: Ways
     geometry: tuple[NDArray[Any], ...]
     travel_s: NDArray[np.float64]
 
     @classmethod
-    def of(cls, network: RoadNetwork, access: Access | None) -> Self:
+    def of(cls, network: RoadNetwork, access: Access | None, parameters: MatcherParameters) -> Self:
         """Take the edges that one of these may use; every edge for None."""
         usable = np.full(network.n_edges, True)
         out_offset, out_edge = network.out_offset, network.out_edge
@@ -46,16 +59,30 @@ class Graph:
             usable = (network.access & int(access)) != 0
             leaves = np.concatenate([[0], np.cumsum(usable[out_edge])])
             out_offset, out_edge = leaves[out_offset].astype(np.int32), out_edge[usable[out_edge]]
-        length_m = network.length_m
-        turns = (out_offset, out_edge, network.reverse, network.forbidden_turn)
-        drawing = (network.vertex_offset, network.vertex_x, network.vertex_y)
-        return cls(
-            network=network,
-            usable=usable,
-            ways=_read_only(network.to_node, length_m, *turns),
-            geometry=_read_only(*drawing, length_m),
-            travel_s=length_m / np.maximum(network.speed_mps, SLOWEST_MPS),
+        drawing = _read_only(network.vertex_offset, network.vertex_x, network.vertex_y, network.length_m)
+        to_node, length_m, out_offset, out_edge, reverse, forbidden = _read_only(
+            *(network.to_node, network.length_m, out_offset, out_edge, network.reverse),
+            network.forbidden_turn,
         )
+        start, end = turning.end_headings(*drawing[:3])
+        through = turning.through_lengths(
+            to_node, length_m, out_offset, out_edge, reverse, start, end, STRAIGHT
+        )
+        feels = np.maximum(through / THROUGH_M, 1e-3) ** -parameters.through_share
+        feels = np.clip(feels, THROUGH_BEST, THROUGH_WORST)
+        turns, turn_cost = turning.turn_costs(
+            *(to_node, out_offset, out_edge, reverse, forbidden, start, end),
+            *(parameters.right_angle_m, parameters.crossing_m, parameters.u_turn_m),
+        )
+        travel_s = length_m / np.maximum(network.speed_mps, SLOWEST_MPS)
+        from_node = network.from_node
+        ways = Ways(
+            *_read_only(from_node, to_node, length_m, length_m * feels, out_offset, out_edge, reverse),
+            *_read_only(turns, turn_cost),
+        )
+        cost_s, turn_s = _read_only(travel_s * feels, turn_cost / TURNING_MPS)
+        times = ways._replace(cost_m=cost_s, turn_cost=turn_s)
+        return cls(network, usable, ways, times, drawing, travel_s)
 
 
 def _read_only(*arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:

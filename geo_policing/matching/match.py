@@ -35,6 +35,7 @@ class Piece:
     enter_s: Array
     inferred: bool
     confidence: float
+    turned_back: bool = False
 
     def drawn(self, network: RoadNetwork) -> tuple[Array, Array]:
         """lon, lat (m,) in degrees from where it starts to where it ends; m >= 2, equal for a point."""
@@ -63,7 +64,8 @@ class Match:
         How far along that edge.
     pieces : tuple of Piece
         The path in order of travel; empty if no fix is near a road. A piece starts where the one before it
-        ends, on the same edge, which both name; where no road leads across it starts elsewhere.
+        ends, on the same edge, which both name, or turns back there, on the other direction of that edge;
+        where no road leads across it starts elsewhere.
     """
 
     edge: NDArray[np.int32]
@@ -77,6 +79,8 @@ class Match:
         for piece in self.pieces:
             if before is not None and piece.edges[0] == before.edges[-1] and piece.start_m == before.end_m:
                 stretches[-1].extend(piece.edges[1:].tolist())
+            elif piece.turned_back:
+                stretches[-1].extend(piece.edges.tolist())
             else:
                 stretches.append(piece.edges.tolist())
             before = piece

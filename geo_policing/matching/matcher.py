@@ -39,7 +39,7 @@ class Matcher:
     ) -> None:
         self.network = network
         self.parameters = parameters or MatcherParameters()
-        self._graph = Graph.of(network, access)
+        self._graph = Graph.of(network, access, self.parameters)
 
     def match(
         self,
@@ -85,7 +85,7 @@ class Matcher:
             return Match(edge, offset, ())
         edge[places.fix], offset[places.fix] = places.edge, places.offset_m
         gap = unseen(trace.t_s, speaker, places, self.parameters)
-        return Match(edge, offset, pieces_of(self._graph, places, gap, self.parameters))
+        return Match(edge, offset, pieces_of(self._graph, places, gap))
 
     def _places(self, trace: Trace, x: Array, y: Array, fix: NDArray[np.int64]) -> Places | None:
         """Return the likeliest places of some of the fixes, None if none of them is near a road."""
@@ -102,9 +102,8 @@ class Matcher:
         emission += self._course_logp(
             candidate_edge, candidate_offset, trace.speed_mps[fix], trace.course_deg[fix]
         )
-        state_edge, state_offset, score, back, jumped, step = map_matching.forward(
-            *(x[fix], y[fix], emission, candidate_edge, candidate_offset, *self._graph.ways),
-            *(p.held, p.hold_cost, p.jump_cost, p.beta_m, p.beta_share, p.backward_m, p.u_turn_m),
+        state_edge, state_offset, score, back, how, step = map_matching.forward(
+            *(x[fix], y[fix], emission, candidate_edge, candidate_offset, self._graph.ways, p.held, p.model)
         )
         chosen = map_matching.trace_back(score, back)
         probability = map_matching.posterior(step)
@@ -118,7 +117,7 @@ class Matcher:
             t_s=trace.t_s[fix],
             edge=state_edge[used, state],
             offset_m=state_offset[used, state],
-            jumped=jumped[used, state],
+            how=how[used, state],
             probability=probability[used, state],
         )
 

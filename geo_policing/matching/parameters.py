@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from geo_policing.kernels import map_matching
+
 
 @dataclass(frozen=True, slots=True)
 class MatcherParameters:
@@ -17,18 +19,25 @@ class MatcherParameters:
         Edges this near are candidates; the wide radius serves where no fix of a trace has one.
     candidates, held : int
         Candidates kept a fix, and states of the fix before that may hold.
-    hold_cost : float
-        Cost of taking a fix for an outlier.
+    hold_cost, hold_share : float
+        Cost of taking a fix for an outlier, and more for each metre from the fix before: the sparser the
+        fixes, the more each says, and the fewer of them are outliers.
     jump_cost : float
         Cost of a gap in the network.
     beta_m, beta_share : float
-        Scale of |route - straight|: a part that is always there and a share of the straight way.
+        Scale of what a way costs more than the straight line: a part that is always there and a share.
+    detour_cost : float
+        No detour costs more: who makes a long one has a reason that the model does not know.
+    right_angle_m, crossing_m, u_turn_m, turn_back_m : float
+        What turning costs: a right angle, and other angles in proportion; passing a crossing; turning back
+        at a crossing; turning back elsewhere, which must not explain jitter.
+    through_share : float
+        Long roads are better ones: the length of an edge feels shorter with this power of the length of the
+        road it is part of, followed straight on through crossings.
     backward_m : float
         Jitter backward along an edge that is standing still.
-    u_turn_m : float
-        Cost of turning back where the road goes on.
     thin_m : float
-        Fixes nearer than this to the last one used tell nothing new.
+        Fixes nearer than this to the last one used tell nothing new: errors of neighbours are alike.
     gap_s, gap_intervals : float
         A time without fixes on the path is a gap if longer than both: seconds, and the median interval of
         the trace this many times.
@@ -38,21 +47,35 @@ class MatcherParameters:
         Nobody drives faster: what would take more is a gap too.
     """
 
-    sigma_m: float = 5.0
+    sigma_m: float = 6.0
     course_kappa: float = 1.0
     course_mps: float = 3.0
     radius_m: float = 50.0
     wide_radius_m: float = 200.0
-    candidates: int = 12
-    held: int = 4
-    hold_cost: float = 8.0
-    jump_cost: float = 25.0
-    beta_m: float = 8.0
-    beta_share: float = 0.05
-    backward_m: float = 40.0
-    u_turn_m: float = 60.0
-    thin_m: float = 10.0
+    candidates: int = 10
+    held: int = 2
+    hold_cost: float = 13.0
+    hold_share: float = 0.01
+    jump_cost: float = 22.0
+    beta_m: float = 10.0
+    beta_share: float = 0.075
+    detour_cost: float = 50.0
+    right_angle_m: float = 11.0
+    crossing_m: float = 4.0
+    u_turn_m: float = 90.0
+    turn_back_m: float = 160.0
+    through_share: float = 0.05
+    backward_m: float = 25.0
+    thin_m: float = 28.0
     gap_s: float = 15.0
     gap_intervals: float = 4.0
     gap_m: float = 100.0
     fastest_mps: float = 70.0
+
+    @property
+    def model(self) -> map_matching.Model:
+        """What the kernels take of it."""
+        return map_matching.Model(
+            *(self.hold_cost, self.hold_share, self.jump_cost, self.beta_m, self.beta_share),
+            *(self.detour_cost, self.backward_m, self.turn_back_m),
+        )

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_policing.kernels import path_joining
+from geo_policing.kernels import map_matching, path_joining
 from geo_policing.matching.gaps import likeliest_route
 from geo_policing.matching.graph import Graph
 from geo_policing.matching.match import Piece
@@ -27,8 +27,8 @@ class Places:
         Where and when it was received, metres in the plane and seconds.
     edge, offset_m : (u,) int32, float64
         Edge, and metres along it.
-    jumped : (u,) bool
-        Whether the network has a gap between the place before and this.
+    how : (u,) int8
+        How it was reached from the place before, of `map_matching`.
     probability : (u,) float64
         Posterior probability of the place.
     """
@@ -39,7 +39,7 @@ class Places:
     t_s: Array
     edge: NDArray[np.int32]
     offset_m: Array
-    jumped: NDArray[np.bool_]
+    how: NDArray[np.int8]
     probability: Array
 
 
@@ -85,10 +85,8 @@ def unseen(
     return out
 
 
-def pieces_of(
-    graph: Graph, places: Places, gap: NDArray[np.bool_], parameters: MatcherParameters
-) -> tuple[Piece, ...]:
-    """Join places by the shortest way, and over gaps by the likeliest route where a road leads across.
+def pieces_of(graph: Graph, places: Places, gap: NDArray[np.bool_]) -> tuple[Piece, ...]:
+    """Join places by the least way, and over gaps by the likeliest route where a road leads across.
 
     Parameters
     ----------
@@ -98,43 +96,38 @@ def pieces_of(
         Where the model puts the fixes, u of them.
     gap : (u,) bool
         Of `unseen`.
-    parameters : MatcherParameters
-        Backward tolerance and the cost of turning back.
     """
-    same, reached = path_joining.hold_back(places.edge, places.offset_m, parameters.backward_m)
-    moved = ~same | (np.diff(reached, prepend=0.0) > 0.0)
-    new = (places.jumped & ~same) | (gap & moved)
-    path, at, starts = path_joining.join(places.edge, same, new, *graph.ways, parameters.u_turn_m)
+    path, at, starts, entered, left = path_joining.join(
+        places.edge, places.offset_m, places.how, gap, graph.ways
+    )
     pieces: list[Piece] = []
     for first, last in pairwise([*np.flatnonzero(starts).tolist(), len(at)]):
-        if first > 0:
-            across = _across(graph, places, reached, first)
+        turned = bool(first > 0 and places.how[first] == map_matching.BACK)
+        if first > 0 and not turned:
+            across = _across(graph, places, left, entered, first)
             if across is not None:
                 pieces.append(across)
         part = slice(first, last)
         edges = path[at[first] : at[last - 1] + 1]
-        enter_s = _enter_s(graph, edges, at[part] - at[first], reached[part], places.t_s[part])
-        sure = float(places.probability[part].mean())
+        enter_s = _enter_s(graph, edges, at[part] - at[first], left[part], places.t_s[part])
+        sure = min(float(places.probability[part].mean()), 1.0)
         pieces.append(
-            Piece(edges, float(reached[first]), float(reached[last - 1]), enter_s, False, min(sure, 1.0))
+            Piece(edges, float(entered[first]), float(left[last - 1]), enter_s, False, sure, turned)
         )
     return tuple(pieces)
 
 
-def _across(graph: Graph, places: Places, reached: Array, i: int) -> Piece | None:
+def _across(graph: Graph, places: Places, left: Array, entered: Array, i: int) -> Piece | None:
     """Return the likeliest route from place i - 1 to place i, None where no road leads across."""
     pair = slice(i - 1, i + 1)
-    (a, b), (a_m, b_m), (left_s, back_s) = (
-        places.edge[pair].tolist(),
-        reached[pair].tolist(),
-        places.t_s[pair].tolist(),
-    )
+    (a, b), (left_s, back_s) = places.edge[pair].tolist(), places.t_s[pair].tolist()
+    a_m, b_m = float(left[i - 1]), float(entered[i])
     straight_m = float(np.hypot(places.x[i] - places.x[i - 1], places.y[i] - places.y[i - 1]))
     route = likeliest_route(graph, a, a_m, b, b_m, back_s - left_s, straight_m)
     if route is None:
         return None
     ends = np.array([0, len(route.edges) - 1])
-    enter_s = _enter_s(graph, route.edges, ends, reached[pair], places.t_s[pair])
+    enter_s = _enter_s(graph, route.edges, ends, np.array([a_m, b_m]), places.t_s[pair])
     sure = route.confidence * float(places.probability[pair].prod())
     return Piece(route.edges, a_m, b_m, enter_s, True, min(sure, 1.0))
 

@@ -9,17 +9,28 @@ import sys
 import numpy as np
 import pytest
 
-from geo_policing.kernels import edge_candidates, map_matching, path_joining
+from geo_policing.kernels import edge_candidates, map_matching, path_joining, turning, way_search
 from tests import naive
 
 MODEL = {
     "hold_cost": 3.0,
+    "hold_share": 0.01,
     "jump_cost": 12.0,
     "beta_m": 8.0,
     "beta_share": 0.05,
+    "detour_cost": 60.0,
     "backward_m": 40.0,
+    "turn_back_m": 90.0,
+    "right_angle_m": 11.0,
+    "crossing_m": 5.0,
     "u_turn_m": 60.0,
 }
+HOW = ["ahead", "back", "by way", "jump", "held"]
+
+
+def model_of(parameters):
+    """What the kernels take of it."""
+    return map_matching.Model(**{name: parameters[name] for name in map_matching.Model._fields})
 
 
 class Town:
@@ -56,14 +67,21 @@ class Town:
         turns = [(a, b) for a in range(m) for b in range(m) if self.to_node[a] == self.from_node[b]]
         forbidden = rng.permutation(turns)[: len(turns) // 8]
         self.turn = forbidden[np.lexsort(forbidden.T[::-1])].astype(np.int32)
+        self.cost_m = self.length_m * rng.uniform(0.8, 1.2, m)
+        self.directions = [naive.directions(line.tolist()) for line in self.lines]
         self.roads = naive.Roads(
-            *(self.from_node, self.to_node, self.length_m, self.reverse),
-            *(self.turn.tolist(), MODEL["u_turn_m"]),
+            *(self.from_node, self.to_node, self.length_m, self.cost_m, self.reverse),
+            *(self.turn.tolist(), self.directions, MODEL),
         )
-
-    @property
-    def arrays(self):
-        return (self.to_node, self.length_m, self.out_offset, self.out_edge, self.reverse, self.turn)
+        self.adjacency = (self.to_node, self.out_offset, self.out_edge, self.reverse)
+        ends = turning.end_headings(self.vertex_offset, self.vertex_x, self.vertex_y)
+        turns = turning.turn_costs(
+            *(*self.adjacency, self.turn, *ends),
+            *(MODEL["right_angle_m"], MODEL["crossing_m"], MODEL["u_turn_m"]),
+        )
+        self.ways = way_search.Ways(
+            *(self.from_node, self.to_node, self.length_m, self.cost_m, *self.adjacency[1:], *turns)
+        )
 
     @property
     def geometry(self):
@@ -124,10 +142,35 @@ def test_emission_and_course_are_their_formulas():
     emission = map_matching.emission_logp(distance_m, sigma_m)
     course = map_matching.course_logp(heading_deg, course_deg, kappa)
     for i, j in np.ndindex(4, 3):
-        assert emission[i, j] == pytest.approx(-((distance_m[i, j] / sigma_m[i]) ** 2) / 2)
+        z = distance_m[i, j] / sigma_m[i]
+        far = map_matching.FAR
+        # Beyond FAR it goes on along its tangent.
+        assert emission[i, j] == pytest.approx(-(z**2) / 2 if z <= far else -(far**2) / 2 - far * (z - far))
         known = i < 2 and (i, j) != (0, 1)
         angle = math.radians(heading_deg[i, j] - course_deg[i]) if known else 0.0
         assert course[i, j] == pytest.approx(2.0 * (math.cos(angle) - 1.0), abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_a_turn_costs_follows_from_its_angle(seed):
+    town = Town(np.random.default_rng(seed))
+    offset, cost = town.ways.turn_offset, town.ways.turn_cost
+    assert offset[-1] == len(cost)
+    for e in range(len(town.length_m)):
+        expected = dict(town.roads.turns(e))
+        first, last = town.out_offset[town.to_node[e]], town.out_offset[town.to_node[e] + 1]
+        for j, f in enumerate(town.out_edge[first:last].tolist()):
+            assert cost[offset[e] + j] == pytest.approx(expected.get(f, math.inf))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_road_goes_on_where_two_edges_agree_that_it_does(seed):
+    town = Town(np.random.default_rng(seed), n_nodes=12, n_streets=22)
+    ends = turning.end_headings(town.vertex_offset, town.vertex_x, town.vertex_y)
+    out_offset, out_edge, reverse = town.adjacency[1:]
+    found = turning.through_lengths(town.to_node, town.length_m, out_offset, out_edge, reverse, *ends, 0.7)
+    assert found == pytest.approx(town.roads.through_lengths(0.7))
+    assert (found > town.length_m + 1.0).any()
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -139,9 +182,8 @@ def test_the_best_sequence_is_the_best_of_all(seed):
     edge, distance, offset = town.candidates(x, y, 1000.0, k)
     emission = map_matching.emission_logp(distance / 20.0, np.full(n, 5.0))
     # As many held states as there can be places before: nothing is left out, as in the twin.
-    state_edge, _, score, back, jumped, _ = map_matching.forward(
-        *(x, y, emission, edge, offset, *town.arrays, 2 * n, MODEL["hold_cost"], MODEL["jump_cost"]),
-        *(MODEL["beta_m"], MODEL["beta_share"], MODEL["backward_m"], MODEL["u_turn_m"]),
+    state_edge, _, score, back, how, _ = map_matching.forward(
+        x, y, emission, edge, offset, town.ways, 2 * n, model_of(MODEL)
     )
     chosen = map_matching.trace_back(score, back)
     expected, choice = naive.best_sequence(town.roads, x, y, emission, edge, offset, MODEL)
@@ -153,12 +195,11 @@ def test_the_best_sequence_is_the_best_of_all(seed):
             assert state_edge[i, chosen[i]] == edge[last, choice[last]]
             continue
         way = math.dist((x[i], y[i]), (x[last], y[last]))
-        step_m = math.dist((x[i], y[i]), (x[i - 1], y[i - 1]))
-        _, jump = naive.transition_logp(
+        _, expected_how = naive.transition_logp(
             *(town.roads, edge[last, choice[last]], offset[last, choice[last]]),
-            *(edge[i, choice[i]], offset[i, choice[i]], way, step_m, MODEL),
+            *(edge[i, choice[i]], offset[i, choice[i]], way, MODEL),
         )
-        assert jumped[i, chosen[i]] == jump
+        assert HOW[how[i, chosen[i]]] == expected_how
         last = i
 
 
@@ -170,12 +211,9 @@ def test_every_transition_weighs_what_the_model_says(seed):
     x, y = rng.uniform(200.0, 400.0, (2, 1)) + np.cumsum(rng.normal(0.0, 25.0, (2, n)), axis=1)
     edge, distance, offset = town.candidates(x, y, 500.0, k)
     emission = map_matching.emission_logp(distance, np.full(n, 30.0))
-    # Where a jump is dear, what ends the search before it finds a way is the limit, not the jump.
+    # Where a jump is dearer than any detour, nothing ends the search before all is reached.
     model = MODEL | {"jump_cost": 12.0 if seed % 2 else 70.0}
-    *_, step = map_matching.forward(
-        *(x, y, emission, edge, offset, *town.arrays, 0, model["hold_cost"], model["jump_cost"]),
-        *(model["beta_m"], model["beta_share"], model["backward_m"], model["u_turn_m"]),
-    )
+    *_, step = map_matching.forward(x, y, emission, edge, offset, town.ways, 0, model_of(model))
     seen = set()
     for i in range(1, n):
         way = math.dist((x[i], y[i]), (x[i - 1], y[i - 1]))
@@ -183,13 +221,13 @@ def test_every_transition_weighs_what_the_model_says(seed):
             if edge[i - 1, h] < 0 or edge[i, j] < 0:
                 assert step[i, h, j] == -np.inf
                 continue
-            weight, jump = naive.transition_logp(
-                town.roads, edge[i - 1, h], offset[i - 1, h], edge[i, j], offset[i, j], way, way, model
+            weight, how = naive.transition_logp(
+                town.roads, edge[i - 1, h], offset[i - 1, h], edge[i, j], offset[i, j], way, model
             )
-            assert step[i, h, j] == pytest.approx(weight + emission[i, j], rel=1e-5)
-            back_m = offset[i - 1, h] - offset[i, j] if edge[i - 1, h] == edge[i, j] else math.nan
-            seen.add((jump, "round" if back_m > 40.0 else "jitter" if back_m > 0 else "on"))
-    assert seen >= {(False, "on"), (True, "on"), (False, "jitter")}
+            seen.add(how)
+            assert step[i, h, j] == pytest.approx(weight + emission[i, j], rel=1e-4, abs=1e-3)
+    assert {"ahead", "back", "by way"} <= seen | ({"back"} if seed else set())
+    assert ("jump" in seen) == bool(seed % 2)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -206,11 +244,8 @@ def test_the_posterior_is_that_of_every_sequence_added_up(seed):
 def test_a_least_path_is_connected_and_costs_what_the_textbook_says(seed):
     rng = np.random.default_rng(seed)
     town = Town(rng)
-    to_node, cost, *rest = town.arrays
-    for a, b in rng.integers(0, len(cost), (10, 2)).tolist():
-        path, to_start = path_joining.least_path(
-            a, 25.0, b, math.inf, to_node, cost, *rest, MODEL["u_turn_m"]
-        )
+    for a, b in rng.integers(0, len(town.length_m), (10, 2)).tolist():
+        path, to_start = path_joining.least_path(a, 25.0, b, math.inf, town.ways)
         expected = town.roads.cost_to(a, 25.0, b)
         assert to_start == pytest.approx(expected)
         if math.isinf(expected):
@@ -218,37 +253,53 @@ def test_a_least_path_is_connected_and_costs_what_the_textbook_says(seed):
         else:
             assert (path[0], path[-1], len(path) >= 2) == (a, b, True)
             assert 25.0 + town.roads.path_cost(path.tolist()) == pytest.approx(expected)
-            beyond, _ = path_joining.least_path(
-                a, 25.0, b, expected * 0.99, to_node, cost, *rest, MODEL["u_turn_m"]
-            )
+            beyond, _ = path_joining.least_path(a, 25.0, b, expected * 0.99, town.ways)
             assert len(beyond) == 0
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_places_are_joined_by_least_paths_and_broken_where_there_is_none(seed):
+def test_places_are_joined_by_least_ways_and_broken_where_there_is_none(seed):
     rng = np.random.default_rng(seed)
     town = Town(rng)
-    n = 12
+    n = 14
     edge = np.repeat(rng.integers(0, len(town.length_m), n // 2), 2).astype(np.int32)
     offset = rng.uniform(0.0, 1.0, n) * town.length_m[edge]
-    same, far = path_joining.hold_back(edge, offset, 40.0)
-    twin = naive.reached(edge.tolist(), offset.tolist(), 40.0)
-    assert (same.tolist(), far.tolist()) == twin
+    how = np.full(n, map_matching.BY_WAY, np.int8)
+    how[1::2] = map_matching.AHEAD
+    how[rng.random(n) < 0.1] = map_matching.JUMP
     new = rng.random(n) < 0.2
-    path, at, starts = path_joining.join(edge, same, new, *town.arrays, MODEL["u_turn_m"])
+    path, at, starts, entered, left = path_joining.join(edge, offset, how, new, town.ways)
     assert path[at].tolist() == edge.tolist()
     assert at[-1] == len(path) - 1
+    assert starts[0]
     for i in range(1, n):
         a, b = int(edge[i - 1]), int(edge[i])
-        cost = town.roads.cost_to(a, 0.0, b)
-        if new[i] or (not same[i] and math.isinf(cost)):
-            assert starts[i]
-            assert at[i] == at[i - 1] + 1
-        elif same[i]:
-            assert (at[i], starts[i]) == (at[i - 1], False)
+        if how[i] == map_matching.AHEAD:
+            assert left[i] == max(left[i - 1], offset[i])
+            moved = left[i] > left[i - 1]
+            assert (starts[i], at[i] - at[i - 1]) == ((True, 1) if new[i] and moved else (False, 0))
+        elif new[i] or how[i] == map_matching.JUMP or math.isinf(town.roads.cost_to(a, 0.0, b)):
+            assert (starts[i], at[i] - at[i - 1]) == (True, 1)
+            assert entered[i] == left[i] == offset[i]
         else:
             assert not starts[i]
-            assert town.roads.path_cost(path[at[i - 1] : at[i] + 1].tolist()) == pytest.approx(cost)
+            cost = town.roads.path_cost(path[at[i - 1] : at[i] + 1].tolist())
+            assert cost == pytest.approx(town.roads.cost_to(a, 0.0, b))
+
+
+def test_who_turns_back_within_an_edge_does_so_at_the_farthest_place():
+    town = Town(np.random.default_rng(0))
+    a = int(np.flatnonzero(town.reverse >= 0)[0])
+    b = int(town.reverse[a])
+    length = town.length_m[a] = town.length_m[b] = 100.0
+    how = np.array([map_matching.BY_WAY, map_matching.AHEAD, map_matching.BACK], np.int8)
+    for offset, turn in [([10.0, 40.0, 80.0], 40.0), ([10.0, 40.0, 30.0], 70.0)]:
+        path, at, starts, entered, left = path_joining.join(
+            np.array([a, a, b], np.int32), np.array(offset), how, np.zeros(3, bool), town.ways
+        )
+        assert (path.tolist(), at.tolist(), starts.tolist()) == ([a, b], [0, 0, 1], [True, False, True])
+        assert left.tolist() == [10.0, turn, offset[2]]
+        assert entered[2] == length - turn
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -2,20 +2,17 @@ import itertools
 import json
 import math
 import re
-import subprocess
-import sys
 from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
+from benchmarks import matching
 from geo_policing.errors import InvalidFile, InvalidInput
 from geo_policing.kernels import edge_candidates, map_matching, path_joining
 from geo_policing.matching import Matcher, MatcherParameters
 from geo_policing.roads import Access, RoadNetwork
-from geo_policing.roads.tables import read_tables
 from tests.matching.city import LAT, LON, STEP, drive, grid
 from tests.shared_data import shared
 
@@ -197,35 +194,14 @@ def test_every_parameter_is_documented_with_its_default():
     assert said == asdict(MatcherParameters())
 
 
-def sampled(fixes, every_s):
-    """The first fix, each first one every_s or more after the last kept, and the last."""
-    kept, t = [0], fixes["t"].to_numpy()
-    for i in range(1, len(t)):
-        if t[i] - t[kept[-1]] >= every_s:
-            kept.append(i)
-    return fixes.iloc[sorted({*kept, len(t) - 1})]
-
-
 def test_real_drives_are_matched_as_well_as_before_and_none_is_empty(tmp_path):
-    """Scored as edges, which costs .010 even for the truth; 5 % at 15 s is what is asked for."""
-    at_most = {1: 0.024, 15: 0.0185, 60: 0.0545}
-    folder = shared("matching")
-    rows = {every_s: ["track,edges"] for every_s in at_most}
-    for track in sorted((folder / "tracks").iterdir()):
-        network = read_tables(track / "nodes.csv.gz", track / "edges.csv.gz")
-        matcher, fixes = Matcher(network), pd.read_csv(track / "fixes.csv.gz")
-        for every_s, lines in rows.items():
-            taken = sampled(fixes, every_s)
-            paths = ids(network, matcher.match(taken["t"], taken["lon"], taken["lat"]))
-            lines += [f"{int(track.name)},{' '.join(path)}" for path in paths]
-    for every_s, lines in rows.items():
-        predicted = tmp_path / f"{every_s}.csv"
-        predicted.write_text("\n".join(lines) + "\n")
-        command = [sys.executable, str(folder / "score.py"), str(predicted)]
-        score = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-        assert score["tracks"] == 39
-        assert score["empty"] == 0
-        assert score["RMF"] <= at_most[every_s]
+    at_most = {1: 0.0125, 15: 0.012, 60: 0.037, 300: 0.175}
+    folder, out = shared("matching"), tmp_path / "out.json"
+    sampling = ",".join(map(str, at_most))
+    assert matching.main(["--data", str(folder), "--json", str(out), "--sampling", sampling]) == 0
+    for row in json.loads(out.read_text()):
+        assert row["empty"] == 0
+        assert row["RMF"] <= at_most[row["sampling"]]
 
 
 def test_a_saved_network_comes_back_and_a_cut_one_is_refused(tmp_path):
