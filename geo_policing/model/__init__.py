@@ -9,7 +9,7 @@ from geo_policing.model.device import Device, DeviceKind
 from geo_policing.model.fix import Fix, FixColumns
 from geo_policing.model.incident import Incident, IncidentState, Severity
 from geo_policing.model.instant import format_instant, from_us, parse_instant, to_us
-from geo_policing.model.sighting import Sighting
+from geo_policing.model.sighting import Sighting, SightingKind, Watch
 from geo_policing.model.track import PathPiece, Track
 from geo_policing.model.unit import Unit, UnitStatus
 from geo_policing.model.window import TimeWindow
@@ -27,10 +27,12 @@ __all__ = [
     "Role",
     "Severity",
     "Sighting",
+    "SightingKind",
     "TimeWindow",
     "Track",
     "Unit",
     "UnitStatus",
+    "Watch",
     "format_instant",
     "from_us",
     "parse_instant",

@@ -1,0 +1,423 @@
+"""How right a reconstruction from a few sightings is on real drives whose route is known.
+
+``python -m benchmarks.reconstruction --data DIR --gap 120,300,600 --json OUT.json``
+
+DIR is laid out as for `benchmarks.matching`. For each gap, in seconds, of each track the first fix, each
+first one a gap or more after the last taken, and the last are sightings of 20 m accuracy; all other fixes are
+held out. Scored are the H3 cells (resolution 10) of the fixes held out, and the arcs of the route.
+
+coverage_50, coverage_90  share of fixes in the smallest region of so much probability; the cell at its edge
+counts
+                          with the part of it that is needed
+area_90_km2               mean over tracks of the median area of the 90 % region
+log_score                 mean logarithm of the probability of the fix's cell, in nats; a thousandth of the
+                          probability is spread evenly over the cells of the prism, here and for the baseline
+log_score_gain            that, less the score of the shortest way at constant speed, with a normal
+distribution along
+                          it whose width (as a share of the way, largest in the middle) is fitted to all
+                          tracks
+path_f1                   of the arcs of the best path, by length; shortest_path_f1 of the shortest way
+prism_ratio               area of the 90 % region over that of the cells that 33 m/s reaches in time
+seconds                   in `reconstruct`, a track, on one thread, with the kernels compiled
+
+All are means over tracks. ``--half shown`` takes only every other track, those that nothing was learned on.
+"""
+
+import argparse
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from h3.api import basic_int as h3
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track as progress
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import dijkstra
+
+from benchmarks.matching import BESIDE, Drive
+from geo_policing.geodesy import cells
+from geo_policing.kernels import edge_candidates
+from geo_policing.model import Sighting
+from geo_policing.roads import RoadNetwork
+from geo_policing.tracks import MovementModel, Reconstruction, reconstruct
+from geo_policing.tracks.turns import Turns
+
+Array = NDArray[np.float64]
+
+ACCURACY_M = 20.0
+PRISM_MPS = 33.0
+#: Share of the probability that is spread over the prism before the logarithm is taken.
+SPREAD = 1e-3
+#: Widths tried for the baseline, as shares of the way.
+WIDTHS = (0.03, 0.05, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3)
+#: Places along the shortest way are this far apart; the road is so wide to each side, as in the
+#: reconstruction.
+STEP_M, BESIDE_M = 10.0, 8.5
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Way:
+    """The shortest way between two sightings: edges, where it starts and ends on them, its length."""
+
+    edges: list[int]
+    start_m: float
+    end_m: float
+    length_m: float
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One track with the fixes that are sightings.
+
+    Parameters
+    ----------
+    drive : Drive
+        The track.
+    turns : Turns
+        Of its network.
+    taken : (s,) int64
+        Which fixes are sightings.
+    """
+
+    drive: Drive
+    turns: Turns
+    taken: NDArray[np.int64]
+
+    @property
+    def network(self) -> RoadNetwork:
+        """The roads."""
+        return self.drive.matcher.network
+
+    @cached_property
+    def fix(self) -> tuple[Array, Array, Array]:
+        """Seconds from the first fix, lon, lat."""
+        table = self.drive.fixes
+        t, lon, lat = (table[column].to_numpy(np.float64) for column in ("t", "lon", "lat"))
+        return t - t[0], lon, lat
+
+    @cached_property
+    def sightings(self) -> list[Sighting]:
+        """What is known."""
+        t, lon, lat = self.fix
+        return [
+            Sighting(START + timedelta(seconds=float(t[i])), float(lon[i]), float(lat[i]), ACCURACY_M)
+            for i in self.taken
+        ]
+
+    @cached_property
+    def hidden(self) -> NDArray[np.int64]:
+        """Which fixes are held out."""
+        return np.setdiff1d(np.arange(len(self.fix[0])), self.taken)
+
+    @cached_property
+    def ways(self) -> list[Way] | None:
+        """Shortest ways through all sightings; None where no road leads through them."""
+        return shortest_ways(self.network, *(values[self.taken] for values in self.fix[1:]))
+
+
+def shortest_ways(network: RoadNetwork, lon: Array, lat: Array) -> list[Way] | None:
+    """Shortest way through places 20 m sure: of the edges near each the ones that make the whole cheapest."""
+    length = np.maximum(network.length_m, 0.01)
+    order = np.lexsort((length, network.to_node, network.from_node))
+    ends = np.column_stack([network.from_node, network.to_node])[order]
+    edge = order[np.concatenate([[True], (np.diff(ends, axis=0) != 0).any(axis=1)])]
+    graph = csr_matrix(
+        (length[edge], (network.from_node[edge], network.to_node[edge])), shape=(network.n_nodes,) * 2
+    )
+    named = {
+        (int(a), int(b)): int(e)
+        for a, b, e in zip(network.from_node[edge], network.to_node[edge], edge, strict=True)
+    }
+    near = [_near(network, x, y) for x, y in np.column_stack([lon, lat])]
+    doubt = [(d / ACCURACY_M) ** 2 / 2 * ACCURACY_M for _, d, _ in near]
+    cost, back, found = doubt[0], [], []
+    for (e0, _, o0), (e1, _, o1), more in zip(near, near[1:], doubt[1:], strict=False):
+        nodes, row = np.unique(network.to_node[e0], return_inverse=True)
+        distance, before = dijkstra(graph, indices=nodes, return_predecessors=True)
+        onward = (e0[:, None] == e1) & (o1 >= o0[:, None] - ACCURACY_M)
+        way = (network.length_m[e0] - o0)[:, None] + distance[row][:, network.from_node[e1]] + o1
+        way = np.where(onward, np.maximum(o1 - o0[:, None], 0.0), way)
+        total = cost[:, None] + way + more
+        back.append(total.argmin(axis=0))
+        cost = total.min(axis=0)
+        found.append((way, before[row], onward))
+    if not np.isfinite(cost.min()):
+        return None
+    chosen = [int(cost.argmin())]
+    for step in reversed(back):
+        chosen.append(int(step[chosen[-1]]))
+    chosen.reverse()
+    ways = []
+    for k, (way, before, onward) in enumerate(found):
+        a, b = chosen[k], chosen[k + 1]
+        (e0, _, o0), (e1, _, o1) = near[k], near[k + 1]
+        edges = [int(e0[a])]
+        if not onward[a, b]:
+            node, inner = int(network.from_node[e1[b]]), []
+            while node != network.to_node[e0[a]]:
+                inner.append(named[int(before[a, node]), node])
+                node = int(before[a, node])
+            edges += [*reversed(inner), int(e1[b])]
+        ways.append(
+            Way(edges, float(o0[a]), float(max(o1[b], o0[a] if onward[a, b] else 0.0)), float(way[a, b]))
+        )
+    return ways
+
+
+def _near(network: RoadNetwork, lon: float, lat: float) -> tuple[NDArray[np.int32], Array, Array]:
+    """Edges near a place, distances and offsets."""
+    (x,), (y,) = network.plane.forward(lon, lat)
+    centre = h3.latlng_to_cell(lat, lon, 10)
+    for rings, radius_m in ((1, 80.0), (3, 400.0), (30, 4000.0)):
+        edges = network.index.edges_of(np.array(h3.grid_disk(centre, rings), np.uint64))
+        drawing = (network.vertex_offset, network.vertex_x, network.vertex_y, network.length_m)
+        edge, distance, offset = edge_candidates.nearest(
+            *(np.array([x]), np.array([y]), np.zeros(1, np.int64), np.array([0, len(edges)]), edges),
+            *(*drawing, radius_m, 12),
+        )
+        has = edge[0] >= 0
+        if has.any():
+            break
+    return edge[0][has], distance[0][has], offset[0][has]
+
+
+def route_f1(drive: Drive, edges: Sequence[int], start_m: float, end_m: float) -> float:
+    """F1 by length of the arcs of a route against those driven."""
+    arcs = [arc for edge in edges for arc in drive.arcs_of[edge].tolist()]
+    arcs = arcs[_arc_at(drive, edges[0], start_m) :]
+    unused = len(drive.arcs_of[edges[-1]]) - 1 - _arc_at(drive, edges[-1], end_m)
+    arcs = arcs[: max(len(arcs) - unused, 1)]
+    ours, theirs = Counter(arcs), Counter(drive.truth)
+    both, mine, true = (
+        sum(drive.arc_length_m[arc] * n for arc, n in some.items()) for some in (ours & theirs, ours, theirs)
+    )
+    return 2.0 * both / (mine + true)
+
+
+def _arc_at(drive: Drive, edge: int, offset_m: float) -> int:
+    ends = np.cumsum([drive.arc_length_m[arc] for arc in drive.arcs_of[edge].tolist()])
+    share = offset_m / max(float(drive.matcher.network.length_m[edge]), 1e-9)
+    return min(int(np.searchsorted(ends, share * ends[-1])), len(ends) - 1)
+
+
+def joined(ways: Sequence[Way]) -> list[int]:
+    """Edges of ways that follow each other; one that both share at a sighting is named once."""
+    edges: list[int] = []
+    for way in ways:
+        edges += way.edges[1 if edges and edges[-1] == way.edges[0] else 0 :]
+    return edges
+
+
+def region(probability: Array, at: int, share: float) -> tuple[float, float]:
+    """Whether the cell ranked `at` (-1 none) is in the smallest region of a share, and its size in cells."""
+    total = np.cumsum(probability)
+    edge = min(int(np.searchsorted(total, share)), len(total) - 1)
+    part = min((share - (total[edge - 1] if edge else 0.0)) / probability[edge], 1.0)
+    inside = 0.0 if at < 0 else 1.0 if at < edge else float(part) if at == edge else 0.0
+    return inside, edge + part
+
+
+class Prism:
+    """Which cells a given speed reaches in time between two sightings, by the roads."""
+
+    def __init__(self, task: Task, found: Reconstruction) -> None:
+        lattice = found.lattice
+        row, ahead, length = lattice.ways_back
+        behind = np.repeat(np.arange(len(lattice)), np.diff(row))
+        self._back = csr_matrix((length + 1e-6, (behind, ahead)), shape=(len(lattice),) * 2)
+        self._goes = csr_matrix(self._back.T)
+        in_bin, cell_of, _ = lattice.cells(10)
+        cell, number = np.unique(cell_of, return_inverse=True)
+        self._in_bin, self._number, self._cells = in_bin, number, len(cell)
+        self._t = task.fix[0][task.taken]
+        self._places = []
+        for i in task.taken:
+            (x,), (y,) = task.network.plane.forward(task.fix[1][i], task.fix[2][i])
+            self._places.append(np.flatnonzero(lattice.near(x, y, ACCURACY_M)))
+        self._gap = -1
+        self._from, self._to = np.empty(0), np.empty(0)
+
+    def cells(self, t: float) -> int:
+        """Count the cells at a moment between two sightings."""
+        gap = int(np.clip(np.searchsorted(self._t, t, side="right") - 1, 0, len(self._t) - 2))
+        if gap != self._gap:
+            self._gap = gap
+            self._from = dijkstra(self._goes, indices=self._places[gap], min_only=True)
+            self._to = dijkstra(self._back, indices=self._places[gap + 1], min_only=True)
+        reached = self._from <= PRISM_MPS * (t - self._t[gap]) + 2 * ACCURACY_M
+        reached &= self._to <= PRISM_MPS * (self._t[gap + 1] - t) + 2 * ACCURACY_M
+        there = np.zeros(self._cells, bool)
+        there[self._number[reached[self._in_bin]]] = True
+        return max(int(there.sum()), 1)
+
+
+def along(task: Task, ways: Sequence[Way]) -> list[tuple[Array, NDArray[np.uint64]]]:
+    """Of each way, how far along places are, and the cells of the road there, (k,) and (k, 3)."""
+    network, found = task.network, []
+    for way in ways:
+        parts, so_far = [], []
+        total = 0.0
+        for k, edge in enumerate(way.edges):
+            xy = network.vertices(edge)
+            drawn = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(xy, axis=0).T))])
+            scale = drawn[-1] / max(float(network.length_m[edge]), 1e-9)
+            begin = way.start_m * scale if k == 0 else 0.0
+            end = way.end_m * scale if k == len(way.edges) - 1 else drawn[-1]
+            at = np.linspace(begin, end, max(int((end - begin) / STEP_M), 1), endpoint=False)
+            at = at + (end - begin) / len(at) / 2
+            x, y = np.interp(at, drawn, xy[:, 0]), np.interp(at, drawn, xy[:, 1])
+            ahead = np.interp(at + 1.0, drawn, xy[:, 0]) - np.interp(at - 1.0, drawn, xy[:, 0])
+            up = np.interp(at + 1.0, drawn, xy[:, 1]) - np.interp(at - 1.0, drawn, xy[:, 1])
+            size = np.maximum(np.hypot(ahead, up), 1e-9)
+            sides = [
+                cells(*network.plane.inverse(x + s * up / size, y - s * ahead / size))
+                for s in (-BESIDE_M, 0.0, BESIDE_M)
+            ]
+            parts.append(np.column_stack(sides))
+            so_far.append(total + at - begin)
+            total += end - begin
+        found.append((np.concatenate(so_far), np.concatenate(parts)))
+    return found
+
+
+def baseline(task: Task, moments: NDArray[np.int64], cell: NDArray[np.uint64]) -> Array:
+    """Probability (widths, moments) of the cell of each fix, on the shortest way at constant speed."""
+    found = np.zeros((len(WIDTHS), len(moments)))
+    if task.ways is None:
+        return found
+    places = along(task, task.ways)
+    t, taken = task.fix[0], task.fix[0][task.taken]
+    for k, i in enumerate(moments.tolist()):
+        gap = int(np.clip(np.searchsorted(taken, t[i], side="right") - 1, 0, len(taken) - 2))
+        at, sides = places[gap]
+        share = (t[i] - taken[gap]) / (taken[gap + 1] - taken[gap])
+        whole = max(task.ways[gap].length_m, 1.0)
+        here = (sides == cell[k]).mean(axis=1)
+        for w, width in enumerate(WIDTHS):
+            sigma = ACCURACY_M + 2.0 * width * whole * np.sqrt(share * (1.0 - share))
+            weight = np.exp(-0.5 * ((at - share * whole) / sigma) ** 2) + 1e-300
+            found[w, k] = (weight * here).sum() / weight.sum()
+    return found
+
+
+def score(task: Task, model: MovementModel, every: int) -> dict[str, Any]:
+    """Reconstruct one track and score it."""
+    started = time.perf_counter()
+    found = reconstruct(task.network, task.sightings, model, turns=task.turns)
+    best = found.best_path
+    seconds = time.perf_counter() - started
+    t, lon, lat = task.fix
+    moments = task.hidden[::every]
+    cell = cells(lon[moments], lat[moments])
+    prism = Prism(task, found)
+    area_km2 = h3.cell_area(int(cell[0]), unit="km^2")
+    rows, chances = [], []
+    for k, i in enumerate(moments.tolist()):
+        step = min(round(t[i] / found.step_s), len(found.smoothed.bins) - 1)
+        there, probability = found.occupancy_at(step)
+        hit = np.flatnonzero(there == cell[k])
+        at = int(hit[0]) if len(hit) else -1
+        in_50, _ = region(probability, at, 0.5)
+        in_90, n_90 = region(probability, at, 0.9)
+        reached = prism.cells(float(t[i]))
+        chances.append(probability[at] if at >= 0 else 0.0)
+        rows.append((in_50, in_90, n_90 * area_km2, n_90 / reached, SPREAD / reached))
+    in_50s, in_90s, area, ratio, floor = np.array(rows).T
+    shortest = task.ways
+    return {
+        "track": task.drive.name,
+        "coverage_50": in_50s.mean(),
+        "coverage_90": in_90s.mean(),
+        "area_90_km2": np.median(area),
+        "prism_ratio": np.median(ratio),
+        "log_score": np.log((1.0 - SPREAD) * np.array(chances) + floor).mean(),
+        "baseline": np.log((1.0 - SPREAD) * baseline(task, moments, cell) + floor).mean(axis=1),
+        "path_f1": route_f1(task.drive, best.edges.tolist(), best.start_m, best.end_m),
+        "shortest_path_f1": 0.0
+        if shortest is None
+        else route_f1(task.drive, joined(shortest), shortest[0].start_m, shortest[-1].end_m),
+        "seconds": seconds,
+    }
+
+
+def measure(
+    drives: Sequence[tuple[Drive, Turns]], gap_s: float, every: int, per_track: bool
+) -> dict[str, float]:
+    """Score all tracks at one gap."""
+    model = MovementModel.of("any")
+    rows = []
+    console = Console(stderr=True)
+    for drive, turns in progress(drives, f"{gap_s:g} s", console=console, transient=True):
+        index = drive.sampled(gap_s).index
+        rows.append(score(Task(drive, turns, drive.fixes.index.get_indexer(index)), model, every))
+        if per_track:
+            one = rows[-1]
+            told = {k: round(float(v), 3) for k, v in one.items() if k not in ("track", "baseline")}
+            console.print(drive.name, f"base {one['baseline'].max():.3f}", str(told), soft_wrap=True)
+    mean = {
+        name: float(np.mean([row[name] for row in rows]))
+        for name in rows[0]
+        if name not in ("track", "baseline")
+    }
+    gain = mean["log_score"] - float(np.mean([row["baseline"] for row in rows], axis=0).max())
+    names = ("coverage_50", "coverage_90", "area_90_km2", "log_score")
+    return {
+        "gap": gap_s,
+        **{name: round(mean[name], 4) for name in names},
+        "log_score_gain": round(gain, 4),
+        **{name: round(mean[name], 4) for name in ("path_f1", "shortest_path_f1", "prism_ratio")},
+        "seconds": round(mean["seconds"], 3),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Read the command line, measure, print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, help="folder of tracks; without it, the one beside the checkout")
+    parser.add_argument("--gap", default="120,300,600", help="seconds between sightings, separated by commas")
+    parser.add_argument("--only", help="names of tracks, separated by commas")
+    parser.add_argument("--half", choices=("all", "learned", "shown"), default="all", help="which tracks")
+    parser.add_argument("--every", type=int, default=1, help="score each so many-th fix held out")
+    parser.add_argument("--per-track", action="store_true", help="say the figures of each track")
+    parser.add_argument(
+        "--json", type=Path, help="file to write; without it nothing is written, only printed"
+    )
+    args = parser.parse_args(arguments)
+    try:
+        gaps = [float(text) for text in args.gap.split(",")]
+    except ValueError:
+        parser.error(f"--gap {args.gap!r}: write seconds separated by commas, like 120,300,600")
+    data = args.data or BESIDE
+    data = data / "tracks" if (data / "tracks").is_dir() else data
+    folders = sorted(f.parent for f in data.glob("*/truth.txt"))
+    folders = {"all": folders, "learned": folders[0::2], "shown": folders[1::2]}[args.half]
+    folders = [f for f in folders if args.only is None or f.name in args.only.split(",")]
+    if not folders:
+        parser.error(f"--data {data}: no folder in it has a truth.txt")
+    console = Console(stderr=True)
+    drives = []
+    for folder in progress(folders, "reading", console=console, transient=True):
+        drive = Drive.read(folder)
+        drives.append((drive, Turns.of(drive.matcher.network)))
+    measure(drives[:1], gaps[0], args.every, per_track=False)  # compiles the kernels
+    found = [measure(drives, gap, args.every, args.per_track) for gap in gaps]
+    text = json.dumps(found, indent=2)
+    if args.json is not None:
+        args.json.write_text(text + "\n", encoding="ascii")
+    print(text)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

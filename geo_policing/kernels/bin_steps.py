@@ -1,0 +1,156 @@
+"""Where one comes in a step of time from somewhere in a bin of an edge: a sparse matrix a speed class.
+
+Edges are cut into bins of equal length, numbered along each edge. Who is in a bin may be anywhere in it, so a
+step of d metres ends evenly over [d, d + h) metres from the bin's start, h its length, along every way that
+leads on.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+#: Ways on that are taken less often than this are not followed.
+LEAST = 1e-4
+
+
+@njit(cache=True, nogil=True)
+def step_matrix(
+    bin_m: NDArray[Any],
+    bin_edge: NDArray[Any],
+    first_bin: NDArray[Any],
+    turn_offset: NDArray[Any],
+    turn_edge: NDArray[Any],
+    turn_weight: NDArray[Any],
+    band: NDArray[Any],
+    distance_m: NDArray[Any],
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
+    """Weights w of the bins j that a step from bin i in speed class c ends in, rows i * classes + c.
+
+    bin_m (b,) f64 lengths; bin_edge (b,) i32; first_bin (m + 1,) i32, bins of edge e are
+    first_bin[e]:first_bin[e + 1]; turns from edge e to turn_edge[turn_offset[e]:turn_offset[e + 1]] are taken
+    with the shares turn_weight (t, bands) f64, which sum to 1 over the turns from an edge in each band;
+    band (classes,) i32 of each class; distance_m (classes,) f64 of a step.
+    -> offset (b * classes + 1,) i64, bin i32, weight f32, and the way (f32, m) from the middle of the one bin
+    to that of the other, the shortest if several are followed. A row sums to 1; where no road leads on, it is
+    the last bin that holds the rest.
+    """
+    n, classes = bin_m.shape[0], distance_m.shape[0]
+    offset = np.zeros(n * classes + 1, np.int64)
+    target = np.empty(4 * n * classes + 64, np.int32)
+    weight = np.empty(4 * n * classes + 64, np.float32)
+    way = np.empty(4 * n * classes + 64, np.float32)
+    stack_bin = np.empty(4096, np.int32)
+    stack_start = np.empty(4096)
+    stack_share = np.empty(4096)
+    used = 0
+    for i in range(n):
+        h = bin_m[i]
+        for c in range(classes):
+            d = distance_m[c]
+            first = used
+            total = 0.0
+            stack_bin[0], stack_start[0], stack_share[0] = i, 0.0, 1.0
+            size = 1
+            while size > 0:
+                size -= 1
+                j, start, share = stack_bin[size], stack_start[size], stack_share[size]
+                end = start + bin_m[j]
+                e = bin_edge[j]
+                last_of_edge = j + 1 == first_bin[e + 1]
+                dead_end = last_of_edge and turn_offset[e] == turn_offset[e + 1]
+                low, high = max(d, start), min(d + h, end)
+                if dead_end:
+                    high = d + h
+                w = share * max(0.0, high - low) / h
+                if w > 0.0:
+                    k = first
+                    while k < used and target[k] != j:
+                        k += 1
+                    if k == used:
+                        if used == target.shape[0]:
+                            target = np.concatenate((target, np.empty(used, np.int32)))
+                            weight = np.concatenate((weight, np.empty(used, np.float32)))
+                            way = np.concatenate((way, np.empty(used, np.float32)))
+                        target[used] = j
+                        weight[used] = 0.0
+                        way[used] = np.inf
+                        used += 1
+                    weight[k] += w
+                    way[k] = min(way[k], start + (bin_m[j] - h) / 2)
+                    total += w
+                if end >= d + h or dead_end:
+                    continue
+                if not last_of_edge:
+                    stack_bin[size], stack_start[size], stack_share[size] = j + 1, end, share
+                    size += 1
+                    continue
+                for t in range(turn_offset[e], turn_offset[e + 1]):
+                    follow = share * turn_weight[t, band[c]]
+                    if follow > LEAST and size < stack_bin.shape[0]:
+                        stack_bin[size] = first_bin[turn_edge[t]]
+                        stack_start[size], stack_share[size] = end, follow
+                        size += 1
+            for k in range(first, used):
+                weight[k] /= total
+            offset[i * classes + c + 1] = used
+    return offset, target[:used].copy(), weight[:used].copy(), way[:used].copy()
+
+
+@njit(cache=True, nogil=True)
+def transpose(
+    offset: NDArray[Any], target: NDArray[Any], weight: NDArray[Any], way: NDArray[Any], classes: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
+    """Turn rows (from bin, class) -> to bin into rows (to bin, class) -> from bin, in ascending order."""
+    rows = offset.shape[0] - 1
+    back = np.zeros(rows + 1, np.int64)
+    for row in range(rows):
+        for k in range(offset[row], offset[row + 1]):
+            back[target[k] * classes + row % classes + 1] += 1
+    for row in range(rows):
+        back[row + 1] += back[row]
+    at = back[:-1].copy()
+    source = np.empty(target.shape[0], np.int32)
+    share = np.empty(target.shape[0], np.float32)
+    metres = np.empty(target.shape[0], np.float32)
+    for row in range(rows):
+        for k in range(offset[row], offset[row + 1]):
+            to = target[k] * classes + row % classes
+            source[at[to]] = row // classes
+            share[at[to]] = weight[k]
+            metres[at[to]] = way[k]
+            at[to] += 1
+    return back, source, share, metres
+
+
+@njit(cache=True, nogil=True)
+def penalised(
+    offset: NDArray[Any],
+    other: NDArray[Any],
+    weight: NDArray[Any],
+    way: NDArray[Any],
+    to_go_m: NDArray[Any],
+    penalty: float,
+    classes: int,
+    transposed: bool,
+) -> NDArray[np.float32]:
+    """Weights with exp(-penalty * detour) of each step: what it drives without coming nearer to the goal.
+
+    offset, other, weight, way: a matrix of `step_matrix`, or of `transpose` if transposed; to_go_m (b,) f64:
+    way left to the goal from each bin, inf where none leads there; penalty in 1/m.
+    Along a path the detours add up to its length less that of the shortest one, so what is on a straight way
+    keeps its size and is not pruned, however long the way.
+    """
+    out = np.zeros(weight.shape[0], np.float32)
+    for row in range(offset.shape[0] - 1):
+        here = to_go_m[row // classes]
+        if here == np.inf:
+            continue
+        for k in range(offset[row], offset[row + 1]):
+            there = to_go_m[other[k]]
+            if there == np.inf:
+                continue
+            nearer = there - here if transposed else here - there
+            out[k] = weight[k] * np.exp(-penalty * max(way[k] - nearer, 0.0))
+    return out

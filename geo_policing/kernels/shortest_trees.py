@@ -1,0 +1,69 @@
+"""Least length to the nearest of some targets, and how many shortest ways pass each arc; Dijkstra over nodes.
+
+A graph is arcs in rows by the node they leave: those of node i are offset[i]:offset[i + 1].
+"""
+
+import heapq
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+
+@njit(cache=True, nogil=True)
+def search(
+    sources: NDArray[Any], offset: NDArray[Any], to: NDArray[Any], length: NDArray[Any]
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Distance (n,) f64 from the nearest source, and the arc (n,) i64 by which each node is reached, or -1.
+
+    sources (k,) int; offset (n + 1,), to (a,) int; length (a,) f64. -> distance inf where there is no way,
+    the arc, and the nodes reached in order of distance.
+    """
+    n = offset.shape[0] - 1
+    distance = np.full(n, math.inf)
+    by = np.full(n, -1, np.int64)
+    order = np.empty(n, np.int64)
+    done = np.zeros(n, np.bool_)
+    heap = [(0.0, np.int64(sources[0]))]
+    heap.clear()
+    for source in sources:
+        distance[source] = 0.0
+        heapq.heappush(heap, (0.0, np.int64(source)))
+    settled = 0
+    while heap:
+        d, i = heapq.heappop(heap)
+        if done[i]:
+            continue
+        done[i] = True
+        order[settled] = i
+        settled += 1
+        for k in range(offset[i], offset[i + 1]):
+            j = to[k]
+            if d + length[k] < distance[j]:
+                distance[j] = d + length[k]
+                by[j] = k
+                heapq.heappush(heap, (distance[j], np.int64(j)))
+    return distance, by, order[:settled].copy()
+
+
+@njit(cache=True, nogil=True)
+def flow(
+    sources: NDArray[Any], origin: NDArray[Any], offset: NDArray[Any], to: NDArray[Any], length: NDArray[Any]
+) -> NDArray[np.float64]:
+    """How many shortest ways from each source to every node pass each arc: (a,) f64.
+
+    origin (a,) int: the node each arc leaves. Of several shortest ways the first found counts.
+    """
+    n = offset.shape[0] - 1
+    passed = np.zeros(to.shape[0])
+    for s in range(sources.shape[0]):
+        _, by, order = search(sources[s : s + 1], offset, to, length)
+        below = np.zeros(n)
+        for r in range(order.shape[0] - 1, 0, -1):
+            i = order[r]
+            below[i] += 1.0
+            passed[by[i]] += below[i]
+            below[origin[by[i]]] += below[i]
+    return passed

@@ -1,0 +1,10 @@
+"""Where a suspect went, from a few sightings, and how sure that is.
+
+May import: matching and below.
+"""
+
+from geo_policing.tracks.movement import Mode, MovementModel
+from geo_policing.tracks.reconstruct import reconstruct
+from geo_policing.tracks.reconstruction import Occupancy, Path, Reconstruction
+
+__all__ = ["Mode", "MovementModel", "Occupancy", "Path", "Reconstruction", "reconstruct"]

@@ -1,0 +1,202 @@
+"""The roads cut into bins, and where a step of time leads from each."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geo_policing.geodesy import cells
+from geo_policing.kernels import bin_steps, shortest_trees
+from geo_policing.roads import RoadNetwork
+from geo_policing.tracks.movement import MovementModel
+from geo_policing.tracks.turns import Turns
+
+Array = NDArray[np.float64]
+
+#: Places along a bin are tried this far apart.
+POINT_M = 12.0
+#: What is on a road is up to so far beside its line, one share of three on each side.
+BESIDE_M = 8.5
+#: Edges shorter than this are taken as this long.
+SHORTEST_M = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lattice:
+    """b bins of the edges that can matter, of c speed classes each.
+
+    Parameters
+    ----------
+    network : RoadNetwork
+        The roads.
+    edge : (b,) int32
+        Edge of the network that each bin is part of.
+    start_m, bin_m : (b,) float64
+        Where on its edge each bin begins, and how long it is.
+    kind : (b,) uint8
+        Type of edge, first index of the chain.
+    ahead, back : (offset, bin, weight, way)
+        `bin_steps.step_matrix` and its transpose.
+    point_bin : (p,) int64
+        Bin of each place tried.
+    point_x, point_y : (p,) float64
+        The places, metres in the plane.
+    point_heading : (p,) float64
+        Direction of the road there, radians clockwise from north.
+    ways_ahead, ways_back : (offset, bin, length)
+        The arcs between bins with and against the traffic, for distances.
+    turns : (offset, edge, cost)
+        The edges that follow each edge of the network that is cut, and minus the logarithm of their share.
+    """
+
+    network: RoadNetwork
+    edge: NDArray[np.int32]
+    start_m: Array
+    bin_m: Array
+    kind: NDArray[np.uint8]
+    ahead: tuple[NDArray[Any], ...]
+    back: tuple[NDArray[Any], ...]
+    point_bin: NDArray[np.int64]
+    point_x: Array
+    point_y: Array
+    point_heading: Array
+    ways_ahead: tuple[NDArray[Any], ...]
+    ways_back: tuple[NDArray[Any], ...]
+    turns: tuple[NDArray[np.int64], NDArray[np.int32], Array]
+
+    @classmethod
+    def of(cls, network: RoadNetwork, turns: Turns, model: MovementModel, wanted: NDArray[np.bool_]) -> Self:
+        """Cut the wanted edges (m,) into bins; turns that lead to others are left out."""
+        kept = np.flatnonzero(wanted)
+        number = np.full(network.n_edges, -1, np.int32)
+        number[kept] = np.arange(len(kept))
+        inside = wanted[turns.source] & wanted[turns.target]
+        share = turns.shares(model.turn)[inside]
+        source, target = number[turns.source[inside]], number[turns.target[inside]]
+        total = np.zeros((len(kept), share.shape[1]))
+        np.add.at(total, source, share)
+        share /= np.maximum(total[source], 1e-300)
+        offset = np.zeros(len(kept) + 1, np.int64)
+        np.cumsum(np.bincount(source, minlength=len(kept)), out=offset[1:])
+
+        length_m = np.maximum(network.length_m[kept], SHORTEST_M)
+        n_bins = np.maximum(1, np.round(length_m / model.bin_m)).astype(np.int64)
+        first = np.zeros(len(kept) + 1, np.int32)
+        np.cumsum(n_bins, out=first[1:])
+        edge = np.repeat(np.arange(len(kept), dtype=np.int32), n_bins)
+        bin_m = (length_m / n_bins)[edge]
+        start_m = (np.arange(first[-1]) - first[edge]) * bin_m
+        band = np.searchsorted(model.band_mps, model.speed_mps, side="right").astype(np.int32)
+        step_m = model.speed_mps * model.step_s
+        ahead = bin_steps.step_matrix(bin_m, edge, first, offset, target, share, band, step_m)
+
+        inner = np.flatnonzero(edge[1:] == edge[:-1])
+        goes = np.concatenate([inner, first[1:][source] - 1])
+        comes = np.concatenate([inner + 1, first[target]])
+        way_m = (bin_m[goes] + bin_m[comes]) / 2
+
+        n_points = np.maximum(1, np.round(bin_m / POINT_M)).astype(np.int64)
+        point_bin = np.repeat(np.arange(len(edge)), n_points)
+        nth = np.arange(len(point_bin)) - np.concatenate([[0], np.cumsum(n_points)])[point_bin]
+        along = start_m[point_bin] + (nth + 0.5) / n_points[point_bin] * bin_m[point_bin]
+        x, y, heading = _places(network, kept[edge[point_bin]], along)
+        return cls(
+            network=network,
+            edge=kept[edge].astype(np.int32),
+            start_m=start_m,
+            bin_m=bin_m,
+            kind=np.searchsorted(model.type_m, length_m[edge]).astype(np.uint8),
+            ahead=ahead,
+            back=bin_steps.transpose(*ahead, len(step_m)),
+            point_bin=point_bin,
+            point_x=x,
+            point_y=y,
+            point_heading=heading,
+            ways_ahead=_rows(goes, comes, way_m, len(edge)),
+            ways_back=_rows(comes, goes, way_m, len(edge)),
+            turns=_follow(network, kept, offset, target, share),
+        )
+
+    def __len__(self) -> int:
+        """Return the number of bins."""
+        return len(self.edge)
+
+    def near(self, x: float, y: float, accuracy_m: float, edge: int | None = None) -> Array:
+        """exp(-(d / accuracy)^2 / 2) (b,), mean over each bin; 0 beyond six times it, and on other edges."""
+        distance2 = (self.point_x - x) ** 2 + (self.point_y - y) ** 2
+        weight = np.exp(-0.5 * np.minimum(distance2 / accuracy_m**2, 100.0))
+        weight[distance2 > (6.0 * accuracy_m) ** 2] = 0.0
+        found = self._mean(weight)
+        if edge is not None:
+            found[self.edge != edge] = 0.0
+        return found
+
+    def within(self, x: float, y: float, radius_m: float, edge: int | None = None) -> Array:
+        """Share (b,) of each bin within a radius of a place; 0 on other edges."""
+        inside = (self.point_x - x) ** 2 + (self.point_y - y) ** 2 <= radius_m**2
+        found = self._mean(inside.astype(np.float64))
+        if edge is not None:
+            found[self.edge != edge] = 0.0
+        return found
+
+    def to_go_m(self, goal: NDArray[Any]) -> Array:
+        """Shortest way (b,) from each bin to the nearest of some; inf where none leads there."""
+        distance: Array = shortest_trees.search(goal, *self.ways_back)[0]
+        return distance
+
+    def came_m(self, start: NDArray[Any]) -> Array:
+        """Shortest way (b,) to each bin from the nearest of some; inf where none leads there."""
+        distance: Array = shortest_trees.search(start, *self.ways_ahead)[0]
+        return distance
+
+    def cells(self, resolution: int) -> tuple[NDArray[np.int64], NDArray[np.uint64], Array]:
+        """How each bin is shared out over H3 cells: bin, cell and share, each (3 p,)."""
+        parts = []
+        for side in (-BESIDE_M, 0.0, BESIDE_M):
+            x = self.point_x + side * np.cos(self.point_heading)
+            y = self.point_y - side * np.sin(self.point_heading)
+            parts.append(cells(*self.network.plane.inverse(x, y), resolution))
+        share = 1.0 / (3.0 * np.bincount(self.point_bin)[self.point_bin])
+        return np.tile(self.point_bin, 3), np.concatenate(parts), np.tile(share, 3)
+
+    def _mean(self, weight: Array) -> Array:
+        n = len(self)
+        return np.bincount(self.point_bin, weight, n) / np.bincount(self.point_bin, minlength=n)
+
+
+def _rows(
+    origin: NDArray[np.int64], to: NDArray[np.int64], length: Array, n: int
+) -> tuple[NDArray[Any], ...]:
+    order = np.argsort(origin, kind="stable")
+    offset = np.zeros(n + 1, np.int64)
+    np.cumsum(np.bincount(origin, minlength=n), out=offset[1:])
+    return offset, to[order].astype(np.int32), length[order]
+
+
+def _follow(
+    network: RoadNetwork,
+    kept: NDArray[np.int64],
+    offset: NDArray[np.int64],
+    target: NDArray[np.int32],
+    share: Array,
+) -> tuple[NDArray[np.int64], NDArray[np.int32], Array]:
+    fan = np.zeros(network.n_edges, np.int64)
+    fan[kept] = np.diff(offset)
+    rows = np.concatenate([[0], np.cumsum(fan)])
+    return rows, kept[target].astype(np.int32), -np.log(np.maximum(share.max(axis=1), 1e-9))
+
+
+def _places(network: RoadNetwork, edge: NDArray[Any], along_m: Array) -> tuple[Array, Array, Array]:
+    """x, y and direction (radians from north) of places on edges."""
+    step = np.hypot(np.diff(network.vertex_x), np.diff(network.vertex_y))
+    step[network.vertex_offset[1:-1] - 1] = 0.0
+    total = np.concatenate([[0.0], np.cumsum(step)])
+    first, last = network.vertex_offset[edge], network.vertex_offset[edge + 1] - 1
+    share = along_m / np.maximum(network.length_m[edge], SHORTEST_M)
+    at = total[first] + share * (total[last] - total[first])
+    segment = np.clip(np.searchsorted(total, at, side="right") - 1, first, last - 1)
+    dx = network.vertex_x[segment + 1] - network.vertex_x[segment]
+    dy = network.vertex_y[segment + 1] - network.vertex_y[segment]
+    part = np.clip((at - total[segment]) / np.maximum(total[segment + 1] - total[segment], 1e-9), 0.0, 1.0)
+    return network.vertex_x[segment] + part * dx, network.vertex_y[segment] + part * dy, np.arctan2(dx, dy)

@@ -1,0 +1,227 @@
+"""From sightings to a track."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geo_policing.errors import InvalidInput
+from geo_policing.model import Sighting, TimeWindow, Watch
+from geo_policing.roads import Access, RoadNetwork, route
+from geo_policing.tracks.lattice import Lattice
+from geo_policing.tracks.movement import MovementModel
+from geo_policing.tracks.reconstruction import Reconstruction
+from geo_policing.tracks.smoothing import Anchor, Impossible, Smoother, State
+from geo_policing.tracks.turns import Turns
+
+Array = NDArray[np.float64]
+
+#: Longest time between sightings, seconds, and how much coarser steps and bins are beyond it.
+COARSER = ((900.0, 1), (2700.0, 2), (np.inf, 4))
+
+
+def reconstruct(
+    network: RoadNetwork,
+    sightings: Sequence[Sighting],
+    model: MovementModel | None = None,
+    window: TimeWindow | None = None,
+    *,
+    watches: Sequence[Watch] = (),
+    turns: Turns | None = None,
+    samples: int = 200,
+    seed: int = 0,
+    memory_bytes: int = 1_000_000_000,
+) -> Reconstruction:
+    """Find where a suspect was, between a few sightings and around them.
+
+    Parameters
+    ----------
+    network : RoadNetwork
+        The roads.
+    sightings : sequence of Sighting
+        In any order.
+    model : MovementModel, optional
+        How the suspect moves; by car when not given.
+    window : TimeWindow, optional
+        What to cover; from the first to the last sighting when not given.
+    watches : sequence of Watch
+        Places that were watched where the suspect was not seen.
+    turns : Turns, optional
+        Those of the network, where they are known from before.
+    samples : int
+        How many whole paths to sample.
+    seed : int
+        Of the samples; the same input gives the same answer.
+    memory_bytes : int
+        What the filter may take.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no sighting, one is outside the window, off the roads, or names an edge that is not there,
+        if what is certain cannot all be true, or if it takes more memory than allowed.
+    """
+    if not sightings:
+        raise InvalidInput("no sightings; give at least one", field="sightings")
+    model = model or MovementModel.of()
+    ordered = tuple(sorted(sightings, key=lambda s: (s.time, s.lon, s.lat, s.observer)))
+    if window is None:
+        step = timedelta(seconds=model.step_s)
+        window = TimeWindow(ordered[0].time, max(ordered[-1].time, ordered[0].time + step))
+    for sighting in ordered:
+        if not window.start <= sighting.time <= window.end:
+            raise InvalidInput(
+                f"the sighting of {sighting.time.isoformat()} is outside the window "
+                f"{window.start.isoformat()} to {window.end.isoformat()}; leave it out or widen the window",
+                field="window",
+                value=sighting.time,
+            )
+    moments = sorted({window.start, window.end, *(s.time for s in ordered)})
+    longest = max((b - a).total_seconds() for a, b in pairwise(moments))
+    model = model.coarser(next(times for limit, times in COARSER if longest <= limit))
+    turns = turns or Turns.of(network, model.access)
+    lattice = Lattice.of(network, turns, model, _within_reach(network, ordered, model, window))
+    steps = int(np.ceil((window.end - window.start).total_seconds() / model.step_s)) + 1
+    anchors = [_anchor(lattice, sighting, window, model) for sighting in ordered]
+    smoother = Smoother(
+        lattice, model, anchors, steps, _unseen(lattice, model, watches, window, steps), memory_bytes
+    )
+    try:
+        smoothed = smoother.run(samples, np.random.default_rng(seed))
+    except Impossible as error:
+        raise InvalidInput(_contradiction(lattice, model, ordered, error.anchor), field="sightings") from None
+    return Reconstruction(
+        window=window,
+        step_s=model.step_s,
+        sightings=ordered,
+        truth=smoothed.truth,
+        log_evidence=smoothed.log_evidence,
+        lattice=lattice,
+        smoothed=smoothed,
+        anchor_step=tuple(anchor.step for anchor in anchors),
+    )
+
+
+def _within_reach(
+    network: RoadNetwork, sightings: Sequence[Sighting], model: MovementModel, window: TimeWindow
+) -> NDArray[np.bool_]:
+    """Which edges (m,) can be on a way from a sighting to another, at top speed in a straight line."""
+    xy = np.column_stack(network.plane.forward([s.lon for s in sightings], [s.lat for s in sightings]))
+    middle = (network.vertex_offset[:-1] + network.vertex_offset[1:] - 1) // 2
+    x, y = network.vertex_x[middle], network.vertex_y[middle]
+    beside = network.length_m + 6.0 * max(s.accuracy_m for s in sightings)
+    distance = [np.hypot(x - x0, y - y0) for x0, y0 in xy]
+    before = (sightings[0].time - window.start).total_seconds()
+    after = (window.end - sightings[-1].time).total_seconds()
+    found = distance[0] <= before * model.top_mps + beside
+    found |= distance[-1] <= after * model.top_mps + beside
+    for i, first in enumerate(sightings):
+        for j in range(i + 1, min(len(sightings), i + 4)):
+            way = (sightings[j].time - first.time).total_seconds() * model.top_mps
+            found |= distance[i] + distance[j] <= way + 2.0 * beside
+            if sightings[j].probability >= 1.0:
+                break
+    access = model.access
+    return found if access is None else found & ((network.access & int(access)) != 0)
+
+
+def _edge(network: RoadNetwork, name: str) -> int | None:
+    """Index of the edge a sighting or a watch names."""
+    if not name:
+        return None
+    at = np.flatnonzero(network.edge_id == name.encode())
+    if not len(at):
+        raise InvalidInput(f"edge {name!r} is not in the network", field="edge", value=name)
+    return int(at[0])
+
+
+def _anchor(lattice: Lattice, sighting: Sighting, window: TimeWindow, model: MovementModel) -> Anchor:
+    network = lattice.network
+    (x,), (y,) = network.plane.forward(sighting.lon, sighting.lat)
+    near = lattice.near(x, y, sighting.accuracy_m, _edge(network, sighting.edge))
+    near[near < NEGLIGIBLE * near.max(initial=0.0)] = 0.0
+    total = float((near * lattice.bin_m).sum())
+    if not total > 0.0:
+        raise InvalidInput(
+            f"the sighting of {sighting.time.isoformat()} at {sighting.lon:.6f}, {sighting.lat:.6f} is off "
+            f"the roads (accuracy {sighting.accuracy_m:g} m); correct it or give a larger accuracy",
+            field="sightings",
+            value=(sighting.lon, sighting.lat),
+        )
+    step = round((sighting.time - window.start).total_seconds() / model.step_s)
+    return Anchor(step, near / total, sighting.probability)
+
+
+#: Places of a sighting that are less likely than this beside the likeliest are left out.
+NEGLIGIBLE = 1e-8
+
+
+def _unseen(
+    lattice: Lattice, model: MovementModel, watches: Sequence[Watch], window: TimeWindow, steps: int
+) -> dict[int, State]:
+    """Probability (bins, classes) of passing all watches unseen, at each step that is watched."""
+    found: dict[int, Array] = {}
+    for watch in watches:
+        if watch.end <= window.start or watch.start >= window.end:
+            continue
+        (x,), (y,) = lattice.network.plane.forward(watch.lon, watch.lat)
+        within = lattice.within(x, y, watch.radius_m, _edge(lattice.network, watch.edge))
+        bins = np.flatnonzero(within)
+        # Who passes the bins that are seen takes so many steps for it; each step is a part of one passage.
+        passage_m = (
+            max(float((within * lattice.bin_m)[bins].sum()), 1.0) if watch.edge else 2.0 * watch.radius_m
+        )
+        part = np.minimum(model.speed_mps * model.step_s / passage_m, 1.0)
+        part = np.maximum(part, model.step_s / STANDING_S)
+        seen = 1.0 - (1.0 - min(watch.detection, 0.999)) ** part
+        chance = np.ones((len(lattice), len(model.speed_mps)))
+        chance[bins] = 1.0 - within[bins, None] * seen
+        first = int(np.ceil((watch.start - window.start).total_seconds() / model.step_s))
+        last = int(np.floor((watch.end - window.start).total_seconds() / model.step_s))
+        for step in range(max(first, 0), min(last + 1, steps)):
+            found[step] = found[step] * chance if step in found else chance
+    unseen = {}
+    made: dict[int, State] = {}
+    for step, chance in found.items():
+        if id(chance) not in made:
+            bins = np.flatnonzero((chance < 1.0).any(axis=1)).astype(np.int32)
+            made[id(chance)] = (bins, chance[bins].astype(np.float32))
+        unseen[step] = made[id(chance)]
+    return unseen
+
+
+#: Who stands in view for so long is as likely to be seen as who passes.
+STANDING_S = 60.0
+
+
+def _contradiction(lattice: Lattice, model: MovementModel, sightings: Sequence[Sighting], anchor: int) -> str:
+    """Say which certain sightings cannot both be true, and what makes it so."""
+    sure = [i for i, s in enumerate(sightings) if s.probability >= 1.0]
+    after = [i for i in sure if i > anchor] or [len(sightings) - 1]
+    first, second = sightings[anchor], sightings[after[0]]
+    (from_edge, from_m), (to_edge, to_m) = (_place(lattice, sighting) for sighting in (first, second))
+    way = route(
+        *(lattice.network, from_edge, from_m, to_edge, to_m),
+        by="length",
+        access=model.access or Access(0),
+    )
+    apart = (second.time - first.time).total_seconds()
+    pair = f"the sightings of {first.time.isoformat()} and {second.time.isoformat()} cannot both be true"
+    remedy = "give one of them a probability below 1"
+    if way is None:
+        return f"{pair}: no road leads from the first to the second; {remedy}"
+    return (
+        f"{pair}: {way.length_m:.0f} m apart on the roads, "
+        f"{way.length_m / model.top_mps:.0f} s at {model.top_mps:.0f} m/s, "
+        f"but {apart:.0f} s lie between them; {remedy}"
+    )
+
+
+def _place(lattice: Lattice, sighting: Sighting) -> tuple[int, float]:
+    """Edge that a sighting is nearest to, and where on it."""
+    (x,), (y,) = lattice.network.plane.forward(sighting.lon, sighting.lat)
+    near = lattice.near(x, y, sighting.accuracy_m, _edge(lattice.network, sighting.edge))
+    best = int(near.argmax())
+    return int(lattice.edge[best]), float(lattice.start_m[best])

@@ -1,0 +1,227 @@
+"""The answer: where the suspect was at any moment, on which ways, and how well each sighting fits."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from h3.api import basic_int as h3
+from numpy.typing import NDArray
+
+from geo_policing.errors import InvalidInput
+from geo_policing.model import Sighting, TimeWindow
+from geo_policing.tracks.lattice import Lattice
+from geo_policing.tracks.routes import Unfolder, representative
+from geo_policing.tracks.smoothing import Smoothed
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Occupancy:
+    """Where the suspect is at one moment.
+
+    Parameters
+    ----------
+    time : datetime
+        When.
+    cell : (k,) uint64
+        H3 cells, the most probable first.
+    probability : (k,) float64
+        Of each; they sum to 1.
+    """
+
+    time: datetime
+    cell: NDArray[np.uint64]
+    probability: Array
+
+    def region(self, share: float) -> NDArray[np.uint64]:
+        """Return the fewest cells that together hold a share of the probability."""
+        enough = int(np.searchsorted(np.cumsum(self.probability), share)) + 1
+        return self.cell[:enough]
+
+    def polygon(self, share: float) -> dict[str, Any]:
+        """Return the region as a GeoJSON geometry."""
+        shape = h3.cells_to_h3shape([int(c) for c in self.region(share)], tight=False)
+        return dict(h3.h3shape_to_geo(shape))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Path:
+    """A way that the suspect may have gone.
+
+    Parameters
+    ----------
+    edges : (e,) int32
+        Edges in order of travel.
+    entered : tuple of datetime
+        When each was entered, to a step of time.
+    start_m, end_m : float
+        Where on its first edge it begins and on its last it ends.
+    probability : float
+        Share of the sampled paths that took exactly these edges.
+    """
+
+    edges: NDArray[np.int32]
+    entered: tuple[datetime, ...]
+    start_m: float
+    end_m: float
+    probability: float
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """A suspect's track.
+
+    Parameters
+    ----------
+    window : TimeWindow
+        What is covered.
+    step_s : float
+        Step of time.
+    sightings : tuple of Sighting
+        In order of time.
+    truth : (n,) float64
+        Probability that each sighting is the suspect, after all.
+    log_evidence : float
+        Logarithm of the density of the sightings, for comparing models.
+    """
+
+    window: TimeWindow
+    step_s: float
+    sightings: tuple[Sighting, ...]
+    truth: Array
+    log_evidence: float
+    lattice: Lattice = field(repr=False)
+    smoothed: Smoothed = field(repr=False)
+    anchor_step: tuple[int, ...]
+
+    def occupancy(self, at: datetime, resolution: int = 10) -> Occupancy:
+        """Where the suspect was at a moment of the window, over the H3 cells of a resolution, 9 to 11.
+
+        Raises
+        ------
+        InvalidInput
+            If the moment is outside the window or the resolution not 9 to 11.
+        """
+        if not 9 <= resolution <= 11:
+            raise InvalidInput(
+                f"resolution {resolution} is not 9, 10 or 11", field="resolution", value=resolution
+            )
+        step = round((at - self.window.start) / timedelta(seconds=self.step_s))
+        if not 0 <= step < len(self.smoothed.bins):
+            raise InvalidInput(
+                f"{at.isoformat()} is outside {self.window.start.isoformat()} to "
+                f"{self.window.end.isoformat()}; give a moment of the window",
+                field="at",
+                value=at,
+            )
+        cell, probability = self.occupancy_at(step, resolution)
+        return Occupancy(at, cell, probability)
+
+    def occupancy_at(self, step: int, resolution: int = 10) -> tuple[NDArray[np.uint64], Array]:
+        """Cells and their probabilities at a step of time, the most probable first."""
+        cell, row, column, share = self._cells(resolution)
+        bins, mass = self.smoothed.bins[step], self.smoothed.mass[step].astype(np.float64)
+        fan = row[bins + 1] - row[bins]
+        at = np.repeat(row[bins] - np.concatenate([[0], np.cumsum(fan)[:-1]]), fan) + np.arange(fan.sum())
+        total = np.bincount(column[at], share[at] * np.repeat(mass, fan), len(cell))
+        there = np.flatnonzero(total)
+        order = there[np.lexsort((cell[there], -total[there]))]
+        return cell[order], total[order] / total[order].sum()
+
+    @cached_property
+    def _tables(self) -> dict[int, tuple[NDArray[Any], ...]]:
+        return {}
+
+    def _cells(self, resolution: int) -> tuple[NDArray[Any], ...]:
+        """Cells, and for each bin (rows) which of them hold how much of it."""
+        if resolution not in self._tables:
+            in_bin, cell_of, share = self.lattice.cells(resolution)
+            cell, number = np.unique(cell_of, return_inverse=True)
+            key, first = np.unique(in_bin * len(cell) + number, return_inverse=True)
+            summed = np.bincount(first, share)
+            row = np.searchsorted(key // len(cell), np.arange(len(self.lattice) + 1))
+            self._tables[resolution] = (cell, row, key % len(cell), summed)
+        return self._tables[resolution]
+
+    @cached_property
+    def _sampled(self) -> list[list[tuple[int, tuple[int, ...], tuple[int, ...], NDArray[np.int32]]]]:
+        """Of each sampled path its legs: sighting it begins at, edges, steps entered, and bins."""
+        unfold = Unfolder(self.lattice)
+        found = []
+        for path in self.smoothed.paths:
+            legs = []
+            for anchor, bins in path:
+                if (bins < 0).any():
+                    break
+                edges, entered = unfold.edges(bins)
+                legs.append((anchor, tuple(edges), tuple(entered), bins))
+            else:
+                found.append(legs)
+        return found
+
+    @cached_property
+    def best_path(self) -> Path:
+        """The path most alike to all that are probable: leg by leg the medoid of the sampled ones.
+
+        It visits the sightings that most sampled paths take for true, each on the edge that most pass there.
+        """
+        length_m = self.lattice.network.length_m
+        visits = Counter(tuple(leg[0] for leg in legs) for legs in self._sampled)
+        visited = visits.most_common(1)[0][0]
+        agreed = [legs for legs in self._sampled if tuple(leg[0] for leg in legs) == visited]
+        edge_at = [
+            Counter(legs[k][1][0] for legs in agreed).most_common(1)[0][0] for k in range(len(visited))
+        ]
+        edges: list[int] = []
+        entered: list[int] = []
+        ends: list[int] = []
+        for k in range(len(visited)):
+            at_end = edge_at[k + 1] if k + 1 < len(visited) else None
+            mine = [
+                legs[k] for legs in agreed if legs[k][1][0] == edge_at[k] and at_end in (None, legs[k][1][-1])
+            ] or [legs[k] for legs in agreed]
+            leg = mine[representative([leg[1] for leg in mine], length_m)]
+            skip = 1 if edges and edges[-1] == leg[1][0] else 0
+            begin = self.anchor_step[leg[0]]
+            edges += leg[1][skip:]
+            entered += [begin + step for step in leg[2][skip:]]
+            ends += [int(leg[3][0]), int(leg[3][-1])]
+        return self._path(edges, entered, ends[0], ends[-1], 0.0)
+
+    def paths(self, k: int = 5) -> list[Path]:
+        """Return the k most frequent of the sampled paths, with passing times and probabilities."""
+        groups: dict[tuple[int, ...], list[tuple[list[int], int, int]]] = {}
+        for legs in self._sampled:
+            edges: list[int] = []
+            entered: list[int] = []
+            for anchor, of_leg, steps, _ in legs:
+                skip = 1 if edges and edges[-1] == of_leg[0] else 0
+                edges += of_leg[skip:]
+                entered += [self.anchor_step[anchor] + step for step in steps[skip:]]
+            groups.setdefault(tuple(edges), []).append((entered, int(legs[0][3][0]), int(legs[-1][3][-1])))
+        ranked = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))[:k]
+        return [
+            self._path(
+                list(edges),
+                np.median([entered for entered, _, _ in alike], axis=0).astype(int).tolist(),
+                alike[0][1],
+                alike[0][2],
+                len(alike) / len(self._sampled),
+            )
+            for edges, alike in ranked
+        ]
+
+    def _path(self, edges: list[int], entered: list[int], first: int, last: int, probability: float) -> Path:
+        lattice = self.lattice
+        times = tuple(self.window.start + timedelta(seconds=self.step_s * step) for step in entered)
+        return Path(
+            edges=np.array(edges, np.int32),
+            entered=times,
+            start_m=float(lattice.start_m[first] + lattice.bin_m[first] / 2),
+            end_m=float(lattice.start_m[last] + lattice.bin_m[last] / 2),
+            probability=probability,
+        )

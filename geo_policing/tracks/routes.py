@@ -1,0 +1,89 @@
+"""Sampled bins to routes of edges, and the route that stands for many."""
+
+import heapq
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geo_policing.tracks.lattice import Lattice
+
+Route = tuple[int, ...]
+
+#: A metre of way counts as much as this share of a natural logarithm of turns, where a step passed several
+#: edges.
+METRE = 0.02
+
+
+class Unfolder:
+    """Names the edges that were passed between the bins of successive steps.
+
+    Parameters
+    ----------
+    lattice : Lattice
+        Where the bins are.
+    """
+
+    def __init__(self, lattice: Lattice) -> None:
+        self._lattice = lattice
+        self._between: dict[tuple[int, int, bool], Route] = {}
+
+    def edges(self, bins: NDArray[np.int32]) -> tuple[list[int], list[int]]:
+        """Edges in order of travel, and the step at which each was first seen to be entered."""
+        edge, start = self._lattice.edge, self._lattice.start_m
+        route, entered = [int(edge[bins[0]])], [0]
+        moved = np.flatnonzero(bins[1:] != bins[:-1]) + 1
+        for step in moved.tolist():
+            a, b = int(bins[step - 1]), int(bins[step])
+            for passed in self._passed(int(edge[a]), int(edge[b]), bool(start[b] >= start[a])):
+                route.append(passed)
+                entered.append(step)
+        return route, entered
+
+    def _passed(self, a: int, b: int, onward: bool) -> Route:
+        if a == b and onward:
+            return ()
+        key = (a, b, onward)
+        if key not in self._between:
+            self._between[key] = self._search(a, b)
+        return self._between[key]
+
+    def _search(self, a: int, b: int) -> Route:
+        """Likeliest edges from the end of a to the start of b, b included."""
+        offset, target, cost = self._lattice.turns
+        length = self._lattice.network.length_m
+        heap: list[tuple[float, int, Route]] = [(0.0, a, ())]
+        done = set()
+        while heap:
+            so_far, edge, route = heapq.heappop(heap)
+            if route and edge == b:
+                return route
+            if route and edge in done:
+                continue
+            done.add(edge) if route else None
+            for k in range(offset[edge], offset[edge + 1]):
+                follows = int(target[k])
+                more = float(cost[k]) + METRE * float(length[follows]) * (follows != b)
+                heapq.heappush(heap, (so_far + more, follows, (*route, follows)))
+        return (b,)
+
+
+def representative(routes: Sequence[Route], length_m: NDArray[np.float64]) -> int:
+    """Index of the route most alike to all: the medoid by the F1 of lengths that two routes share."""
+    counted = Counter(routes)
+    kinds = [(route, Counter(route), n) for route, n in counted.items()]
+    total = [_metres(edges.elements(), length_m) for _, edges, _ in kinds]
+    best, most = 0, -1.0
+    for i, (_, mine, _) in enumerate(kinds):
+        alike = 0.0
+        for j, (_, theirs, n) in enumerate(kinds):
+            both = _metres((mine & theirs).elements(), length_m)
+            alike += n * 2.0 * both / max(total[i] + total[j], 1e-9)
+        if alike > most:
+            best, most = i, alike
+    return routes.index(kinds[best][0])
+
+
+def _metres(edges: Iterable[int], length_m: NDArray[np.float64]) -> float:
+    return float(length_m[list(edges)].sum())

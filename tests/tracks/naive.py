@@ -1,0 +1,56 @@
+"""Slow, obvious twins of the kernels of the reconstruction."""
+
+import itertools
+
+import numpy as np
+
+
+def step_matrix(bin_m, bin_edge, first_bin, turns, share, distance_m, places=2000):
+    """w[i, c, j] (b, classes, b): many places in each bin, each moved along every way that leads on."""
+    n = len(bin_m)
+    found = np.zeros((n, len(distance_m), n))
+
+    def ahead(j, left, weight, c, i):
+        if left < bin_m[j]:
+            found[i, c, j] += weight
+            return
+        e = bin_edge[j]
+        if j + 1 < first_bin[e + 1]:
+            ahead(j + 1, left - bin_m[j], weight, c, i)
+        elif len(turns[e]) == 0:
+            found[i, c, j] += weight
+        else:
+            for follows, part in zip(turns[e], share[e], strict=True):
+                ahead(first_bin[follows], left - bin_m[j], weight * part, c, i)
+
+    for i, c in itertools.product(range(n), range(len(distance_m))):
+        for k in range(places):
+            ahead(i, (k + 0.5) / places * bin_m[i] + distance_m[c], 1 / places, c, i)
+    return found
+
+
+def distances(n, arcs, sources):
+    """Bellman-Ford: least length from any of some nodes; arcs are (from, to, length)."""
+    best = [0.0 if i in sources else np.inf for i in range(n)]
+    for _ in range(n):
+        for a, b, length in arcs:
+            best[b] = min(best[b], best[a] + length)
+    return best
+
+
+def smooth(move, chain, kind, bin_m, start, steps, seen):
+    """Posterior (steps, b) of bins, by summing over dense matrices.
+
+    move (b, classes, b); chain (types, classes, classes); seen: {step: (b,) density}.
+    """
+    n, classes, _ = move.shape
+    whole = np.einsum("bcd,bdj->bcjd", chain[kind], move).reshape(n * classes, n * classes)
+    at = [np.repeat(seen[k], classes) if k in seen else np.ones(n * classes) for k in range(steps)]
+    ahead = [(bin_m[:, None] * start).ravel() * at[0]]
+    for k in range(1, steps):
+        ahead.append((ahead[-1] @ whole) * at[k])
+    back = [np.ones(n * classes)]
+    for k in range(steps - 1, 0, -1):
+        back.append(whole @ (at[k] * back[-1]))
+    both = np.array([a * b for a, b in zip(ahead, back[::-1], strict=True)]).reshape(steps, n, classes)
+    return both.sum(axis=2) / both.sum(axis=(1, 2))[:, None]

@@ -1,0 +1,165 @@
+"""Tracks from sightings on a small invented town."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from geo_policing.errors import InvalidInput
+from geo_policing.geodesy import cells
+from geo_policing.model import Sighting, TimeWindow, Watch
+from geo_policing.tracks import MovementModel, reconstruct
+from geo_policing.tracks.lattice import Lattice
+from geo_policing.tracks.smoothing import Anchor, Smoother
+from geo_policing.tracks.turns import Turns
+from tests.matching.city import LAT, LON, STEP, grid
+from tests.tracks import naive
+
+BEGIN = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+
+
+def seen(column, row, after_s, **more):
+    """A sighting at a crossing of the town."""
+    return Sighting(BEGIN + timedelta(seconds=after_s), LON + STEP * column, LAT + STEP * row, **more)
+
+
+def at(after_s):
+    return BEGIN + timedelta(seconds=after_s)
+
+
+@pytest.fixture(scope="module")
+def town():
+    return grid(6)
+
+
+@pytest.fixture(scope="module")
+def along(town):
+    """Three sightings along the southern road, 200 m apart each half minute."""
+    return reconstruct(town, [seen(0.5, 0, 0), seen(2.5, 0, 60), seen(4.5, 0, 120)])
+
+
+def test_probabilities_over_cells_sum_to_one_at_every_moment(along):
+    for after_s in range(0, 121, 10):
+        for resolution in (9, 10, 11):
+            assert along.occupancy(at(after_s), resolution).probability.sum() == pytest.approx(1.0)
+
+
+def test_halfway_in_time_the_suspect_is_about_halfway(along):
+    found = along.occupancy(at(30), 9)
+    assert found.cell[0] == cells(LON + STEP * 1.5, LAT, 9)[0]
+
+
+def test_regions_grow_with_their_share(along):
+    found = along.occupancy(at(30))
+    assert set(found.region(0.5)) < set(found.region(0.9))
+    assert found.probability[: len(found.region(0.9))].sum() >= 0.9
+    assert found.polygon(0.9)["type"] in ("Polygon", "MultiPolygon")
+
+
+def test_the_best_path_is_the_straight_road_and_its_times_ascend(town, along):
+    path = along.best_path
+    assert [town.edge_ids[e] for e in path.edges] == ["0>1", "1>2", "2>3", "3>4", "4>5"]
+    assert list(path.entered) == sorted(path.entered)
+    assert along.paths(1)[0].probability > 0.5
+
+
+def test_the_same_input_gives_the_same_answer_in_any_order(town, along):
+    again = reconstruct(town, list(reversed(along.sightings)))
+    assert again.log_evidence == along.log_evidence
+    assert all((a == b).all() for a, b in zip(again.smoothed.mass, along.smoothed.mass, strict=True))
+    assert again.paths(3) is not along.paths(3)
+    assert [p.edges.tolist() for p in again.paths(3)] == [p.edges.tolist() for p in along.paths(3)]
+
+
+def test_a_doubtful_sighting_that_does_not_fit_is_found_out(town):
+    doubtful = seen(2, 5, 60, probability=0.7)
+    fits = replace(doubtful, lat=LAT)
+    sure = [seen(0, 0, 0), seen(4, 0, 120)]
+    assert reconstruct(town, [*sure, doubtful]).truth[1] < 0.1
+    assert reconstruct(town, [*sure, fits]).truth[1] > 0.8
+
+
+def test_what_was_watched_and_not_seen_is_less_probable(town):
+    ends = [seen(0, 0, 0), seen(2, 2, 120)]
+    corner = Watch(at(0), at(120), LON + STEP * 2, LAT, radius_m=40.0, detection=0.95)
+    cell = cells(LON + STEP * 2, LAT, 10)[0]
+
+    def passes(found):
+        moments = (found.occupancy(at(s)) for s in range(0, 121, 4))
+        return sum(m.probability[m.cell == cell].sum() for m in moments)
+
+    assert passes(reconstruct(town, ends, watches=[corner])) < 0.3 * passes(reconstruct(town, ends))
+
+
+def test_a_camera_over_an_edge_tells_the_direction(town):
+    eastward = reconstruct(town, [seen(2.5, 2, 0, edge="14>15"), seen(2.5, 2, 0, edge="14>15")])
+    assert eastward.truth == pytest.approx([1.0, 1.0])
+    with pytest.raises(InvalidInput, match="edge 'nowhere' is not in the network"):
+        reconstruct(town, [seen(2.5, 2, 0, edge="nowhere")])
+
+
+def test_after_the_last_sighting_the_probability_spreads(town):
+    window = TimeWindow(at(-60), at(120))
+    found = reconstruct(town, [seen(2, 2, 0)], window=window)
+    sizes = [len(found.occupancy(at(s)).region(0.9)) for s in (-60, -20, 0, 40, 120)]
+    assert sizes[0] > sizes[1] > sizes[2] < sizes[3] < sizes[4]
+
+
+def test_smoothing_and_samples_equal_the_dense_sums(town):
+    model = replace(
+        MovementModel.of(), bin_m=60.0, penalty_per_m=np.zeros(1), penalty_share=np.ones(1), prune=0.0
+    )
+    wanted = np.isin(town.from_node, range(9)) & np.isin(town.to_node, range(9))
+    lattice = Lattice.of(town, Turns.of(town), model, wanted)
+    steps, classes = 21, len(model.speed_mps)
+    density = []
+    for column in (0.5, 3.0):
+        (x,), (y,) = town.plane.forward(LON + STEP * column, LAT)
+        near = lattice.near(x, y, 20.0)
+        density.append(near / (near * lattice.bin_m).sum())
+    anchors = [Anchor(0, density[0], 1.0), Anchor(20, density[1], 1.0)]
+    found = Smoother(lattice, model, anchors, steps, {}, 10**9).run(4000, np.random.default_rng(0))
+    n = len(lattice)
+    move = np.zeros((n, classes, n))
+    offset, target, weight, _ = lattice.ahead
+    for row in range(n * classes):
+        for k in range(offset[row], offset[row + 1]):
+            move[row // classes, row % classes, target[k]] += weight[k]
+    expected = naive.smooth(
+        *(move, model.chain, lattice.kind, lattice.bin_m, model.start, steps),
+        {0: density[0], 20: density[1]},
+    )
+    for step in (0, 5, 10, 20):
+        mass = np.zeros(n)
+        mass[found.bins[step]] = found.mass[step]
+        assert mass == pytest.approx(expected[step], abs=1e-4)
+        sampled = np.bincount([path[0][1][step] for path in found.paths], minlength=n) / 4000
+        assert np.abs(sampled - expected[step]).sum() < 0.15
+
+
+@pytest.mark.parametrize(
+    ("sightings", "says"),
+    [
+        ([], "no sightings"),
+        ([seen(0, 0, 0), seen(5, 5, 3)], "cannot both be true.*m apart on the roads"),
+        ([seen(0, 0, 0), seen(400, 0, 60)], "is off the roads"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_its_reason(town, sightings, says):
+    with pytest.raises(InvalidInput, match=says):
+        reconstruct(town, sightings)
+
+
+def test_a_moment_or_a_sighting_outside_the_window_is_refused(town, along):
+    with pytest.raises(InvalidInput, match="is outside"):
+        along.occupancy(at(-10))
+    with pytest.raises(InvalidInput, match="resolution 12"):
+        along.occupancy(at(10), 12)
+    with pytest.raises(InvalidInput, match="is outside the window"):
+        reconstruct(town, [seen(0, 0, 0)], window=TimeWindow(at(10), at(20)))
+
+
+def test_a_window_that_needs_too_much_memory_is_refused_with_the_number(town):
+    with pytest.raises(InvalidInput, match="more than the 0 MB allowed"):
+        reconstruct(town, [seen(0, 0, 0), seen(5, 5, 600)], memory_bytes=10_000)
