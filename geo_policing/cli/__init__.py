@@ -10,6 +10,7 @@ import typer
 from geo_policing.cli.account import account
 from geo_policing.cli.decode import decode
 from geo_policing.cli.demo import demo
+from geo_policing.cli.history import history
 from geo_policing.cli.incidents import import_incidents
 from geo_policing.cli.ingest import ingest
 from geo_policing.cli.looks import looks
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 
 app.add_typer(account, name="account")
+app.add_typer(history, name="history")
 app.command()(decode)
 app.command()(demo)
 app.command()(looks)

@@ -1,6 +1,7 @@
 """The one place that wires: settings in, a running service out."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -41,9 +42,16 @@ from geo_policing.service.routers import (
 from geo_policing.service.tracks import Tracks
 from geo_policing.settings import IngestSettings, ServiceSettings
 from geo_policing.store import FixStore, open_records
+from geo_policing.store.history.keeper import Keeper
+from geo_policing.store.history.manifest import DAY_US
 
 PURGE_S = 3600.0
 PURGING = "purging of sessions"
+SEALING = "sealing of finished days"
+#: How long after its end, by its clock, a day is sealed: what is on its way has arrived.
+SEAL_AFTER_S = 3600
+#: So many parts of a day are merged: a single late fix must not write the whole day anew.
+MERGE_PARTS = 8
 #: The main urban area of the city this is modelled on; what a map shows when there are no roads.
 _CITY = BoundingBox(113.0, 27.7, 113.27, 27.96)
 
@@ -126,6 +134,7 @@ async def open_rooms(settings: ServiceSettings, ingest: IngestSettings) -> Async
         # Once more when no receiver is heard any longer.
         stack.push_async_callback(_enrol_last, rooms)
         await stack.enter_async_context(beside(PURGING, _purge(rooms)))
+        await stack.enter_async_context(beside(SEALING, _seal(rooms, Keeper(store))))
         await stack.enter_async_context(beside(telling.INCIDENTS, telling.follow_incidents(rooms)))
         await stack.enter_async_context(beside(admission.DEVICES, admission.enrol_devices(rooms)))
         stored = stack.enter_context(pipeline.subscribe())
@@ -160,6 +169,15 @@ async def _purge(rooms: Rooms) -> None:
         with rooms.chores.step(PURGING):
             await run_in_threadpool(rooms.access.purge)
         await asyncio.sleep(PURGE_S)
+
+
+async def _seal(rooms: Rooms, keeper: Keeper) -> None:
+    while True:
+        with rooms.chores.step(SEALING):
+            before = (time.time_ns() // 1000 - SEAL_AFTER_S * 1_000_000) // DAY_US
+            await run_in_threadpool(keeper.seal, before)
+            await run_in_threadpool(keeper.compact, MERGE_PARTS)
+        await asyncio.sleep(SEAL_AFTER_S)
 
 
 async def _enrol_last(rooms: Rooms) -> None:

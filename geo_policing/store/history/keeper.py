@@ -72,12 +72,12 @@ class Keeper:
                 made += [] if part is None else [part]
         return made
 
-    def compact(self) -> list[Part]:
-        """Merge the parts of each day that has more than one."""
+    def compact(self, at_least: int = 2) -> list[Part]:
+        """Merge the parts of each day that has so many."""
         made = []
         with self._turn:
             days = Counter(part.day for part in self._store.manifest.parts)
-            for day in sorted(day for day, parts in days.items() if parts > 1):
+            for day in sorted(day for day, parts in days.items() if parts >= at_least):
                 with self._store.snapshot() as now:
                     parts = now.manifest.of_day(day)
                     part = self._make(now, day, _all(now, parts), parts, ())
