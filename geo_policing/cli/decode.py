@@ -17,6 +17,9 @@ def decode(
     device: Annotated[str, typer.Option(help="Device of sentences whose TAG block names none.")] = "",
 ) -> None:
     """Print one JSON object a fix, a line each; what was not understood is counted on standard error."""
+    from rich.console import Console
+    from rich.progress import open as open_with_bar
+
     from geo_policing.ingest.nmea0183 import Decoder
 
     for path in files:
@@ -24,7 +27,12 @@ def decode(
         if str(path) == "-":
             _print_fixes(decoder, sys.stdin.buffer)
         else:
-            with path.open("rb") as log:
+            # A bar would stand in the way of fixes that are printed to the same screen.
+            hidden = sys.stdout.isatty() or not sys.stderr.isatty()
+            screen = Console(stderr=True)
+            with open_with_bar(
+                path, "rb", description="decoding", console=screen, transient=True, disable=hidden
+            ) as log:
                 _print_fixes(decoder, log)
         counts = decoder.framing
         notes = {

@@ -5,13 +5,14 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
@@ -29,9 +30,13 @@ def demo(
     port: Annotated[int | None, typer.Option(help="Port of the web interface.", min=0, max=65535)] = None,
     tcp: Annotated[str | None, typer.Option(help="HOST:PORT on which the fleet connects.")] = None,
     data_dir: Annotated[Path, typer.Option(help="Folder of the city and its databases.")] = Path("var/demo"),
-    seed: Annotated[int, typer.Option(help="Which city.", min=0)] = 7,
-    vehicles: Annotated[int, typer.Option(help="Size of the fleet.", min=10, max=5000)] = 150,
-    hours: Annotated[float, typer.Option(help="Length of the fleet's log, which starts over.")] = 2.0,
+    seed: Annotated[int | None, typer.Option(help="Which city; 7 when it is made.", min=0)] = None,
+    vehicles: Annotated[
+        int | None, typer.Option(help="Size of the fleet; 150 when it is made.", min=10, max=5000)
+    ] = None,
+    hours: Annotated[
+        float | None, typer.Option(help="Length of the fleet's log, which starts over; 2 when it is made.")
+    ] = None,
 ) -> None:
     """Make the sample city if it is not there, serve it, and let a simulated fleet stream into it."""
     from geo_policing.cli.options import given, url
@@ -48,7 +53,7 @@ def demo(
     # Both ports before the minute that the city may take.
     web = bound_socket(settings.host, settings.port)
     bound_socket(ingest.tcp_host, ingest.tcp_port).close()
-    build_city(city, seed, vehicles, hours)
+    made = build_city(city, seed, vehicles, hours)
     # An invented city never gets into the records of a real one, whatever the environment says.
     settings = settings.model_copy(
         update={"roads": city / "city.roads", "tiles": city / "city.pmtiles", "records_url": None}
@@ -63,20 +68,53 @@ def demo(
         print(f"sign in  {name}  {password}")
         print("Ctrl-C stops; everything acknowledged is on disk", flush=True)
 
-    with Fleet(city / "fleet.nmea", data_dir / "fleet.json", timedelta(hours=hours)) as fleet:
+    with Fleet(city / "fleet.nmea", data_dir / "fleet.json", timedelta(hours=made.hours)) as fleet:
         serve(settings, ingest, web, ready)
     print("stopped; nothing is lost")
 
 
-def build_city(city: Path, seed: int, vehicles: int, hours: float) -> None:
-    """Make the sample city and its basemap where they are not there."""
+@dataclass(frozen=True, slots=True)
+class Making:
+    """What the city in the folder was made with."""
+
+    seed: int = 7
+    vehicles: int = 150
+    hours: float = 2.0
+
+
+def build_city(city: Path, seed: int | None, vehicles: int | None, hours: float | None) -> Making:
+    """Make the sample city and its basemap where they are not there; return what it was made with.
+
+    Raises
+    ------
+    InvalidInput
+        If another city than the one asked for is there.
+    """
     from geo_policing.cli.sample_city import sample_city
     from geo_policing.cli.tiles import build_tiles
+    from geo_policing.errors import InvalidInput
 
+    asked = {"seed": seed, "vehicles": vehicles, "hours": hours}
+    given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    # Beside the city and not in it, for the city's folder is replaced as a whole.
+    note = city.with_name("city.json")
+    making = Making(**json.loads(note.read_text())) if note.is_file() else Making()
     if not (city / "city.roads").is_file():
-        sample_city(city, seed=seed, vehicles=vehicles, hours=hours)
+        making = Making(**given)
+        sample_city(city, **asdict(making))
+        note.write_text(json.dumps(asdict(making)))
+    for name, value in given.items():
+        there = getattr(making, name)
+        if value != there:
+            raise InvalidInput(
+                f"the city in {city} was made with {name} {there}; "
+                f"leave --{name} out, or give another --data-dir, or delete {city.parent}",
+                field=f"--{name}",
+                value=value,
+            )
     if not (city / "city.pmtiles").is_file():
         build_tiles(city, out=city / "city.pmtiles")
+    return making
 
 
 def furnish(records: "Records", city: Path) -> None:
@@ -144,11 +182,13 @@ class Fleet:
     def __init__(self, log: Path, state: Path, length: timedelta) -> None:
         self._log, self._state, self._length = log, state, length
         self._process: subprocess.Popen[bytes] | None = None
+        self._stopping = False
 
     def __enter__(self) -> "Fleet":
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._stopping = True
         if self._process is not None:
             self._process.terminate()
             self._process.wait()
@@ -168,7 +208,8 @@ class Fleet:
         times = ["--begin", format_instant(begin_us), "--since", format_instant(since_us)]
         command = [sys.executable, "-m", "geo_policing", "replay", str(self._log), "--to", target, *times]
         # Not in our process group: Ctrl-C is for the service, which then ends the fleet.
-        with self._state.with_suffix(".log").open("wb") as problems:
+        log = self._state.with_suffix(".log")
+        with log.open("wb") as problems:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
                 [*command, "--restamp", "--loop", "--quiet"],
                 stdin=subprocess.DEVNULL,
@@ -176,6 +217,15 @@ class Fleet:
                 stderr=problems,
                 start_new_session=True,
             )
+        threading.Thread(target=self._watch, args=(self._process, log), daemon=True).start()
+
+    def _watch(self, process: "subprocess.Popen[bytes]", log: Path) -> None:
+        """Say when the fleet has ended by itself: the map would stand still without a word."""
+        process.wait()
+        if not self._stopping:
+            said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            why = said[-1] if said else f"exit code {process.returncode}"
+            print(f"geo-policing: the fleet has stopped ({why}); start again", file=sys.stderr, flush=True)
 
     def _began(self) -> int:
         try:

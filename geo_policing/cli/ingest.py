@@ -109,10 +109,11 @@ def _transports(
 async def _receive(transports: "Sequence[Transport]", pipeline: "Pipeline", registry: "Registry") -> None:
     import sys
 
+    from geo_policing.cli.bars import shown
     from geo_policing.cli.stopping import until_done_or_stopped
     from geo_policing.ingest.protocols import PROTOCOLS
     from geo_policing.ingest.sessions import Sessions
-    from geo_policing.ingest.transports import TcpListener, UdpListener, running
+    from geo_policing.ingest.transports import FileSource, TcpListener, UdpListener, running
 
     sessions = Sessions(pipeline, registry, PROTOCOLS["nmea0183"])
     started = False
@@ -127,7 +128,10 @@ async def _receive(transports: "Sequence[Transport]", pipeline: "Pipeline", regi
                         file=sys.stderr,
                         flush=True,
                     )
-            await until_done_or_stopped(*(transport.wait() for transport in transports))
+            logs = [transport for transport in transports if isinstance(transport, FileSource)]
+            size = sum(log.size for log in logs)
+            async with shown("reading", size, lambda: sum(log.bytes_read for log in logs)):
+                await until_done_or_stopped(*(transport.wait() for transport in transports))
     finally:
         if started:
             _report(pipeline, registry)

@@ -50,24 +50,8 @@ def replay(
 
 async def _play(play: "Replay", size: int) -> bool:
     """Play, with a bar over so many bytes; without one for none."""
-    import asyncio
-
-    from rich.console import Console
-    from rich.progress import Progress
-
+    from geo_policing.cli.bars import shown
     from geo_policing.cli.stopping import until_done_or_stopped
 
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not (size and console.is_terminal)) as progress:
-        bar = progress.add_task("playing", total=size)
-
-        async def show() -> None:
-            while True:
-                progress.update(bar, completed=play.bytes_read % max(size, 1))
-                await asyncio.sleep(0.25)
-
-        showing = asyncio.create_task(show())
-        try:
-            return await until_done_or_stopped(play.run())
-        finally:
-            showing.cancel()
+    async with shown("playing", size, lambda: play.bytes_read % max(size, 1)):
+        return await until_done_or_stopped(play.run())

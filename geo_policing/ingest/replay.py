@@ -296,9 +296,12 @@ class _Tcp:
 
     async def say(self, data: bytes) -> None:
         try:
-            writer = await self._writer()
-            writer.write(data)
-            await writer.drain()
+            try:
+                await self._send(data)
+            except (ConnectionResetError, BrokenPipeError):
+                # Whoever listened hung up while we spoke, and may listen again.
+                self._ends = None
+                await self._send(data)
         except OSError as error:
             reason = "nobody listens there" if isinstance(error, ConnectionRefusedError) else str(error)
             raise Unavailable(f"{self._target}: {reason}; start the listener first") from None
@@ -309,6 +312,11 @@ class _Tcp:
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
+
+    async def _send(self, data: bytes) -> None:
+        writer = await self._writer()
+        writer.write(data)
+        await writer.drain()
 
     async def _writer(self) -> asyncio.StreamWriter:
         if self._ends is not None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+import struct
 from contextlib import asynccontextmanager
 from itertools import pairwise
 
@@ -172,6 +173,30 @@ async def test_a_receiver_whose_connection_was_closed_comes_back(tmp_path):
         replay = Replay([log], target, speed=6_000)
         await replay.run()
         await until(lambda: len(heard) > 1 and heard[-1].endswith(rmc(NOW + 999 * MINUTE // 10)))
+
+
+async def test_a_connection_reset_while_it_is_spoken_to_is_made_anew(tmp_path):
+    log = write(tmp_path / "a.log", *[rmc(NOW)] * 100_000)
+    connections = []
+
+    async def accept(reader, writer):
+        connections.append(reader)
+        if len(connections) == 1:
+            # Not read, so that who sends waits; then reset.
+            await asyncio.sleep(0.3)
+            writer.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )
+            writer.transport.abort()
+            return
+        while await reader.read(1 << 16):
+            pass
+        writer.close()
+
+    async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
+        target = Target("tcp", *server.sockets[0].getsockname())
+        await Replay([log], target, speed=0).run()
+    assert len(connections) == 2
 
 
 async def test_nobody_listening_is_said_in_one_line(tmp_path):

@@ -4,13 +4,15 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 from geo_policing_sample_city.simulate import make_sample_city
 
-from geo_policing.cli.demo import furnish, sign_in
+from geo_policing.cli.demo import Fleet, Making, build_city, furnish, sign_in
+from geo_policing.errors import InvalidInput
 from geo_policing.model import Device
 from geo_policing.store import open_records
 from tests.service.running import events
@@ -128,3 +130,32 @@ def test_the_sign_in_is_told_again_until_the_note_is_gone(tmp_path):
         name, advice = sign_in(records, tmp_path / "sign-in.txt")
     assert name == "admin"
     assert f"account password admin --data-dir {tmp_path}" in advice
+
+
+def test_another_city_than_the_one_there_is_refused_in_words(tmp_path):
+    city = tmp_path / "city"
+    make_sample_city(city, seed=7, vehicles=10, hours=0.1, city_map=False)
+    (city / "city.roads").touch()
+    (city / "city.pmtiles").touch()
+    (tmp_path / "city.json").write_text('{"seed": 7, "vehicles": 10, "hours": 0.1}')
+    assert build_city(city, None, None, None) == Making(7, 10, 0.1)
+    assert build_city(city, 7, 10, None).hours == 0.1
+    with pytest.raises(
+        InvalidInput, match=r"made with vehicles 10; leave --vehicles out, or give another --d"
+    ):
+        build_city(city, None, 20, None)
+
+
+def test_a_fleet_that_ends_by_itself_is_told(tmp_path, capsys):
+    log = tmp_path / "fleet.nmea"
+    log.write_text("no log\n")
+    with Fleet(log, tmp_path / "fleet.json", timedelta(hours=1)) as fleet:
+        fleet.start("tcp://127.0.0.1:1")
+        for _ in range(200):
+            said = capsys.readouterr().err
+            if said:
+                break
+            time.sleep(0.1)
+    assert re.fullmatch(
+        r"geo-policing: the fleet has stopped \(.*(nobody listens|no line tells).*\); start again\n", said
+    )

@@ -26,6 +26,8 @@ class FileSource:
 
     def __init__(self, path: str | Path, *, quiet_s: float = QUIET_S) -> None:
         self.path = str(path)
+        #: Size of the file once it is open, and how much of it is read; 0 for standard input.
+        self.size = self.bytes_read = 0
         self._quiet_s = quiet_s
         self._task: asyncio.Task[None] | None = None
 
@@ -52,6 +54,7 @@ class FileSource:
             raise Unavailable(f"{self.path}: no permission to read it") from None
         except OSError as error:
             raise InvalidFile(f"{self.path}: {error.strerror}; check the path", value=self.path) from None
+        self.size = os.fstat(file.fileno()).st_size
         self._task = asyncio.create_task(self._file(carry, file))
 
     async def wait(self) -> None:
@@ -71,6 +74,7 @@ class FileSource:
 
     async def _read(self, fd: int) -> AsyncIterator[bytes]:
         while chunk := await asyncio.to_thread(os.read, fd, CHUNK):
+            self.bytes_read += len(chunk)
             yield chunk
 
     async def _listen(self, fd: int) -> AsyncIterator[bytes]:
