@@ -36,7 +36,11 @@ def add(
         raise InvalidInput(f"role {role!r} is none; choose {', '.join(Role)}", field="role", value=role)
     with _access(data_dir) as access:
         made = access.add(name, _password(), Role(role), display_name)
+        headless = all(one.role != Role.ADMIN for one in access.accounts())
     print(f"account {made.name} ({made.role}) is made")
+    if headless:
+        # The service makes the first account an administrator, and this one was before it.
+        print("nobody is an administrator: geo-policing account add NAME --role admin", file=sys.stderr)
 
 
 @account.command("list")

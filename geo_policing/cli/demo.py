@@ -52,7 +52,7 @@ def demo(
     ingest = given(IngestSettings, tcp_host=tcp_host, tcp_port=tcp_port)
     # Both ports before the minute that the city may take.
     web = bound_socket(settings.host, settings.port)
-    bound_socket(ingest.tcp_host, ingest.tcp_port).close()
+    bound_socket(ingest.tcp_host, ingest.tcp_port, "receivers'").close()
     made = build_city(city, seed, vehicles, hours)
     # An invented city never gets into the records of a real one, whatever the environment says.
     settings = settings.model_copy(
@@ -62,7 +62,7 @@ def demo(
         furnish(records, city)
         name, password = sign_in(records, data_dir / "sign-in.txt")
 
-    def ready(rooms: Rooms) -> None:
+    def ready(rooms: Rooms, _: object) -> None:
         fleet.start(url((rooms.listeners[0].host, rooms.listeners[0].port), "tcp"))
         print(f"open     {url(web.getsockname())}/maps/live")
         print(f"sign in  {name}  {password}")

@@ -1,5 +1,6 @@
 """``geo-policing ingest``: receivers into the history, without the web service."""
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -107,8 +108,6 @@ def _transports(
 
 
 async def _receive(transports: "Sequence[Transport]", pipeline: "Pipeline", registry: "Registry") -> None:
-    import sys
-
     from geo_policing.cli.bars import shown
     from geo_policing.cli.stopping import until_done_or_stopped
     from geo_policing.ingest.protocols import PROTOCOLS
@@ -149,6 +148,8 @@ def _report(pipeline: "Pipeline", registry: "Registry") -> None:
         more = ["…"] if len(devices) > SHOWN else []
         print(f"refused     {devices.total():,} {reason}: {', '.join(named + more)}")
     strangers = registry.quarantine
+    if not (pipeline.accepted or reasons or strangers):
+        print("nothing was said that could be understood; was it NMEA 0183?", file=sys.stderr)
     for stranger in strangers[:SHOWN]:
         print(
             f"quarantine  {stranger.key}: {stranger.bytes:,} bytes, {stranger.fixes:,} fixes not stored, "

@@ -41,15 +41,16 @@ def serve(
     )
     web = bound_socket(settings.host, settings.port)
 
-    def ready(rooms: Rooms) -> None:
+    def ready(rooms: Rooms, first: tuple[str, str] | None) -> None:
         print(f"web interface  {url(web.getsockname())}/")
         for listener in rooms.listeners:
             scheme = "tcp" if isinstance(listener, TcpListener) else "udp"
             print(f"receivers      {url((listener.host, listener.port), scheme)} (NMEA 0183)")
-        if rooms.first_sign_in:
-            name, password = rooms.first_sign_in
+        if first:
+            name, password = first
             print(f"first start    sign in as {name} with {password}  (told once; change it with")
-            print("               geo-policing account password admin)")
+            print(f"               geo-policing account password {name} --data-dir {settings.data_dir})")
         print("Ctrl-C stops; everything acknowledged is on disk", flush=True)
 
     run(settings, ingest, web, ready)
+    print("stopped; nothing is lost")

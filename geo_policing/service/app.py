@@ -91,7 +91,6 @@ async def open_rooms(settings: ServiceSettings, ingest: IngestSettings) -> Async
         )
         store = stack.enter_context(await run_in_threadpool(FixStore, settings.data_dir / "fixes.duckdb"))
         access = Access(records.accounts, records.sessions, session_s=settings.session_hours * 3600)
-        first_sign_in = await run_in_threadpool(access.first_admin)
 
         known = await run_in_threadpool(records.devices.list)
         plausibility = Plausibility(max_future_s=ingest.max_future_s, max_speed_mps=ingest.max_speed_mps)
@@ -127,7 +126,6 @@ async def open_rooms(settings: ServiceSettings, ingest: IngestSettings) -> Async
             tracks=tracks,
             extent=await run_in_threadpool(_extent, roads),
             tiles=settings.tiles or _beside(settings, "city.pmtiles"),
-            first_sign_in=first_sign_in,
         )
         beside = rooms.chores.beside
         await admission.enrol(rooms)

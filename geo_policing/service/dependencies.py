@@ -43,8 +43,6 @@ class Rooms:
         What a map shows at first.
     tiles : Path or None
         The basemap, when there is one.
-    first_sign_in : tuple of str or None
-        Name and password of the first administrator, if this start has made one; told once.
     """
 
     settings: ServiceSettings
@@ -59,7 +57,6 @@ class Rooms:
     tracks: Tracks
     extent: BoundingBox
     tiles: Path | None = None
-    first_sign_in: tuple[str, str] | None = field(default=None, repr=False)
     incidents_in_order: anyio.Lock = field(default_factory=anyio.Lock)
     devices_in_order: anyio.Lock = field(default_factory=anyio.Lock)
     chores: Chores = field(default_factory=Chores)

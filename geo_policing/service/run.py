@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
 
 from geo_policing.ingest.transports.tcp_listener import listening_failed
 from geo_policing.service.app import create_app, open_rooms
@@ -20,8 +21,15 @@ GRACE_S = 3
 BACKLOG = 1024
 
 
-def bound_socket(host: str, port: int) -> socket.socket:
+def bound_socket(host: str, port: int, kind: str = "web") -> socket.socket:
     """Take the address before anything else is done, so that a port in use is known at once.
+
+    Parameters
+    ----------
+    host, port : str, int
+        The address; port 0 lets the system choose.
+    kind : str
+        What the port is for, told when it is not to be had.
 
     Raises
     ------
@@ -35,7 +43,7 @@ def bound_socket(host: str, port: int) -> socket.socket:
         taken.bind((host, port))
     except OSError as error:
         taken.close()
-        raise listening_failed("web", host, port, error) from None
+        raise listening_failed(kind, host, port, error) from None
     return taken
 
 
@@ -67,7 +75,10 @@ class Server(uvicorn.Server):
 
 
 def serve(
-    settings: ServiceSettings, ingest: IngestSettings, web: socket.socket, ready: Callable[[Rooms], None]
+    settings: ServiceSettings,
+    ingest: IngestSettings,
+    web: socket.socket,
+    ready: Callable[[Rooms, tuple[str, str] | None], None],
 ) -> None:
     """Serve until SIGINT or SIGTERM; when it returns, all that was accepted is on disk.
 
@@ -78,7 +89,8 @@ def serve(
     web : socket
         Where browsers connect; from `bound_socket`.
     ready : callable
-        Called when receivers can connect; browsers are answered right after.
+        Called when receivers can connect, with name and password of the first administrator if this start has
+        made one; browsers are answered right after.
 
     Raises
     ------
@@ -102,7 +114,8 @@ def serve(
             except OSError as error:
                 host, port = web.getsockname()[:2]
                 raise listening_failed("web", host, port, error) from None
-            ready(rooms)
+            # When nothing can fail any more: the password is told once.
+            ready(rooms, await run_in_threadpool(rooms.access.first_admin))
             await server.serve(sockets=[web])
 
     # What the databases put beside their files for a while is for the owner alone as well.

@@ -49,9 +49,11 @@ def access(folder):
 
 def test_an_account_is_made_listed_and_signs_in(run, access):
     made = run("add", "wang.li", "--role", "detective", "--display-name", "王力", typed=GOOD + "\n")
-    assert (made.returncode, made.stderr) == (0, "")
+    assert made.returncode == 0
+    assert "nobody is an administrator: geo-policing account add NAME --role admin" in made.stderr
+    assert run("add", "boss", "--role", "admin", typed=GOOD + "\n").stderr == ""
     assert "wang.li (detective)" in made.stdout
-    assert run("list").stdout == "wang.li\tdetective\t王力\tactive\n"
+    assert run("list").stdout == "boss\tadmin\t\tactive\nwang.li\tdetective\t王力\tactive\n"
     assert access.sign_in("wang.li", GOOD).account.role is Role.DETECTIVE
 
 

@@ -74,7 +74,6 @@ def running(folder: Path, ingest=None, **settings):
     def told(rooms):
         found["rooms"] = rooms
         for role in Role:
-            # Not `admin`: that is the one made by the first start.
             if f"a-{role}" not in {account.name for account in rooms.access.accounts()}:
                 rooms.access.add(f"a-{role}", PASSWORD, role)
         ready.set()

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from geo_policing.model import Role, format_instant
+from geo_policing.model import format_instant
 from tests.ingest.lines import rmc
 from tests.service.running import events, route, running
 
@@ -449,7 +449,6 @@ def test_what_was_known_is_there_after_a_restart(tmp_path):
             service.settle()
     with running(tmp_path) as service:
         admin = service.client("admin")
-        assert service.rooms.first_sign_in is None
         assert [f["id"] for f in admin.get("/api/units").json()["features"]] == ["car-1"]
         assert [f["id"] for f in admin.get("/api/incidents").json()["features"]] == [made["id"]]
         start = datetime.now(UTC) - timedelta(hours=1)
@@ -459,10 +458,3 @@ def test_what_was_known_is_there_after_a_restart(tmp_path):
         unmatched = admin.get("/api/tracks/car-1", params={"datetime": asked, "match": "true"})
         assert unmatched.status_code == 503
         assert "import-roads" in unmatched.json()["detail"]
-
-
-def test_the_first_start_makes_an_administrator_and_tells_once(tmp_path):
-    with running(tmp_path) as service:
-        name, password = service.rooms.first_sign_in
-        answer = service.client().post("/api/sign-in", json={"name": name, "password": password})
-        assert answer.json()["role"] == Role.ADMIN

@@ -189,12 +189,23 @@ def test_a_port_in_use_is_one_line_that_says_what_to_do(tmp_path):
     assert f"TCP port {port} on 127.0.0.1 is in use" in receivers
 
 
+def test_a_start_that_failed_leaves_the_first_sign_in_to_the_next(tmp_path):
+    with bound_socket("127.0.0.1", 0) as taken:
+        taken.listen()
+        receivers = f"127.0.0.1:{taken.getsockname()[1]}"
+        complaint("serve", "--data-dir", str(tmp_path), "--port", "0", "--tcp", receivers)
+    service = Process(tmp_path)
+    assert f"geo-policing account password admin --data-dir {tmp_path})" in service.said
+    service.sign_in(*first_sign_in(service.said))
+    assert service.end(signal.SIGTERM) == (0, "")
+
+
 def test_a_port_that_another_took_meanwhile_is_said_alike(tmp_path):
     with bound_socket("127.0.0.1", 0) as first, bound_socket("127.0.0.1", first.getsockname()[1]) as second:
         first.listen()
         settings, ingest = ServiceSettings(data_dir=tmp_path), IngestSettings(tcp_port=0)
         with pytest.raises(Unavailable, match=rf"web port {second.getsockname()[1]} .* is in use; stop"):
-            serve(settings, ingest, second, lambda _: None)
+            serve(settings, ingest, second, lambda *_: None)
 
 
 def test_a_folder_that_cannot_be_written_is_one_line():
