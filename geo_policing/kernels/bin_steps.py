@@ -25,13 +25,18 @@ def step_matrix(
     turn_weight: NDArray[Any],
     band: NDArray[Any],
     distance_m: NDArray[Any],
+    aside: NDArray[Any],
+    aside_m: float,
+    aside_weight: NDArray[Any],
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
     """Weights w of the bins j that a step from bin i in speed class c ends in, rows i * classes + c.
 
     bin_m (b,) f64 lengths; bin_edge (b,) i32; first_bin (m + 1,) i32, bins of edge e are
     first_bin[e]:first_bin[e + 1]; turns from edge e to turn_edge[turn_offset[e]:turn_offset[e + 1]] are taken
     with the shares turn_weight (t, bands) f64, which sum to 1 over the turns from an edge in each band;
-    band (classes,) i32 of each class; distance_m (classes,) f64 of a step.
+    band (classes,) i32 of each class; distance_m (classes,) f64 of a step. aside (b, 2) i32: bins to turn
+    back to and to fall back to, -1 none, each in a step with aside_weight (classes, 2) f64 as if by a way of
+    aside_m.
     -> offset (b * classes + 1,) i64, bin i32, weight f32, and the way (f32, m) from the middle of the one bin
     to that of the other, the shortest if several are followed. A row sums to 1; where no road leads on, it is
     the last bin that holds the rest.
@@ -92,8 +97,20 @@ def step_matrix(
                         stack_bin[size] = first_bin[turn_edge[t]]
                         stack_start[size], stack_share[size] = end, follow
                         size += 1
+            leaves = 0.0
+            for s in range(2):
+                if aside[i, s] >= 0:
+                    leaves += aside_weight[c, s]
             for k in range(first, used):
-                weight[k] /= total
+                weight[k] *= (1.0 - leaves) / total
+            for s in range(2):
+                if aside[i, s] >= 0 and aside_weight[c, s] > 0.0:
+                    if used == target.shape[0]:
+                        target = np.concatenate((target, np.empty(used, np.int32)))
+                        weight = np.concatenate((weight, np.empty(used, np.float32)))
+                        way = np.concatenate((way, np.empty(used, np.float32)))
+                    target[used], weight[used], way[used] = aside[i, s], aside_weight[c, s], aside_m
+                    used += 1
             offset[i * classes + c + 1] = used
     return offset, target[:used].copy(), weight[:used].copy(), way[:used].copy()
 

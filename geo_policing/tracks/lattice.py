@@ -18,6 +18,9 @@ Array = NDArray[np.float64]
 POINT_M = 12.0
 #: What is on a road is up to so far beside its line, one share of three on each side.
 BESIDE_M = 8.5
+#: Who is slower than this may turn back between crossings, so often a second, and may have been a bit further
+#: back than seemed; each counts as a way of so many metres.
+SLOW_MPS, TURN_BACK_HZ, FALL_BACK_HZ, ASIDE_M = 2.0, 1e-4, 1e-5, 60.0
 #: Edges shorter than this are taken as this long.
 SHORTEST_M = 0.5
 
@@ -89,12 +92,19 @@ class Lattice:
         start_m = (np.arange(first[-1]) - first[edge]) * bin_m
         band = np.searchsorted(model.band_mps, model.speed_mps, side="right").astype(np.int32)
         step_m = model.speed_mps * model.step_s
-        ahead = bin_steps.step_matrix(bin_m, edge, first, offset, target, share, band, step_m)
+        aside = _aside(number[np.append(network.reverse, -1)[kept]], first, edge)
+        slow = np.where(model.speed_mps < SLOW_MPS, model.step_s, 0.0)[:, None]
+        ahead = bin_steps.step_matrix(
+            *(bin_m, edge, first, offset, target, share, band, step_m),
+            *(aside, ASIDE_M, slow * np.array([TURN_BACK_HZ, FALL_BACK_HZ])),
+        )
 
         inner = np.flatnonzero(edge[1:] == edge[:-1])
-        goes = np.concatenate([inner, first[1:][source] - 1])
-        comes = np.concatenate([inner + 1, first[target]])
+        to_side, side = np.nonzero(aside >= 0)
+        goes = np.concatenate([inner, first[1:][source] - 1, to_side])
+        comes = np.concatenate([inner + 1, first[target], aside[to_side, side]])
         way_m = (bin_m[goes] + bin_m[comes]) / 2
+        way_m[len(way_m) - len(to_side) :] = ASIDE_M
 
         n_points = np.maximum(1, np.round(bin_m / POINT_M)).astype(np.int64)
         point_bin = np.repeat(np.arange(len(edge)), n_points)
@@ -163,6 +173,19 @@ class Lattice:
     def _mean(self, weight: Array) -> Array:
         n = len(self)
         return np.bincount(self.point_bin, weight, n) / np.bincount(self.point_bin, minlength=n)
+
+
+def _aside(
+    reverse: NDArray[np.int32], first: NDArray[np.int32], edge: NDArray[np.int32]
+) -> NDArray[np.int32]:
+    """Bins (b, 2) beside each: that of the other direction, and the one before on the same edge; -1 none."""
+    nth = np.arange(len(edge)) - first[edge]
+    other = reverse[edge]
+    mirror = first[other + 1] - 1 - np.minimum(nth, np.diff(first)[other] - 1)
+    found = np.column_stack(
+        [np.where(other >= 0, mirror, -1), np.where(nth > 0, np.arange(len(edge)) - 1, -1)]
+    )
+    return found.astype(np.int32)
 
 
 def _rows(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from geo_policing.errors import InvalidInput
 from geo_policing.model import Sighting, TimeWindow
 from geo_policing.tracks.lattice import Lattice
-from geo_policing.tracks.routes import Unfolder, representative
+from geo_policing.tracks.routes import Unfolder, representative, without_wavering
 from geo_policing.tracks.smoothing import Smoothed
 
 Array = NDArray[np.float64]
@@ -217,6 +217,7 @@ class Reconstruction:
 
     def _path(self, edges: list[int], entered: list[int], first: int, last: int, probability: float) -> Path:
         lattice = self.lattice
+        edges, entered = without_wavering(edges, entered, lattice.network.reverse)
         times = tuple(self.window.start + timedelta(seconds=self.step_s * step) for step in entered)
         return Path(
             edges=np.array(edges, np.int32),

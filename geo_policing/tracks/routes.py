@@ -27,24 +27,26 @@ class Unfolder:
 
     def __init__(self, lattice: Lattice) -> None:
         self._lattice = lattice
-        self._between: dict[tuple[int, int, bool], Route] = {}
+        self._between: dict[tuple[int, int], Route] = {}
 
     def edges(self, bins: NDArray[np.int32]) -> tuple[list[int], list[int]]:
         """Edges in order of travel, and the step at which each was first seen to be entered."""
-        edge, start = self._lattice.edge, self._lattice.start_m
+        edge = self._lattice.edge
         route, entered = [int(edge[bins[0]])], [0]
         moved = np.flatnonzero(bins[1:] != bins[:-1]) + 1
         for step in moved.tolist():
             a, b = int(bins[step - 1]), int(bins[step])
-            for passed in self._passed(int(edge[a]), int(edge[b]), bool(start[b] >= start[a])):
+            for passed in self._passed(int(edge[a]), int(edge[b])):
                 route.append(passed)
                 entered.append(step)
         return route, entered
 
-    def _passed(self, a: int, b: int, onward: bool) -> Route:
-        if a == b and onward:
+    def _passed(self, a: int, b: int) -> Route:
+        if a == b:
             return ()
-        key = (a, b, onward)
+        if self._lattice.network.reverse[a] == b:
+            return (b,)
+        key = (a, b)
         if key not in self._between:
             self._between[key] = self._search(a, b)
         return self._between[key]
@@ -67,6 +69,19 @@ class Unfolder:
                 more = float(cost[k]) + METRE * float(length[follows]) * (follows != b)
                 heapq.heappush(heap, (so_far + more, follows, (*route, follows)))
         return (b,)
+
+
+def without_wavering(
+    edges: list[int], entered: list[int], reverse: NDArray[np.int32]
+) -> tuple[list[int], list[int]]:
+    """Leave out turning back twice within one edge: that is doubt about the direction, not a way."""
+    kept, times = [], []
+    for edge, step in zip(edges, entered, strict=True):
+        kept.append(edge)
+        times.append(step)
+        if len(kept) >= 3 and kept[-3] == edge and reverse[edge] == kept[-2]:
+            del kept[-2:], times[-2:]
+    return kept, times
 
 
 def representative(routes: Sequence[Route], length_m: NDArray[np.float64]) -> int:

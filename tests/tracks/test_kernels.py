@@ -21,10 +21,15 @@ def random_roads(seed, edges=7):
     return bin_m, bin_edge, first, turns, shares, flat
 
 
+def nothing_aside(n, classes):
+    return np.full((n, 2), -1, np.int32), 60.0, np.zeros((classes, 2))
+
+
 def stepped(seed, distance_m):
     bin_m, bin_edge, first, _, _, flat = random_roads(seed)
     return bin_steps.step_matrix(
-        bin_m, bin_edge, first, *flat, np.zeros(len(distance_m), np.int32), distance_m
+        *(bin_m, bin_edge, first, *flat, np.zeros(len(distance_m), np.int32), distance_m),
+        *nothing_aside(len(bin_m), len(distance_m)),
     )
 
 
@@ -46,6 +51,24 @@ def test_a_step_leads_where_moving_many_places_leads(seed):
     assert dense(offset, target, weight, 3) == pytest.approx(expected, abs=0.01)
 
 
+def test_who_stands_may_turn_back_and_keeps_all_probability():
+    bin_m, n = 50.0, 4
+    aside = np.array([[3, -1], [2, 0], [1, -1], [0, 2]], np.int32)
+    matrix = bin_steps.step_matrix(
+        *(
+            np.full(n, bin_m),
+            np.array([0, 0, 1, 1], np.int32),
+            np.array([0, 2, 4], np.int32),
+            np.zeros(3, np.int64),
+        ),
+        *(np.empty(0, np.int32), np.empty((0, 1)), np.zeros(1, np.int32), np.array([0.0])),
+        *(aside, 60.0, np.array([[0.1, 0.01]])),
+    )
+    moved = dense(*matrix[:3], 1)[:, 0]
+    assert moved[1] == pytest.approx([0.01, 0.89, 0.1, 0.0])
+    assert moved[2] == pytest.approx([0.0, 0.1, 0.9, 0.0])
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_the_transpose_leads_back(seed):
     matrix = stepped(seed, np.array([5.0, 40.0]))
@@ -59,6 +82,7 @@ def test_a_detour_costs_and_the_straight_way_does_not():
     matrix = bin_steps.step_matrix(
         *(np.full(n, bin_m), edge, np.array([0, n], np.int32), np.zeros(2, np.int64)),
         *(np.empty(0, np.int32), np.empty((0, 1)), np.zeros(1, np.int32), np.array([50.0])),
+        *nothing_aside(n, 1),
     )
     toward = bin_steps.penalised(*matrix, np.array([150.0, 100.0, 50.0, 0.0]), 0.1, 1, False)
     away = bin_steps.penalised(*matrix, np.array([0.0, 50.0, 100.0, 150.0]), 0.1, 1, False)

@@ -11,6 +11,7 @@ from geo_policing.geodesy import cells
 from geo_policing.model import Sighting, TimeWindow, Watch
 from geo_policing.tracks import MovementModel, reconstruct
 from geo_policing.tracks.lattice import Lattice
+from geo_policing.tracks.routes import without_wavering
 from geo_policing.tracks.smoothing import Anchor, Smoother
 from geo_policing.tracks.turns import Turns
 from tests.matching.city import LAT, LON, STEP, grid
@@ -163,3 +164,8 @@ def test_a_moment_or_a_sighting_outside_the_window_is_refused(town, along):
 def test_a_window_that_needs_too_much_memory_is_refused_with_the_number(town):
     with pytest.raises(InvalidInput, match="more than the 0 MB allowed"):
         reconstruct(town, [seen(0, 0, 0), seen(5, 5, 600)], memory_bytes=10_000)
+
+
+def test_turning_back_twice_within_an_edge_is_no_way():
+    reverse = np.array([1, 0, 3, 2])
+    assert without_wavering([0, 1, 0, 2, 3], [0, 4, 8, 9, 12], reverse) == ([0, 2, 3], [0, 9, 12])
