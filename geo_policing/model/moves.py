@@ -1,0 +1,66 @@
+"""Where devices were, as columns: what the searches through the history read."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moves:
+    """n fixes of some devices, sorted by device and time.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Ids of the devices, in order.
+    device : (n,) int32
+        Which of the names.
+    time : (n,) int64
+        Microseconds of UTC.
+    lon, lat : (n,) float64
+        Degrees.
+    """
+
+    names: tuple[str, ...]
+    device: NDArray[np.int32]
+    time: NDArray[np.int64]
+    lon: NDArray[np.float64]
+    lat: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        """Return the number of fixes."""
+        return len(self.time)
+
+    @classmethod
+    def none(cls) -> Self:
+        """Nobody was anywhere."""
+        return cls((), np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0), np.empty(0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Visits:
+    """v stays of devices in H3 cells of resolution 10, from the movement between their fixes.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Ids of the devices.
+    device : (v,) int32
+        Which of the names.
+    cell : (v,) uint64
+        The cell.
+    first_s, last_s : (v,) int64
+        Seconds of UTC since 1970, rounded outwards.
+    """
+
+    names: tuple[str, ...]
+    device: NDArray[np.int32]
+    cell: NDArray[np.uint64]
+    first_s: NDArray[np.int64]
+    last_s: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Return the number of stays."""
+        return len(self.cell)

@@ -1,0 +1,138 @@
+"""Areas: any polygon or multi-polygon with holes, a circle, a set of H3 cells; exact at the border."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import h3
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from geo_policing.errors import InvalidGeometry, InvalidInput
+from geo_policing.geodesy import LocalPlane
+from geo_policing.geodesy.cells import CELL_RESOLUTION
+from geo_policing.kernels.cell_visits import TOLERANCE_M
+
+_CORNERS = 360  # of a circle: 4 mm off at 100 m
+_METRES_A_DEGREE = 111_320.0
+_MAX_CELLS = 200_000
+
+
+@dataclass(frozen=True)
+class Area:
+    """A closed area: its border belongs to it. Straight between its corners in longitude and latitude.
+
+    Parameters
+    ----------
+    shape : shapely geometry
+        A valid Polygon or MultiPolygon in degrees that is not empty.
+
+    Raises
+    ------
+    InvalidGeometry
+        If it is empty, crosses itself, is no area, or lies off the earth.
+    """
+
+    shape: BaseGeometry
+
+    def __post_init__(self) -> None:
+        """Refuse what encloses nothing or is not clear."""
+        if self.shape.is_empty or self.shape.geom_type not in {"Polygon", "MultiPolygon"}:
+            raise InvalidGeometry(
+                f"an area is a Polygon or MultiPolygon that is not empty, not {self.shape.geom_type}",
+                field="area",
+            )
+        if not shapely.is_valid(self.shape):
+            raise InvalidGeometry(
+                f"the area is not valid: {shapely.is_valid_reason(self.shape)}", field="area"
+            )
+        west, south, east, north = self.shape.bounds
+        if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
+            raise InvalidGeometry("the area is off the earth; degrees, longitude first", field="area")
+
+    @classmethod
+    def from_geojson(cls, geometry: dict[str, Any]) -> Self:
+        """Make an area of an RFC 7946 geometry.
+
+        Raises
+        ------
+        InvalidGeometry
+            If it is none, or no area.
+        """
+        try:
+            shape = shapely.geometry.shape(geometry)
+        except (
+            shapely.errors.ShapelyError,
+            AttributeError,
+            KeyError,
+            TypeError,
+            ValueError,
+            IndexError,
+        ) as error:
+            raise InvalidGeometry(f"the area is no GeoJSON geometry: {error}", field="area") from None
+        return cls(shape)
+
+    @classmethod
+    def circle(cls, lon: float, lat: float, radius_m: float) -> Self:
+        """Make a circle: a regular polygon of 360 corners at the radius, in metres of the local plane."""
+        if not 0 < radius_m <= 100_000:
+            raise InvalidInput(
+                f"radius {radius_m} m is not above 0 and at most 100000", field="radius_m", value=radius_m
+            )
+        plane = LocalPlane.around(lon, lat)
+        angle = np.arange(_CORNERS) * (2 * np.pi / _CORNERS)
+        x, y = plane.inverse(radius_m * np.cos(angle), radius_m * np.sin(angle))
+        return cls(shapely.Polygon(np.column_stack([x, y])))
+
+    @classmethod
+    def of_cells(cls, cells: Iterable[str]) -> Self:
+        """Make an area of H3 cells of any resolution, together."""
+        try:
+            rings = [[(lon, lat) for lat, lon in h3.cell_to_boundary(cell)] for cell in cells]
+        except (h3.H3BaseException, ValueError, TypeError) as error:
+            raise InvalidGeometry(f"the area has an H3 cell that is none: {error}", field="area") from None
+        return cls(shapely.union_all([shapely.Polygon(ring) for ring in rings]))
+
+    @cached_property
+    def edges(self) -> NDArray[np.float64]:
+        """x0, y0, x1, y1 of all edges of all rings, (e, 4) degrees."""
+        found = []
+        for polygon in shapely.get_parts(self.shape):
+            for ring in (polygon.exterior, *polygon.interiors):
+                at = shapely.get_coordinates(ring)
+                found.append(np.hstack([at[:-1], at[1:]]))
+        return np.ascontiguousarray(np.concatenate(found))
+
+    @cached_property
+    def cells(self) -> NDArray[np.uint64]:
+        """H3 cells that the area, widened by what visits may miss, touches.
+
+        Raises
+        ------
+        InvalidGeometry
+            If it is larger than any city.
+        """
+        return covering(self.shape)
+
+
+def covering(shape: BaseGeometry) -> NDArray[np.uint64]:
+    """Return the H3 cells within 2 m of a shape; what a visit may miss of a cell is shorter than that."""
+    west, south, east, north = shape.bounds
+    if (east - west) * (north - south) > 4:
+        raise InvalidGeometry("the area is larger than 4 square degrees; ask for a smaller one", field="area")
+    # A degree of longitude is shorter than one of latitude: this much of it is at least as wide as meant.
+    wide = 2 * TOLERANCE_M / (_METRES_A_DEGREE * np.cos(np.radians(min(max(abs(south), abs(north)), 85.0))))
+    buffered = shapely.buffer(shape, wide, quad_segs=2)
+    found: set[str] = set()
+    for part in shapely.get_parts(buffered):
+        polygon = h3.LatLngPoly(
+            [(lat, lon) for lon, lat in part.exterior.coords[:-1]],
+            *([(lat, lon) for lon, lat in ring.coords[:-1]] for ring in part.interiors),
+        )
+        found.update(h3.polygon_to_cells_experimental(polygon, CELL_RESOLUTION, contain="overlap"))
+    if len(found) > _MAX_CELLS:
+        raise InvalidGeometry(f"the area has {len(found)} cells; ask for a smaller one", field="area")
+    return np.sort(np.array([h3.str_to_int(cell) for cell in found], np.uint64))

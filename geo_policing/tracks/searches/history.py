@@ -1,0 +1,41 @@
+"""What a search needs of a history, and how long its windows may be."""
+
+from collections.abc import Collection
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geo_policing.errors import InvalidInput, InvalidTimeWindow
+from geo_policing.model import TimeWindow
+from geo_policing.model.moves import Moves, Visits
+
+HOUR_US = 3_600_000_000
+DAY_US = 24 * HOUR_US
+
+
+class History(Protocol):
+    """Months of fixes."""
+
+    def moves(self, start_us: int, end_us: int, devices: Collection[str]) -> Moves:
+        """Return the fixes of devices in [start, end), and those from and to which they may have moved."""
+
+    def visits(self, cells: NDArray[np.uint64], start_us: int, end_us: int) -> Visits:
+        """Return at least who was in some of the cells in [start, end), to the second."""
+
+
+def check_length(window: TimeWindow, days: int) -> None:
+    """Raise InvalidTimeWindow if a window is longer than this search may look through."""
+    if window.end_us - window.start_us > days * DAY_US:
+        raise InvalidTimeWindow(
+            f"the window from {window.start.isoformat()} to {window.end.isoformat()} is longer than {days} "
+            "days; ask for less at once",
+            field="datetime",
+        )
+
+
+def check_count(name: str, value: int, least: int, most: int | None = None) -> None:
+    """Raise InvalidInput unless least <= value <= most."""
+    if value < least or (most is not None and value > most):
+        upper = "" if most is None else f" and at most {most}"
+        raise InvalidInput(f"{name} {value} is not at least {least}{upper}", field=name, value=value)

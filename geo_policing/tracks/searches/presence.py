@@ -1,0 +1,272 @@
+"""Who was in an area: collision, first entry, frequent presence, night activity, vanished after.
+
+A device *is in an area at an instant* when its movement is in the closed area then. Its movement is what is
+known of it: each fix, and between two of its fixes that are at most 120 s and at most 100 m/s times that plus
+200 m apart the straight way in longitude and latitude at constant speed (`kernels.cell_visits.joined`). A
+*presence* is a maximal time during which it is in the area without leaving it, cut to the window.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+import numpy as np
+
+from geo_policing.errors import InvalidInput
+from geo_policing.kernels import area_presence
+from geo_policing.model import TimeWindow, from_us, to_us
+from geo_policing.tracks.searches.area import Area
+from geo_policing.tracks.searches.history import DAY_US, HOUR_US, History, check_count, check_length
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """A device in an area.
+
+    Parameters
+    ----------
+    device : str
+        Which.
+    enter_us, leave_us : int
+        From when to when, rounded to microseconds of UTC.
+    first_fix_us, last_fix_us : int
+        Times of the fixes between which that is known: the evidence.
+    """
+
+    device: str
+    enter_us: int
+    leave_us: int
+    first_fix_us: int
+    last_fix_us: int
+
+
+def presences(
+    history: History, area: Area, window: TimeWindow, devices: Collection[str] | None = None
+) -> list[Presence]:
+    """Who was in an area in a window [start, end) of at most 31 days, by device and time.
+
+    Parameters
+    ----------
+    history : History
+        Where to look.
+    area : Area
+        Where.
+    window : TimeWindow
+        When.
+    devices : collection of str, optional
+        Only these.
+    """
+    check_length(window, 31)
+    return _presences(history, area, window.start_us, window.end_us, devices)
+
+
+def collision(
+    history: History, places: Sequence[tuple[Area, TimeWindow]], at_least: int | None = None
+) -> dict[str, list[list[Presence]]]:
+    """Space-time collision: who was in all of n areas, or in at least k of them, each in its window.
+
+    Parameters
+    ----------
+    history : History
+        Where to look.
+    places : sequence of (Area, TimeWindow)
+        n >= 2 areas, each with its window of at most 24 hours.
+    at_least : int, optional
+        k, 1 <= k <= n; n without it.
+
+    Returns
+    -------
+    dict of str to list of list of Presence
+        For each device with a presence in at least k areas its presences in each of the n; by the number of
+        areas, most first, then by device.
+    """
+    check_count("places", len(places), 2, 100)
+    wanted = len(places) if at_least is None else at_least
+    check_count("at_least", wanted, 1, len(places))
+    for _, window in places:
+        check_length(window, 1)
+    near = [_visitors(history, area, w.start_us, w.end_us) for area, w in places]
+    met: dict[str, int] = {}
+    for names in near:
+        for name in names:
+            met[name] = met.get(name, 0) + 1
+    asked = {name for name, count in met.items() if count >= wanted}
+    found: dict[str, list[list[Presence]]] = {}
+    for n, ((area, window), names) in enumerate(zip(places, near, strict=True)):
+        if n > len(places) - wanted:  # too few are left for those who have not been met yet
+            asked = {name for name in asked if name in found}
+        for presence in _presences(history, area, window.start_us, window.end_us, asked & names):
+            found.setdefault(presence.device, [[] for _ in places])[n].append(presence)
+    counts = {name: sum(map(bool, of_name)) for name, of_name in found.items()}
+    ranked = sorted(found, key=lambda name: (-counts[name], name))
+    return {name: found[name] for name in ranked if counts[name] >= wanted}
+
+
+def first_entry(history: History, area: Area, window: TimeWindow, days: int) -> list[Presence]:
+    """First entry: the first presence in the window of each device that had none in the X days before it.
+
+    Parameters
+    ----------
+    history : History
+        Where to look.
+    area : Area
+        Where.
+    window : TimeWindow
+        At most 31 days.
+    days : int
+        X, 1 to 366; the days before are [start - X days, start).
+    """
+    check_length(window, 31)
+    check_count("days", days, 1, 366)
+    start_us = window.start_us
+    now = _visitors(history, area, start_us, window.end_us)
+    known = _visitors(history, area, start_us - days * DAY_US, start_us) & now
+    found = {p.device: p for p in reversed(_presences(history, area, start_us, window.end_us, now))}
+    # Who is there in both is looked at closely, day by day and the last one first: most came yesterday.
+    doubtful = known & found.keys()
+    for day in range(1, days + 1):
+        if not doubtful:
+            break
+        end = start_us - (day - 1) * DAY_US
+        for presence in _presences(history, area, end - DAY_US, end, doubtful):
+            found.pop(presence.device, None)
+        doubtful &= found.keys()
+    return [found[name] for name in sorted(found)]
+
+
+def frequent(history: History, area: Area, window: TimeWindow, times: int) -> dict[str, list[Presence]]:
+    """Frequent presence: who had k or more presences in the window, most first, then by device.
+
+    Parameters
+    ----------
+    history : History
+        Where to look.
+    area : Area
+        Where.
+    window : TimeWindow
+        At most 31 days.
+    times : int
+        k, at least 1.
+    """
+    check_count("times", times, 1)
+    found: dict[str, list[Presence]] = {}
+    for presence in presences(history, area, window):
+        found.setdefault(presence.device, []).append(presence)
+    ranked = sorted(found, key=lambda name: (-len(found[name]), name))
+    return {name: found[name] for name in ranked if len(found[name]) >= times}
+
+
+def night_activity(
+    history: History,
+    area: Area,
+    window: TimeWindow,
+    zone: tzinfo,
+    *,
+    night: tuple[int, int] = (22, 6),
+    at_night: int = 3,
+    by_day: int = 1,
+) -> dict[str, tuple[int, int]]:
+    """Night activity: who was in an area in so many hours of the night, and in few of the day.
+
+    Parameters
+    ----------
+    history : History
+        Where to look.
+    area : Area
+        Where.
+    window : TimeWindow
+        At most 7 days.
+    zone : tzinfo
+        Whose clock tells night from day.
+    night : (int, int)
+        The hours of the night, from and until, 0 to 23; over midnight when the first is the larger.
+    at_night, by_day : int
+        How many different hours (of a date) a device has a presence in, at least by night and at most by day.
+
+    Returns
+    -------
+    dict of str to (int, int)
+        Hours by night and by day of each; most by night first, then by device.
+    """
+    check_length(window, 7)
+    check_count("at_night", at_night, 1)
+    check_count("by_day", by_day, 0)
+    for hour in night:
+        check_count("night", hour, 0, 23)
+    if night[0] == night[1]:
+        raise InvalidInput("night: from and until are the same hour", field="night", value=night)
+    hours: dict[str, set[int]] = {}
+    for presence in presences(history, area, window):
+        mine = hours.setdefault(presence.device, set())
+        mine.update(range(presence.enter_us // HOUR_US, presence.leave_us // HOUR_US + 1))
+
+    def is_night(hour: int) -> bool:
+        at = from_us(hour * HOUR_US).astimezone(zone).hour
+        if night[0] < night[1]:
+            return night[0] <= at < night[1]
+        return at >= night[0] or at < night[1]
+
+    counted = {name: (sum(map(is_night, mine)), len(mine)) for name, mine in hours.items()}
+    found = {name: (dark, total - dark) for name, (dark, total) in counted.items()}
+    ranked = sorted(found, key=lambda name: (-found[name][0], name))
+    return {name: found[name] for name in ranked if found[name][0] >= at_night and found[name][1] <= by_day}
+
+
+def vanished(
+    history: History, area: Area, moment: datetime, *, days: int, before: int, after: int
+) -> list[Presence]:
+    """Vanished after: the last presence before an incident of who came often before it and hardly after.
+
+    Parameters
+    ----------
+    history : History
+        Where to look.
+    area : Area
+        Where.
+    moment : datetime
+        When the incident was.
+    days : int
+        How far is looked on both sides, 1 to 31.
+    before, after : int
+        Presences in [moment - days, moment) at least, and in [moment, moment + days) at most.
+    """
+    check_count("days", days, 1, 31)
+    check_count("before", before, 1)
+    check_count("after", after, 0)
+    at = to_us(moment)
+    found: dict[str, list[Presence]] = {}
+    for presence in _presences(history, area, at - days * DAY_US, at, None):
+        found.setdefault(presence.device, []).append(presence)
+    often = {name: of_name for name, of_name in found.items() if len(of_name) >= before}
+    again: dict[str, int] = {}
+    for presence in _presences(history, area, at, at + days * DAY_US, often.keys()):
+        again[presence.device] = again.get(presence.device, 0) + 1
+    return [often[name][-1] for name in sorted(often) if again.get(name, 0) <= after]
+
+
+def _visitors(history: History, area: Area, start_us: int, end_us: int) -> set[str]:
+    """Return at least those who were in the area in [start, end)."""
+    visits = history.visits(area.cells, start_us, end_us)
+    return {visits.names[code] for code in np.unique(visits.device).tolist()}
+
+
+def _presences(
+    history: History, area: Area, start_us: int, end_us: int, devices: Collection[str] | None
+) -> list[Presence]:
+    if devices is None:
+        devices = _visitors(history, area, start_us, end_us)
+    if not devices:
+        return []
+    moves = history.moves(start_us, end_us, devices)
+    found = area_presence.presences(
+        moves.device, moves.time, moves.lon, moves.lat, area.edges, start_us, end_us
+    )
+    device, enter, leave, first, last = (column.tolist() for column in found)
+    time = moves.time
+    return sorted(
+        (
+            Presence(moves.names[d], round(a), round(b), int(time[i]), int(time[j]))
+            for d, a, b, i, j in zip(device, enter, leave, first, last, strict=True)
+        ),
+        key=lambda p: (p.device, p.enter_us),
+    )

@@ -1,0 +1,146 @@
+"""The searches as a reader can trust them by eye: plain loops over plain lists, fractions instead of floats.
+
+A track is a list of (time in us, lon, lat) sorted by time; a city is a dict of device to track.
+"""
+
+import math
+from fractions import Fraction
+from itertools import pairwise
+
+import h3
+
+GAP_US = 120_000_000
+
+
+def metres(a, b):
+    north = (b[2] - a[2]) * 111_320
+    east = (b[1] - a[1]) * 111_320 * math.cos(math.radians((a[2] + b[2]) / 2))
+    return math.hypot(north, east)
+
+
+def joined(a, b):
+    return b[0] - a[0] <= GAP_US and metres(a, b) <= 100 * (b[0] - a[0]) / 1e6 + 200
+
+
+def exact(at):
+    return tuple(Fraction(x) for x in at)
+
+
+def inside(x, y, edges):
+    odd = False
+    for x0, y0, x1, y1 in edges:
+        cross = (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0)
+        if cross == 0 and min(x0, x1) <= x <= max(x0, x1) and min(y0, y1) <= y <= max(y0, y1):
+            return True
+        if (y0 > y) != (y1 > y) and x < x0 + (y - y0) * (x1 - x0) / (y1 - y0):
+            odd = not odd
+    return odd
+
+
+def shares(a, b, edges):
+    """Where the way from a to b may enter or leave: its ends and where it meets edges."""
+    dx, dy = b[1] - a[1], b[2] - a[2]
+    found = {Fraction(0), Fraction(1)}
+    for x0, y0, x1, y1 in edges:
+        ex, ey = x1 - x0, y1 - y0
+        across = dx * ey - dy * ex
+        if across:
+            u = ((x0 - a[1]) * ey - (y0 - a[2]) * ex) / across
+            v = ((x0 - a[1]) * dy - (y0 - a[2]) * dx) / across
+            if 0 <= u <= 1 and 0 <= v <= 1:
+                found.add(u)
+        elif dx or dy:
+            for x, y in ((x0, y0), (x1, y1)):
+                if dx * (y - a[2]) == dy * (x - a[1]):
+                    found.add(((x - a[1]) * dx + (y - a[2]) * dy) / (dx * dx + dy * dy))
+    return sorted(u for u in found if 0 <= u <= 1)
+
+
+def presences(track, edges, start, end):
+    """Maximal times in the area within [start, end)."""
+    edges = [exact(edge) for edge in edges]
+    spans = []
+    for i in range(len(track)):
+        here = exact(track[i])
+        ways = [(here, here)]
+        if i + 1 < len(track) and joined(track[i], track[i + 1]):
+            ways.append((here, exact(track[i + 1])))
+        for p, q in ways:
+            elapsed = q[0] - p[0]
+            cuts = set(shares(p, q, edges))
+            if elapsed:
+                cuts |= {(Fraction(t) - p[0]) / elapsed for t in (start, end)}
+            cuts = sorted(u for u in cuts if 0 <= u <= 1)
+            for u, v in [*zip(cuts, cuts, strict=True), *pairwise(cuts)]:
+                m = (u + v) / 2
+                t, s = p[0] + u * elapsed, p[0] + v * elapsed
+                if (
+                    t >= start
+                    and s <= end
+                    and t < end
+                    and inside(p[1] + m * (q[1] - p[1]), p[2] + m * (q[2] - p[2]), edges)
+                ):
+                    spans.append((t, s, i))
+    merged = []
+    for t, s, i in sorted(spans):
+        if merged and t <= merged[-1][1] and (i <= merged[-1][2] or joined_through(track, merged[-1][2], i)):
+            merged[-1] = (merged[-1][0], max(merged[-1][1], s), max(merged[-1][2], i))
+        else:
+            merged.append((t, s, i))
+    return [(t, s) for t, s, _ in merged]
+
+
+def joined_through(track, i, j):
+    return all(joined(track[k], track[k + 1]) for k in range(i, j))
+
+
+def passages(track, line, start, end):
+    """(time, rightwards) of each crossing of a line."""
+    found = []
+    line = [exact(at) for at in line]
+    for before, after in pairwise(track):
+        if not joined(before, after):
+            continue
+        a, b = exact(before), exact(after)
+        for k in range(len(line) - 1):
+            (x0, y0), (x1, y1) = line[k], line[k + 1]
+            side_a = (x1 - x0) * (a[2] - y0) - (y1 - y0) * (a[1] - x0)
+            side_b = (x1 - x0) * (b[2] - y0) - (y1 - y0) * (b[1] - x0)
+            if (side_a > 0) == (side_b > 0):
+                continue
+            u = side_a / (side_a - side_b)
+            x, y = a[1] + u * (b[1] - a[1]), a[2] + u * (b[2] - a[2])
+            v = ((x - x0) * (x1 - x0) + (y - y0) * (y1 - y0)) / ((x1 - x0) ** 2 + (y1 - y0) ** 2)
+            t = a[0] + u * (b[0] - a[0])
+            if 0 <= v <= 1 and not (v == 1 and k + 2 < len(line)) and start <= t < end:
+                found.append((t, side_a > 0))
+    return sorted(found)
+
+
+def stays(track, radius_m, stay_s):
+    """[(first, last)] rows of stays."""
+    found, i = [], 0
+    while i < len(track):
+        j = i
+        while j + 1 < len(track) and metres(track[i], track[j + 1]) <= radius_m:
+            j += 1
+        if track[j][0] - track[i][0] >= stay_s * 1_000_000:
+            found.append((i, j))
+            i = j + 1
+        else:
+            i += 1
+    return found
+
+
+def places_shared(own, other, within_s, shift_s=0):
+    """Cells where two were within some seconds of each other, of lists of (cell, first, last)."""
+    return {
+        c
+        for c, a, b in own
+        for d, e, f in other
+        if c == d and e + shift_s - b <= within_s and a - (f + shift_s) <= within_s
+    }
+
+
+def cell(lon, lat):
+    return h3.str_to_int(h3.latlng_to_cell(lat, lon, 10))

@@ -1,0 +1,323 @@
+"""Every search equals its naive twin on random small towns, with touched borders, two-way roads, midnight."""
+
+import math
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+import shapely
+
+from geo_policing.errors import InvalidGeometry, InvalidInput, InvalidTimeWindow
+from geo_policing.kernels import area_presence
+from geo_policing.model import TimeWindow, from_us
+from geo_policing.store import FixStore
+from geo_policing.store.history.keeper import Keeper
+from geo_policing.store.history.questions import Questions
+from geo_policing.tracks.searches import (
+    Area,
+    collision,
+    companions,
+    first_entry,
+    footholds,
+    frequent,
+    night_activity,
+    passages,
+    presences,
+    vanished,
+)
+from geo_policing.tracks.searches.company import SHIFTS_S
+from tests.tracks.searches import naive
+from tests.tracks.searches.towns import MIDNIGHT, SOUTH, STEP, WEST, MemoryHistory, columns, polygon, town
+
+ZONE = ZoneInfo("Asia/Shanghai")
+MINUTE = 60_000_000
+TOWNS = range(200)
+
+
+def window(start_us, end_us):
+    return TimeWindow(from_us(start_us), from_us(end_us))
+
+
+def random_window(rng):
+    start = MIDNIGHT + int(rng.integers(-40, 10)) * MINUTE
+    return window(start, start + int(rng.integers(1, 60)) * MINUTE)
+
+
+def truth(found, area, w):
+    edges = area.edges.tolist()
+    every = {name: naive.presences(track, edges, w.start_us, w.end_us) for name, track in found.items()}
+    return {name: spans for name, spans in every.items() if spans}
+
+
+def check(found, expected):
+    """Compare presences with those of the twin: the same, to a microsecond."""
+    by_device = {}
+    for presence in found:
+        by_device.setdefault(presence.device, []).append((presence.enter_us, presence.leave_us))
+        assert presence.first_fix_us <= presence.enter_us + 1
+        assert presence.leave_us <= presence.last_fix_us + 1
+    assert by_device.keys() == expected.keys()
+    for name, spans in expected.items():
+        assert len(by_device[name]) == len(spans)
+        for mine, theirs in zip(by_device[name], spans, strict=True):
+            assert all(abs(a - b) <= 1 for a, b in zip(mine, theirs, strict=True))
+
+
+@pytest.mark.parametrize("seed", TOWNS)
+def test_presences_and_what_is_made_of_them(seed):
+    rng = np.random.default_rng(seed)
+    found = town(rng)
+    history = MemoryHistory(found)
+    places = [(Area(polygon(rng)), random_window(rng)) for _ in range(3)]
+    expected = [truth(found, *place) for place in places]
+    check(presences(history, *places[0]), expected[0])
+
+    for at_least in (1, 2, 3):
+        met = collision(history, places, at_least)
+        counts = {n: sum(n in e for e in expected) for n in found}
+        assert list(met) == sorted((n for n in found if counts[n] >= at_least), key=lambda n: (-counts[n], n))
+        for n, of_place in enumerate(expected):
+            flat = [p for of_name in met.values() for p in of_name[n]]
+            check(flat, {name: spans for name, spans in of_place.items() if name in met})
+
+    area, w = places[0]
+    day_before = truth(found, area, window(w.start_us - 86_400_000_000, w.start_us))
+    new = first_entry(history, area, w, 1)
+    assert [p.device for p in new] == sorted(expected[0].keys() - day_before.keys())
+    assert all(abs(p.enter_us - expected[0][p.device][0][0]) <= 1 for p in new)
+
+    often = frequent(history, area, w, 2)
+    assert {n: len(p) for n, p in often.items()} == {n: len(s) for n, s in expected[0].items() if len(s) >= 2}
+
+    middle = (w.start_us + w.end_us) // 2
+    before = truth(found, area, window(middle - 86_400_000_000, middle))
+    after = truth(found, area, window(middle, middle + 86_400_000_000))
+    gone = vanished(history, area, from_us(middle), days=1, before=1, after=0)
+    assert [p.device for p in gone] == sorted(before.keys() - after.keys())
+    assert all(abs(p.leave_us - before[p.device][-1][1]) <= 1 for p in gone)
+
+
+@pytest.mark.parametrize("seed", TOWNS)
+def test_passages_of_a_line(seed):
+    rng = np.random.default_rng(seed)
+    found = town(rng)
+    corners = rng.integers(0, 10, (int(rng.integers(2, 5)), 2))
+    corners = corners[np.r_[True, (np.diff(corners, axis=0) != 0).any(axis=1)]]
+    if len(corners) < 2:
+        corners = np.array([[0, 4], [9, 4]])
+    line = [(WEST + x * STEP, SOUTH + y * STEP) for x, y in corners.tolist()]
+    w = random_window(rng)
+    expected = [
+        (name, at, right)
+        for name in sorted(found)
+        for at, right in naive.passages(found[name], line, w.start_us, w.end_us)
+    ]
+    met = passages(MemoryHistory(found), line, w)
+    assert sorted((p.device, p.rightwards) for p in met) == sorted((n, right) for n, _, right in expected)
+    assert all(abs(p.at_us - e[1]) <= 1 for p, e in zip(met, expected, strict=True))
+    assert [p for p in met if p.rightwards] == passages(MemoryHistory(found), line, w, rightwards=True)
+
+
+@pytest.mark.parametrize("seed", TOWNS)
+def test_companions_share_the_places_that_plain_loops_count(seed):
+    rng = np.random.default_rng(seed)
+    found = town(rng, devices=5)
+    follower = [(t + int(rng.integers(0, 30)) * 1_000_000, x, y) for t, x, y in found["d0"]]
+    found["follower"] = sorted(follower)
+    history = MemoryHistory(found)
+    w = window(MIDNIGHT - 86_400_000_000, MIDNIGHT + 86_400_000_000)
+    everywhere = Area(shapely.box(WEST - 0.1, SOUTH - 0.1, WEST + 0.2, SOUTH + 0.2)).cells
+    visits = history.visits(everywhere, w.start_us, w.end_us)
+    stays = {}
+    for code, *stay in zip(
+        *(getattr(visits, n).tolist() for n in ("device", "cell", "first_s", "last_s")), strict=True
+    ):
+        stays.setdefault(visits.names[code], []).append(tuple(stay))
+    met = {c.device: c for c in companions(history, "d0", w, within_s=30, places=2)}
+    for name in found.keys() - {"d0"}:
+        count = len(naive.places_shared(stays["d0"], stays[name], 30))
+        assert (name in met) == (count >= 2)
+        if name in met:
+            shifted = [len(naive.places_shared(stays["d0"], stays[name], 30, int(s))) for s in SHIFTS_S]
+            assert met[name].places == count
+            assert met[name].by_chance == pytest.approx((sum(shifted) + 0.5) / len(SHIFTS_S))
+    assert next(iter(met)) == "follower"
+
+
+def test_a_bus_that_meets_everybody_is_no_company():
+    rng = np.random.default_rng(5)
+    start = MIDNIGHT - 5 * 3600 * 1_000_000
+    walk = np.clip(np.cumsum(rng.integers(-1, 2, (60, 2)), axis=0) + 5, 0, 10)
+    mine = [
+        (start + 30_000_000 * i, WEST + x * STEP, SOUTH + y * STEP) for i, (x, y) in enumerate(walk.tolist())
+    ]
+    friend = [(t + 20_000_000, x, y) for t, x, y in mine[:40]]
+    # The bus drives all ways all day, so fast that it meets everybody at every place, always.
+    bus = [(MIDNIGHT - 12 * 3600 * 1_000_000 + 10_000_000 * i, *mine[i % 60][1:]) for i in range(6 * 60 * 24)]
+    history = MemoryHistory({"me": mine, "friend": friend, "bus": bus})
+    met = companions(history, "me", window(start, start + 3600 * 1_000_000), within_s=300)
+    assert [c.device for c in met] == ["friend", "bus"]
+    assert met[1].places >= met[0].places
+    assert met[0].surprise > 10
+    assert met[1].surprise < 1
+
+
+@pytest.mark.parametrize("seed", TOWNS)
+def test_footholds_are_the_stays_of_plain_loops(seed):
+    rng = np.random.default_rng(seed)
+    found = town(rng, devices=1, fixes=120)
+    w = window(MIDNIGHT - 86_400_000_000, MIDNIGHT + 86_400_000_000)
+    expected = [(found["d0"][i][0], found["d0"][j][0]) for i, j in naive.stays(found["d0"], 250, 300)]
+    holds = footholds(MemoryHistory(found), "d0", w, ZONE, stay_s=300, radius_m=250)
+    assert sorted(s for f in holds for s in f.stays) == expected
+    assert [f.total_s for f in holds] == sorted((f.total_s for f in holds), reverse=True)
+    assert all(f.total_s == pytest.approx(sum(b - a for a, b in f.stays) / 1e6) for f in holds)
+
+
+def test_home_is_where_the_nights_are_and_work_where_the_days_are():
+    night = MIDNIGHT - 8 * 3600 * 1_000_000  # midnight in Shanghai, of a Monday
+    home, work = (WEST, SOUTH), (WEST + 8 * STEP, SOUTH)
+    track = []
+    for day in range(5):
+        for hour, place in (
+            (0, home),
+            (3, home),
+            (7, home),
+            (9, work),
+            (13, work),
+            (17, work),
+            (20, home),
+            (23, home),
+        ):
+            track.append((night + (day * 24 + hour) * 3600 * 1_000_000, *place))
+    w = window(night, night + 5 * 86_400_000_000)
+    found = footholds(MemoryHistory({"car": track}), "car", w, ZONE)
+    assert [(f.guess, (f.lon, f.lat)) for f in found] == [("home", home), ("work", work)]
+    assert found[1].total_s == 5 * 8 * 3600
+    assert found[1].work_s == 5 * 8 * 3600
+    assert found[1].night_s == 0
+
+
+def test_who_is_about_by_night_and_not_by_day():
+    night = MIDNIGHT - 8 * 3600 * 1_000_000
+    area = Area(shapely.box(WEST - STEP, SOUTH - STEP, WEST + STEP, SOUTH + STEP))
+
+    def seen(hours):
+        return [(night + h * 3600 * 1_000_000 + 5 * MINUTE, WEST, SOUTH) for h in hours]
+
+    found = {"owl": seen([23, 24, 26, 27]), "lark": seen([8, 9, 10, 23]), "both": seen([9, 11, 23, 24, 25])}
+    w = window(night, night + 2 * 86_400_000_000)
+    assert night_activity(MemoryHistory(found), area, w, ZONE, at_night=3, by_day=1) == {"owl": (4, 0)}
+    assert list(night_activity(MemoryHistory(found), area, w, ZONE, at_night=3, by_day=2)) == ["owl", "both"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_store_answers_as_memory_does_whatever_is_sealed(seed, tmp_path):
+    rng = np.random.default_rng(seed)
+    found = town(rng)
+    memory = MemoryHistory(found)
+    fixes = columns(found)
+    late = rng.random(len(fixes)) < 0.2
+    areas = [(Area(polygon(rng)), random_window(rng)) for _ in range(4)]
+    everything = window(MIDNIGHT - 86_400_000_000, MIDNIGHT + 86_400_000_000)
+
+    def same(store):
+        asked = Questions(store)
+        for area, w in areas:
+            assert presences(asked, area, w) == presences(memory, area, w)
+        assert collision(asked, areas, 2) == collision(memory, areas, 2)
+        assert footholds(asked, "d1", everything, ZONE, stay_s=300) == footholds(
+            memory, "d1", everything, ZONE, stay_s=300
+        )
+
+    with FixStore(tmp_path / "fixes.duckdb") as store:
+        keeper = Keeper(store)
+        store.append(fixes.take(~late))
+        keeper.seal(MIDNIGHT // 86_400_000_000)
+        store.append(fixes.take(late))
+        same(store)
+        keeper.seal(MIDNIGHT // 86_400_000_000 + 2)
+        same(store)
+        keeper.compact()
+        same(store)
+        asked, w = Questions(store), everything
+        assert companions(asked, "d0", w, places=1) == companions(memory, "d0", w, places=1)
+
+
+def test_a_device_or_a_place_never_seen_is_nobody():
+    history = MemoryHistory({})
+    area = Area.circle(113.13, 27.83, 100)
+    w = window(MIDNIGHT, MIDNIGHT + MINUTE)
+    assert presences(history, area, w) == []
+    assert first_entry(history, area, w, 30) == []
+    assert collision(history, [(area, w), (area, w)]) == {}
+    assert companions(history, "ghost", w) == []
+    assert footholds(history, "ghost", w, ZONE) == []
+    assert passages(history, [(113.1, 27.8), (113.2, 27.8)], w) == []
+
+
+def test_a_circle_is_its_radius_and_cells_are_their_borders():
+    circle = Area.circle(113.13, 27.83, 500)
+    lon, lat = circle.edges[:, 0], circle.edges[:, 1]
+    east = (lon - 113.13) * 111_320 * math.cos(math.radians(27.83))
+    assert np.hypot(east, (lat - 27.83) * 110_850) == pytest.approx(500, rel=5e-3)
+    assert len(Area.of_cells(["8a411cb1a6effff"]).cells) == 7  # itself, and its neighbours that it touches
+
+
+BOW_TIE = {"type": "Polygon", "coordinates": [[[113, 27], [114, 28], [114, 27], [113, 28], [113, 27]]]}
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Area(shapely.Polygon()), "not empty"),
+        (lambda: Area(shapely.Point(113, 27)), "Polygon or MultiPolygon"),
+        (lambda: Area.from_geojson(BOW_TIE), "not valid: Self-intersection"),
+        (lambda: Area.from_geojson({"type": "Polygon"}), "no GeoJSON geometry"),
+        (lambda: Area(shapely.box(113, 27, 200, 28)), "off the earth"),
+        (lambda: Area(shapely.box(100, 20, 120, 30)).cells, "larger than 4 square degrees"),
+        (lambda: Area.of_cells(["nothing"]), "an H3 cell that is none"),
+        (lambda: passages(MemoryHistory({}), [(113, 27)], window(0, 1)), "two or more places"),
+    ],
+)
+def test_an_area_that_is_none_is_refused(make, said):
+    with pytest.raises(InvalidGeometry, match=said):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("ask", "error", "said"),
+    [
+        (lambda h, a, w: collision(h, [(a, w)]), InvalidInput, "places 1 is not at least 2"),
+        (
+            lambda h, a, w: collision(h, [(a, w), (a, w)], 3),
+            InvalidInput,
+            "at_least 3 is not at least 1 and at most 2",
+        ),
+        (lambda h, a, w: collision(h, [(a, w), (a, w)], 0), InvalidInput, "at_least 0"),
+        (
+            lambda h, a, w: presences(h, a, window(0, 3650 * 86_400_000_000)),
+            InvalidTimeWindow,
+            "longer than 31 days",
+        ),
+        (lambda h, a, w: first_entry(h, a, w, 0), InvalidInput, "days 0"),
+        (lambda h, a, w: companions(h, "car", w, within_s=3600), InvalidInput, "within_s 3600"),
+        (lambda h, a, w: footholds(h, "car", w, ZONE, radius_m=5), InvalidInput, "radius_m 5"),
+        (lambda h, a, w: night_activity(h, a, w, ZONE, night=(6, 6)), InvalidInput, "the same hour"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_one_line(ask, error, said):
+    with pytest.raises(error, match=said) as caught:
+        ask(MemoryHistory({}), Area.circle(113.13, 27.83, 100), window(MIDNIGHT, MIDNIGHT + MINUTE))
+    assert "\n" not in str(caught.value)
+
+
+def test_the_tail_of_a_poisson_variable():
+    for count, mean in ((1, 0.5), (3, 0.02), (20, 4.0)):
+        below = sum(math.exp(-mean) * mean**k / math.factorial(k) for k in range(count))
+        if below < 0.999:
+            assert area_presence.poisson_tail_log10(count, mean) == pytest.approx(
+                math.log10(1 - below), abs=1e-9
+            )
+    assert area_presence.poisson_tail_log10(20, 4.0) == pytest.approx(-8.07, abs=0.1)
+    assert area_presence.poisson_tail_log10(0, 4.0) == 0

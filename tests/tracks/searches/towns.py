@@ -1,0 +1,117 @@
+"""Small random towns on a grid, so that borders are touched and roads run along them."""
+
+import numpy as np
+import shapely
+
+from geo_policing.geodesy import cells
+from geo_policing.kernels import cell_visits
+from geo_policing.model import FixColumns
+from geo_policing.model.moves import Moves, Visits
+
+#: About 200 m; coordinates are whole multiples of it, exact in binary.
+STEP = 1 / 512
+WEST, SOUTH = 113.125, 27.8125
+MIDNIGHT = 20_514 * 86_400_000_000
+SIZE = 10
+
+
+def town(rng, devices=6, fixes=40):
+    """Return device -> [(time, lon, lat)]: walks on a grid of streets, with gaps, over midnight."""
+    found = {}
+    for n in range(devices):
+        x, y = rng.integers(0, SIZE, 2)
+        t = MIDNIGHT + int(rng.integers(-2400, 200)) * 1_000_000
+        track = []
+        for _ in range(fixes):
+            track.append((t, WEST + x * STEP, SOUTH + y * STEP))
+            if rng.random() < 0.8:
+                dx, dy = [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (2, -1)][rng.integers(0, 6)]
+                x, y = np.clip([x + dx, y + dy], 0, SIZE)
+            t += int(rng.choice([10, 20, 40, 120, 121, 900], p=[0.3, 0.3, 0.2, 0.1, 0.05, 0.05])) * 1_000_000
+        found[f"d{n}"] = track
+    return found
+
+
+def polygon(rng):
+    """Return a polygon on the same grid: a box, a triangle, an L or a box with a hole; or two of them."""
+    while True:
+        x, y = (int(v) for v in rng.integers(0, SIZE - 3, 2))
+        w, h = (int(v) for v in rng.integers(1, 5, 2))
+        kind = rng.integers(0, 5)
+        if kind == 0:
+            shape = shapely.box(x, y, x + w, y + h)
+        elif kind == 1:
+            shape = shapely.Polygon([(x, y), (x + w, y), (x, y + h)])
+        elif kind == 2:
+            shape = shapely.Polygon(
+                [(x, y), (x + 3, y), (x + 3, y + 1), (x + 1, y + 1), (x + 1, y + 3), (x, y + 3)]
+            )
+        elif kind == 3:
+            shape = shapely.box(x, y, x + 3, y + 3) - shapely.box(x + 1, y + 1, x + 2, y + 2)
+        else:
+            shape = shapely.MultiPolygon(
+                [shapely.box(x, y, x + 1, y + 1), shapely.box(x + 2, y + 2, x + 3, y + 3)]
+            )
+        at = shapely.transform(
+            shape, lambda xy: np.column_stack([WEST + xy[:, 0] * STEP, SOUTH + xy[:, 1] * STEP])
+        )
+        if at.is_valid:
+            return at
+
+
+class MemoryHistory:
+    """The history of a town, in memory."""
+
+    def __init__(self, found):
+        self.town = found
+
+    def moves(self, start_us, end_us, devices):
+        names = sorted(set(devices) & self.town.keys())
+        rows = [
+            (code, *fix)
+            for code, name in enumerate(names)
+            for fix in self.town[name]
+            if start_us - 120_000_000 <= fix[0] <= end_us + 120_000_000
+        ]
+        columns = list(zip(*rows, strict=True)) or [[], [], [], []]
+        kinds = (np.int32, np.int64, np.float64, np.float64)
+        return Moves(tuple(names), *(np.array(c, k) for c, k in zip(columns, kinds, strict=True)))
+
+    def visits(self, wanted, start_us, end_us):
+        everything = self.moves(start_us, end_us, self.town)
+        code, cell, first, last = cell_visits.visits(
+            everything.device,
+            everything.time,
+            everything.lon,
+            everything.lat,
+            cells(everything.lon, everything.lat),
+            np.ones(len(everything), bool),
+            10,
+        )
+        first, last = first // 1_000_000, -(-last // 1_000_000)
+        near = np.isin(cell, wanted) & (first < end_us / 1e6) & (last >= start_us // 1_000_000)
+        return Visits(everything.names, code[near], cell[near], first[near], last[near])
+
+
+def columns(found):
+    """Return the fixes of a town as a store takes them, in order of time."""
+    rows = sorted((t, name, x, y) for name, track in found.items() for t, x, y in track)
+    n = len(rows)
+    time, device, lon, lat = zip(*rows, strict=True)
+    nothing = np.full(n, np.nan, np.float32)
+    return FixColumns(
+        device=np.array(device, object),
+        time=np.array(time, np.int64),
+        lon=np.array(lon),
+        lat=np.array(lat),
+        alt_m=nothing,
+        speed_mps=nothing,
+        course_deg=nothing,
+        accuracy_m=nothing,
+        quality=np.ones(n, np.uint8),
+        satellites=np.zeros(n, np.uint8),
+        beidou_satellites=np.zeros(n, np.uint8),
+        cell=np.zeros(n, np.uint64),
+        source=np.full(n, "nmea0183", object),
+        received=np.array(time, np.int64),
+    )
