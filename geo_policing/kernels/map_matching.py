@@ -13,10 +13,17 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from geo_policing.kernels.node_tables import UNIT_M, Table, cost_between, find, turn_between
 from geo_policing.kernels.way_search import Ways, scratch, search
 
 #: Standard deviations beyond which a normal density falls too fast to be true of receivers.
 FAR = 5.0
+
+#: A state less likely than the best of its fix by this much is not worth a search beyond the table.
+BEAM = 12.0
+
+#: What a jump costs beyond its constant, and a way can gain by being shorter than it should be.
+SLACK = 8.0
 
 #: How a place was reached from the one before.
 AHEAD, BACK, BY_WAY, JUMP, HELD = range(5)
@@ -99,7 +106,7 @@ def _along(a: int, a_m: float, b: int, b_m: float, straight_m: float, ways: Ways
 
 
 @njit(cache=True, nogil=True)
-def _search_limit(straight_m: float, beta_m: float, model: Model) -> float:
+def _dearest(straight_m: float, beta_m: float, model: Model) -> float:
     """Cost from which on a jump is likelier than a way."""
     jump = -jump_logp(straight_m, beta_m, model)
     if jump >= model.detour_cost:
@@ -117,6 +124,48 @@ def _held_since(i: int, h: int, k: int, back: NDArray[Any]) -> int:
 
 
 @njit(cache=True, nogil=True)
+def _looked_up(a: int, b: int, ways: Ways, table: Table) -> tuple[float, bool]:
+    """Cost from the end of edge a to the start of edge b, and whether it is known; else none is less."""
+    u, v = ways.to_node[a], ways.from_node[b]
+    if u == v:
+        cost = turn_between(a, b, ways)
+        return (cost, True) if cost < np.inf else (0.0, False)
+    at = find(u, v, table)
+    if at < 0:
+        complete = table.complete_m[u]
+        return complete, complete == np.inf
+    cost = cost_between(a, b, at, table, ways)
+    return (cost, True) if cost < np.inf else (table.cost[at] * UNIT_M, False)
+
+
+@njit(cache=True, nogil=True)
+def _hold(
+    i: int,
+    k: int,
+    cost: float,
+    edge: NDArray[Any],
+    offset: NDArray[Any],
+    score: NDArray[Any],
+    back: NDArray[Any],
+) -> None:
+    """Let the best states of fix i - 1 hold at fix i."""
+    s = edge.shape[1]
+    taken = np.zeros(s, np.bool_)
+    for slot in range(k, s):
+        best = -1
+        for h in range(s):
+            if edge[i - 1, h] >= 0 and not taken[h] and (best < 0 or score[i - 1, h] > score[i - 1, best]):
+                best = h
+        if best < 0:
+            return
+        taken[best] = True
+        edge[i, slot] = edge[i - 1, best]
+        offset[i, slot] = offset[i - 1, best]
+        score[i, slot] = score[i - 1, best] - cost
+        back[i, slot] = best
+
+
+@njit(cache=True, nogil=True)
 def forward(
     x: NDArray[Any],
     y: NDArray[Any],
@@ -124,6 +173,7 @@ def forward(
     candidate_edge: NDArray[Any],
     candidate_offset: NDArray[Any],
     ways: Ways,
+    table: Table,
     held: int,
     model: Model,
 ) -> tuple[Any, ...]:
@@ -134,6 +184,10 @@ def forward(
     -> edge (n, s) i32 (-1 none), offset (n, s) f64, score (n, s) f64, back (n, s) i32, how (n, s) i8: AHEAD,
     BACK, BY_WAY, JUMP or HELD, step (n, s, s) f32: log weight of arriving in state j of fix i from state h of
     fix i - 1, emission included; step[0, 0] holds the emissions of the first fix.
+
+    What is not in the table is searched for only where it could make a state the likelier, and one that is
+    not BEAM behind the best; elsewhere step has the weight of a jump, which is less. From a state farther
+    behind the best than a jump nothing is worked out.
     """
     n, k = candidate_edge.shape
     s = k + held
@@ -141,9 +195,13 @@ def forward(
     offset = np.zeros((n, s))
     score = np.full((n, s), -np.inf)
     back = np.full((n, s), -1, np.int32)
-    how = np.zeros((n, s), np.int8)
+    how = np.full((n, s), HELD, np.int8)
     step = np.full((n, s, s), -np.inf, np.float32)
-    on = scratch(ways.to_node.shape[0])
+    # For each state before: the straight line, its scale, what is left of its edge; where no way is known
+    # yet, the most that one could weigh.
+    straight, beta, left = np.empty(s), np.empty(s), np.empty(s)
+    open_logp = np.empty((s, k))
+    on = scratch(0)
     stamp = 0
     for j in range(k):
         if candidate_edge[0, j] >= 0:
@@ -152,38 +210,42 @@ def forward(
     for i in range(1, n):
         for j in range(k):
             edge[i, j], offset[i, j] = candidate_edge[i, j], candidate_offset[i, j]
+        any_open = False
+        # A jump from the best state is likelier than any way from one this far behind it.
+        behind = score[i - 1].max() - model.jump_cost - SLACK
         for h in range(s):
             a = edge[i - 1, h]
-            if a < 0:
+            if a < 0 or score[i - 1, h] < behind:
                 continue
             # A held state is where the vehicle was some fixes ago: the straight way is measured from there.
             since = _held_since(i - 1, h, k, back)
-            straight = math.hypot(x[i] - x[since], y[i] - y[since])
-            beta = model.beta_m + model.beta_share * straight
-            jump = jump_logp(straight, beta, model)
-            left = ways.length_m[a] - offset[i - 1, h]
-            share = left / ways.length_m[a] if ways.length_m[a] > 0.0 else 0.0
-            stamp += 1
-            wanted = 0
+            straight[h] = math.hypot(x[i] - x[since], y[i] - y[since])
+            beta[h] = model.beta_m + model.beta_share * straight[h]
+            jump = jump_logp(straight[h], beta[h], model)
+            left[h] = 0.0
+            if ways.length_m[a] > 0.0:
+                left[h] = ways.cost_m[a] * (1.0 - offset[i - 1, h] / ways.length_m[a])
             for j in range(k):
-                if edge[i, j] >= 0 and on.target[edge[i, j]] != stamp:
-                    on.target[edge[i, j]] = stamp
-                    wanted += 1
-            limit = _search_limit(straight, beta, model)
-            if wanted > 0:
-                search(a, share * ways.cost_m[a], limit, wanted, stamp, ways, on)
-            for j in range(k):
+                open_logp[h, j] = -np.inf
                 b = edge[i, j]
                 if b < 0:
                     continue
-                over = _along(a, offset[i - 1, h], b, offset[i, j], straight, ways, model)
+                over = _along(a, offset[i - 1, h], b, offset[i, j], straight[h], ways, model)
                 arrival = AHEAD if a == b else BACK
-                if on.settled[b] == stamp:
-                    share = offset[i, j] / ways.length_m[b] if ways.length_m[b] > 0.0 else 0.0
-                    by_way = on.label[b] + share * ways.cost_m[b] - straight
+                # On along the same edge there is no shorter way.
+                if a != b or offset[i, j] < offset[i - 1, h]:
+                    cost, known = _looked_up(a, b, ways, table)
+                    into = ways.cost_m[b] * offset[i, j] / ways.length_m[b] if ways.length_m[b] > 0.0 else 0.0
+                    by_way = left[h] + cost + into - straight[h]
                     if by_way < over:
-                        over, arrival = by_way, BY_WAY
-                weight = detour_logp(over, beta, model.detour_cost) if over < np.inf else -np.inf
+                        if known:
+                            over, arrival = by_way, BY_WAY
+                        else:
+                            bound = detour_logp(by_way, beta[h], model.detour_cost)
+                            if bound > jump:
+                                open_logp[h, j] = bound
+                                any_open = True
+                weight = detour_logp(over, beta[h], model.detour_cost) if over < np.inf else -np.inf
                 if not weight > jump:
                     weight, arrival = jump, JUMP
                 weight += emission[i, j]
@@ -192,27 +254,47 @@ def forward(
                     score[i, j] = score[i - 1, h] + weight
                     back[i, j] = h
                     how[i, j] = arrival
+        if any_open:
+            if on.target.shape[0] == 0:
+                on = scratch(ways.to_node.shape[0])
+            for h in np.argsort(-score[i - 1]):
+                if edge[i - 1, h] < 0 or score[i - 1, h] < behind:
+                    continue
+                best = score[i, :k].max()
+                stamp += 1
+                wanted = 0
+                for j in range(k):
+                    b = edge[i, j]
+                    # Exact where it could matter: where the best way thinkable would be the best so far.
+                    thinkable = score[i - 1, h] + open_logp[h, j] + emission[i, j]
+                    if b < 0 or not thinkable > max(score[i, j], best - BEAM):
+                        open_logp[h, j] = -np.inf
+                    elif on.target[b] != stamp:
+                        on.target[b] = stamp
+                        wanted += 1
+                if wanted == 0:
+                    continue
+                dearest = _dearest(straight[h], beta[h], model)
+                search(edge[i - 1, h], left[h], dearest, wanted, stamp, ways, on)
+                for j in range(k):
+                    b = edge[i, j]
+                    if not open_logp[h, j] > -np.inf or on.settled[b] != stamp:
+                        continue
+                    into = ways.cost_m[b] * offset[i, j] / ways.length_m[b] if ways.length_m[b] > 0.0 else 0.0
+                    by_way = on.label[b] + into - straight[h]
+                    weight = detour_logp(by_way, beta[h], model.detour_cost) + emission[i, j]
+                    if weight > step[i, h, j]:
+                        step[i, h, j] = weight
+                        if score[i - 1, h] + weight > score[i, j]:
+                            score[i, j] = score[i - 1, h] + weight
+                            back[i, j] = h
+                            how[i, j] = BY_WAY
         # The best states of the fix before may hold.
-        hold = -model.hold_cost - model.hold_share * math.hypot(x[i] - x[i - 1], y[i] - y[i - 1])
-        taken = np.zeros(s, np.bool_)
+        hold = model.hold_cost + model.hold_share * math.hypot(x[i] - x[i - 1], y[i] - y[i - 1])
+        _hold(i, k, hold, edge, offset, score, back)
         for slot in range(k, s):
-            best = -1
-            for h in range(s):
-                if (
-                    edge[i - 1, h] >= 0
-                    and not taken[h]
-                    and (best < 0 or score[i - 1, h] > score[i - 1, best])
-                ):
-                    best = h
-            if best < 0:
-                break
-            taken[best] = True
-            edge[i, slot] = edge[i - 1, best]
-            offset[i, slot] = offset[i - 1, best]
-            score[i, slot] = score[i - 1, best] + hold
-            back[i, slot] = best
-            how[i, slot] = HELD
-            step[i, best, slot] = hold
+            if edge[i, slot] >= 0:
+                step[i, back[i, slot], slot] = -hold
     return edge, offset, score, back, how, step
 
 
@@ -228,32 +310,43 @@ def trace_back(score: NDArray[Any], back: NDArray[Any]) -> NDArray[np.int64]:
 
 
 @njit(cache=True, nogil=True)
-def _log_sum(values: NDArray[Any]) -> float:
-    top = values.max()
-    if top == -np.inf:
-        return -np.inf
-    total = 0.0
-    for value in values:
-        total += math.exp(value - top)
-    return top + math.log(total)
-
-
-@njit(cache=True, nogil=True)
 def posterior(step: NDArray[Any]) -> NDArray[np.float64]:
-    """Probability of each state given all fixes. step (n, s, s) of `forward` -> (n, s) f64."""
+    """Probability of each state given all fixes. step (n, s, s) of `forward` -> (n, s) f64.
+
+    Forward and backward, scaled to 1 at each fix: L. R. Rabiner, "A tutorial on hidden Markov models", 1989.
+    """
     n, s, _ = step.shape
-    ahead = np.full((n, s), -np.inf)
-    behind = np.zeros((n, s))
-    ahead[0] = step[0, 0]
-    for i in range(1, n):
-        for j in range(s):
-            ahead[i, j] = _log_sum(ahead[i - 1] + step[i, :, j])
-    for i in range(n - 2, -1, -1):
-        for h in range(s):
-            behind[i, h] = _log_sum(behind[i + 1] + step[i + 1, h, :])
-    out = np.zeros((n, s))
+    weight = np.zeros((n, s, s), np.float32)
+    ahead = np.zeros((n, s))
     for i in range(n):
-        total = _log_sum(ahead[i] + behind[i])
+        top = step[i].max()
+        for h in range(s):
+            for j in range(s):
+                if step[i, h, j] > top - 80.0:
+                    weight[i, h, j] = math.exp(step[i, h, j] - top)
+        total = 0.0
+        for h in range(s):
+            before = 1.0 if i == 0 else ahead[i - 1, h]
+            if before > 0.0:
+                for j in range(s):
+                    ahead[i, j] += before * weight[i, h, j]
         for j in range(s):
-            out[i, j] = math.exp(ahead[i, j] + behind[i, j] - total)
+            total += ahead[i, j]
+        for j in range(s):
+            ahead[i, j] /= total
+    behind, out = np.ones(s), np.zeros((n, s))
+    for i in range(n - 1, -1, -1):
+        total = 0.0
+        for j in range(s):
+            out[i, j] = ahead[i, j] * behind[j]
+            total += out[i, j]
+        for j in range(s):
+            out[i, j] /= total
+        earlier, total = np.zeros(s), 0.0
+        for h in range(s):
+            for j in range(s):
+                earlier[h] += weight[i, h, j] * behind[j]
+            total += earlier[h]
+        for h in range(s):
+            behind[h] = earlier[h] / total
     return out

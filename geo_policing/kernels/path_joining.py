@@ -7,6 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from geo_policing.kernels.map_matching import AHEAD, BACK, BY_WAY
+from geo_policing.kernels.node_tables import Table, cost_between, edges_between, find, turn_between
 from geo_policing.kernels.way_search import Ways, scratch, search
 
 
@@ -49,8 +50,24 @@ def _longer(path: NDArray[np.int32], size: int) -> NDArray[np.int32]:
 
 
 @njit(cache=True, nogil=True)
+def _between(a: int, b: int, ways: Ways, table: Table) -> tuple[bool, NDArray[np.int32]]:
+    """Whether the table knows the way from edge a to edge b, and the edges between them."""
+    if ways.to_node[a] == ways.from_node[b]:
+        return turn_between(a, b, ways) < np.inf, np.empty(0, np.int32)
+    at = find(ways.to_node[a], ways.from_node[b], table)
+    if at < 0 or not cost_between(a, b, at, table, ways) < np.inf:
+        return False, np.empty(0, np.int32)
+    return True, edges_between(a, b, at, table, ways)
+
+
+@njit(cache=True, nogil=True)
 def join(
-    edge: NDArray[Any], offset: NDArray[Any], how: NDArray[Any], new: NDArray[Any], ways: Ways
+    edge: NDArray[Any],
+    offset: NDArray[Any],
+    how: NDArray[Any],
+    new: NDArray[Any],
+    ways: Ways,
+    table: Table,
 ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
     """Least ways over the places chosen: edge (n,) i32, offset (n,) f64 m, how (n,) i8 of `map_matching`.
 
@@ -85,16 +102,20 @@ def join(
             entered[i] = min(ways.length_m[b], length - turn)
             left[i] = max(offset[i], entered[i])
         elif i > 0 and how[i] == BY_WAY and not new[i]:
-            if on.target.shape[0] == 0:
-                on = scratch(ways.to_node.shape[0])
-            on.target[b] = i
-            # Where on its edge the search starts adds the same to every path.
-            search(edge[i - 1], 0.0, np.inf, 1, i, ways, on)
-            if on.settled[b] == i:
-                way = _walk_back(edge[i - 1], b, on.before)
-                inner = way.shape[0] - 2
+            found, way = _between(edge[i - 1], b, ways, table)
+            if not found:
+                if on.target.shape[0] == 0:
+                    on = scratch(ways.to_node.shape[0])
+                on.target[b] = i
+                # Where on its edge the search starts adds the same to every path.
+                search(edge[i - 1], 0.0, np.inf, 1, i, ways, on)
+                found = on.settled[b] == i
+                if found:
+                    way = _walk_back(edge[i - 1], b, on.before)[1:-1]
+            if found:
+                inner = way.shape[0]
                 path = _longer(path, size + inner)
-                path[size : size + inner] = way[1:-1]
+                path[size : size + inner] = way
                 size += inner
                 starts[i] = False
         path = _longer(path, size + 1)

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_policing.kernels import turning
+from geo_policing.kernels import edge_grid, node_tables, turning
 from geo_policing.kernels.way_search import Ways
 from geo_policing.matching.parameters import MatcherParameters
 from geo_policing.roads import Access, RoadNetwork
@@ -18,6 +18,10 @@ SLOWEST_MPS = 0.5
 TURNING_MPS = 10.0
 #: A road goes straight on where it bends by less.
 STRAIGHT = math.radians(40.0)
+#: Nodes that a row of the table holds: in a city those within 2 km or so.
+ROW = 600
+#: Side of the cells in which edges are looked for.
+CELL_M = 50.0
 #: Length at which a road followed straight on is neither better nor worse than its length says, and how
 #: much better or worse it can be.
 THROUGH_M, THROUGH_BEST, THROUGH_WORST = 1000.0, 0.6, 1.5
@@ -41,6 +45,10 @@ class Graph:
         What the kernels take for the drawing: vertex_offset, vertex_x, vertex_y, length_m.
     travel_s : (m,) float64
         Time each edge usually takes.
+    table : Table
+        Ways between near nodes.
+    grid, shapes : Grid, Shapes
+        What finds the usable edges near a place.
     """
 
     network: RoadNetwork
@@ -49,6 +57,9 @@ class Graph:
     times: Ways
     geometry: tuple[NDArray[Any], ...]
     travel_s: NDArray[np.float64]
+    table: node_tables.Table
+    grid: edge_grid.Grid
+    shapes: edge_grid.Shapes
 
     @classmethod
     def of(cls, network: RoadNetwork, access: Access | None, parameters: MatcherParameters) -> Self:
@@ -82,7 +93,14 @@ class Graph:
         )
         cost_s, turn_s = _read_only(travel_s * feels, turn_cost / TURNING_MPS)
         times = ways._replace(cost_m=cost_s, turn_cost=turn_s)
-        return cls(network, usable, ways, times, drawing, travel_s)
+        table = node_tables.build(ways, ROW)
+        table = node_tables.Table(*_read_only(*table))
+        shapes = edge_grid.Shapes(
+            *_read_only(*drawing[:3], edge_grid.along(*drawing), length_m, reverse, usable)
+        )
+        grid = edge_grid.build(shapes, CELL_M)
+        grid = edge_grid.Grid(*grid[:4], *_read_only(*grid[4:]))
+        return cls(network, usable, ways, times, drawing, travel_s, table, grid, shapes)
 
 
 def _read_only(*arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:

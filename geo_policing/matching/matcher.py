@@ -1,18 +1,15 @@
 """The matcher: fixes of one trace to the path on the roads."""
 
 import numpy as np
-from h3.api import basic_int as h3
 from numpy.typing import ArrayLike, NDArray
 
-from geo_policing.geodesy import cells
-from geo_policing.kernels import edge_candidates, map_matching, path_joining
+from geo_policing.kernels import edge_candidates, edge_grid, map_matching, path_joining
 from geo_policing.matching.graph import Graph
 from geo_policing.matching.match import Match
 from geo_policing.matching.parameters import MatcherParameters
 from geo_policing.matching.pieces import Places, pieces_of, unseen
 from geo_policing.matching.trace import Trace
 from geo_policing.roads import Access, RoadNetwork
-from geo_policing.roads.index import INDEX_RESOLUTION
 
 Array = NDArray[np.float64]
 
@@ -40,6 +37,11 @@ class Matcher:
         self.network = network
         self.parameters = parameters or MatcherParameters()
         self._graph = Graph.of(network, access, self.parameters)
+
+    @property
+    def table_bytes(self) -> int:
+        """Memory that the table of ways between near nodes takes."""
+        return sum(column.nbytes for column in self._graph.table)
 
     def match(
         self,
@@ -90,9 +92,9 @@ class Matcher:
     def _places(self, trace: Trace, x: Array, y: Array, fix: NDArray[np.int64]) -> Places | None:
         """Return the likeliest places of some of the fixes, None if none of them is near a road."""
         p = self.parameters
-        near = self._candidates(x[fix], y[fix], trace.lon[fix], trace.lat[fix], p.radius_m, rings=1)
-        if (near[0] < 0).all():
-            near = self._candidates(x[fix], y[fix], trace.lon[fix], trace.lat[fix], p.wide_radius_m, rings=3)
+        near = edge_grid.nearest(
+            *(x[fix], y[fix], p.radius_m, p.wide_radius_m, p.candidates, self._graph.grid, self._graph.shapes)
+        )
         has = near[0][:, 0] >= 0
         if not has.any():
             return None
@@ -103,7 +105,8 @@ class Matcher:
             candidate_edge, candidate_offset, trace.speed_mps[fix], trace.course_deg[fix]
         )
         state_edge, state_offset, score, back, how, step = map_matching.forward(
-            *(x[fix], y[fix], emission, candidate_edge, candidate_offset, self._graph.ways, p.held, p.model)
+            *(x[fix], y[fix], emission, candidate_edge, candidate_offset, self._graph.ways),
+            *(self._graph.table, p.held, p.model),
         )
         chosen = map_matching.trace_back(score, back)
         probability = map_matching.posterior(step)
@@ -135,20 +138,3 @@ class Matcher:
         moves = (speed_mps >= p.course_mps) & np.isfinite(course_deg)
         heading_deg = edge_candidates.headings(edge, offset_m, *self._graph.geometry)
         return map_matching.course_logp(heading_deg, course_deg, np.where(moves, p.course_kappa, 0.0))
-
-    def _candidates(
-        self, x: Array, y: Array, lon: Array, lat: Array, radius_m: float, rings: int
-    ) -> tuple[NDArray[np.int32], Array, Array]:
-        """Find edge, distance and offset (n, candidates) of the edges near each point."""
-        cell, group = np.unique(cells(lon, lat, INDEX_RESOLUTION), return_inverse=True)
-        edges_of, sizes = [], [0]
-        for c in cell.tolist():
-            edges = self.network.index.edges_of(np.array(h3.grid_disk(c, rings), np.uint64))
-            edges = edges[self._graph.usable[edges]]
-            edges_of.append(edges)
-            sizes.append(len(edges))
-        found: tuple[NDArray[np.int32], Array, Array] = edge_candidates.nearest(
-            *(x, y, group.astype(np.int64), np.cumsum(sizes), np.concatenate(edges_of)),
-            *(*self._graph.geometry, radius_m, self.parameters.candidates),
-        )
-        return found

@@ -16,7 +16,7 @@ class MatcherParameters:
     course_kappa, course_mps : float
         How sharply a course over ground tells the direction of the road, and the speed above which it does.
     radius_m, wide_radius_m : float
-        Edges this near are candidates; the wide radius serves where no fix of a trace has one.
+        Edges this near are candidates; of a fix that has none, those within the wide radius.
     candidates, held : int
         Candidates kept a fix, and states of the fix before that may hold.
     hold_cost, hold_share : float

@@ -98,7 +98,7 @@ def pieces_of(graph: Graph, places: Places, gap: NDArray[np.bool_]) -> tuple[Pie
         Of `unseen`.
     """
     path, at, starts, entered, left = path_joining.join(
-        places.edge, places.offset_m, places.how, gap, graph.ways
+        places.edge, places.offset_m, places.how, gap, graph.ways, graph.table
     )
     pieces: list[Piece] = []
     for first, last in pairwise([*np.flatnonzero(starts).tolist(), len(at)]):

@@ -9,7 +9,15 @@ import sys
 import numpy as np
 import pytest
 
-from geo_policing.kernels import edge_candidates, map_matching, path_joining, turning, way_search
+from geo_policing.kernels import (
+    edge_candidates,
+    edge_grid,
+    map_matching,
+    node_tables,
+    path_joining,
+    turning,
+    way_search,
+)
 from tests import naive
 
 MODEL = {
@@ -87,10 +95,14 @@ class Town:
     def geometry(self):
         return (self.vertex_offset, self.vertex_x, self.vertex_y, self.length_m)
 
-    def candidates(self, x, y, radius_m, k):
-        group = np.zeros(len(x), np.int64)
-        everything = (np.array([0, len(self.lines)]), np.arange(len(self.lines), dtype=np.int32))
-        return edge_candidates.nearest(x, y, group, *everything, *self.geometry, radius_m, k)
+    def candidates(self, x, y, radius_m, k, wide_m=0.0, cell_m=50.0):
+        along = edge_grid.along(*self.geometry)
+        usable = np.full(len(self.lines), True)
+        shapes = edge_grid.Shapes(*self.geometry[:3], along, self.length_m, self.reverse, usable)
+        return edge_grid.nearest(x, y, radius_m, wide_m, k, edge_grid.build(shapes, cell_m), shapes)
+
+    def table(self, most):
+        return node_tables.build(self.ways, most)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -98,9 +110,14 @@ def test_the_nearest_edges_are_those_of_the_textbook(seed):
     rng = np.random.default_rng(seed)
     town = Town(rng)
     x, y = rng.uniform(-100.0, 700.0, (2, 30))
-    edge, distance, offset = town.candidates(x, y, 80.0, 5)
+    town.length_m = town.length_m if seed % 2 else town.drawn_m
+    edge, distance, offset = town.candidates(
+        x, y, 80.0, 5, wide_m=150.0, cell_m=[20.0, 50.0, 300.0][seed % 3]
+    )
     for i in range(len(x)):
         expected = naive.nearest_edges(x[i], y[i], town.lines, town.length_m, 80.0, 5)
+        # A point that has none within the radius looks farther.
+        expected = expected or naive.nearest_edges(x[i], y[i], town.lines, town.length_m, 150.0, 5)
         count = len(expected)
         assert (edge[i, count:] == -1).all()
         assert distance[i, :count] == pytest.approx([d for _, d, _ in expected])
@@ -183,7 +200,7 @@ def test_the_best_sequence_is_the_best_of_all(seed):
     emission = map_matching.emission_logp(distance / 20.0, np.full(n, 5.0))
     # As many held states as there can be places before: nothing is left out, as in the twin.
     state_edge, _, score, back, how, _ = map_matching.forward(
-        x, y, emission, edge, offset, town.ways, 2 * n, model_of(MODEL)
+        x, y, emission, edge, offset, town.ways, town.table(0), 2 * n, model_of(MODEL)
     )
     chosen = map_matching.trace_back(score, back)
     expected, choice = naive.best_sequence(town.roads, x, y, emission, edge, offset, MODEL)
@@ -211,9 +228,11 @@ def test_every_transition_weighs_what_the_model_says(seed):
     x, y = rng.uniform(200.0, 400.0, (2, 1)) + np.cumsum(rng.normal(0.0, 25.0, (2, n)), axis=1)
     edge, distance, offset = town.candidates(x, y, 500.0, k)
     emission = map_matching.emission_logp(distance, np.full(n, 30.0))
-    # Where a jump is dearer than any detour, nothing ends the search before all is reached.
+    # Where a jump is dearer than any detour, nothing ends a search before all is reached.
     model = MODEL | {"jump_cost": 12.0 if seed % 2 else 70.0}
-    *_, step = map_matching.forward(x, y, emission, edge, offset, town.ways, 0, model_of(model))
+    _, _, score, back, _, step = map_matching.forward(
+        x, y, emission, edge, offset, town.ways, town.table(0), 0, model_of(model)
+    )
     seen = set()
     for i in range(1, n):
         way = math.dist((x[i], y[i]), (x[i - 1], y[i - 1]))
@@ -224,10 +243,79 @@ def test_every_transition_weighs_what_the_model_says(seed):
             weight, how = naive.transition_logp(
                 town.roads, edge[i - 1, h], offset[i - 1, h], edge[i, j], offset[i, j], way, model
             )
-            seen.add(how)
-            assert step[i, h, j] == pytest.approx(weight + emission[i, j], rel=1e-4, abs=1e-3)
-    assert {"ahead", "back", "by way"} <= seen | ({"back"} if seed else set())
-    assert ("jump" in seen) == bool(seed % 2)
+            weight += emission[i, j]
+            # What cannot matter is not worked out.
+            assert not step[i, h, j] > weight + 1e-3 - 1e-4 * weight
+            if back[i, j] == h and score[i, j] > score[i].max() - map_matching.BEAM:
+                assert step[i, h, j] == pytest.approx(weight, rel=1e-4, abs=1e-3)
+                seen.add(how)
+    assert "ahead" in seen
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_row_has_the_nearest_nodes_and_the_ways_to_them(seed):
+    town = Town(np.random.default_rng(seed), n_nodes=12, n_streets=22)
+    whole, cut = town.table(20), town.table(4)
+    edges = range(len(town.length_m))
+    n = len(town.x)
+    for u, v in np.ndindex(n, n):
+        at = node_tables.find(u, v, whole)
+        ways = [
+            town.cost_m[a] if a == b else town.roads.cost_to(a, town.cost_m[a], b) + town.cost_m[b]
+            for a in edges
+            for b in edges
+            if town.from_node[a] == u and town.to_node[b] == v
+        ]
+        if u == v or at < 0:
+            continue
+        # Only the least way to each node on the way is followed: it may be a little dearer than the least.
+        assert whole.cost[at] * node_tables.UNIT_M >= min(ways) - node_tables.UNIT_M
+        near = node_tables.find(u, v, cut)
+        if near < 0:
+            assert whole.cost[at] * node_tables.UNIT_M >= cut.complete_m[u] - 0.3
+        else:
+            assert cut.cost[near] == whole.cost[at]
+    assert (np.diff(cut.offset) <= 4).all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_way_of_the_table_costs_what_driving_it_costs(seed):
+    town = Town(np.random.default_rng(seed), n_nodes=12, n_streets=22)
+    table = town.table(8)
+    known = 0
+    for a, b in np.ndindex(len(town.length_m), len(town.length_m)):
+        u, v = town.to_node[a], town.from_node[b]
+        at = node_tables.find(u, v, table)
+        if u == v or at < 0:
+            continue
+        between = node_tables.edges_between(a, b, at, table, town.ways).tolist()
+        cost = node_tables.cost_between(a, b, at, table, town.ways)
+        assert cost == pytest.approx(
+            town.roads.path_cost([a, *between, b]), abs=node_tables.UNIT_M / 2 + 1e-6
+        )
+        least = town.roads.cost_to(a, 0.0, b)
+        assert cost >= least - node_tables.UNIT_M
+        known += cost <= least + node_tables.UNIT_M
+    assert known > 50
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_the_table_knows_is_not_searched_for_and_says_the_same(seed):
+    rng = np.random.default_rng(seed)
+    town = Town(rng, n_nodes=12, n_streets=22)
+    n, k = 12, 6
+    x, y = rng.uniform(200.0, 400.0, (2, 1)) + np.cumsum(rng.normal(0.0, 40.0, (2, n)), axis=1)
+    edge, distance, offset = town.candidates(x, y, 500.0, k)
+    emission = map_matching.emission_logp(distance, np.full(n, 30.0))
+    scores = []
+    for most in (0, 3, 20):
+        _, _, score, *_ = map_matching.forward(
+            x, y, emission, edge, offset, town.ways, town.table(most), 2, model_of(MODEL)
+        )
+        scores.append(score[-1].max())
+    # A way that starts or ends by turning back may be longer in the table than it has to be.
+    assert scores[1] == pytest.approx(scores[0], abs=1.5)
+    assert scores[2] == pytest.approx(scores[0], abs=1.5)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -268,7 +356,7 @@ def test_places_are_joined_by_least_ways_and_broken_where_there_is_none(seed):
     how[1::2] = map_matching.AHEAD
     how[rng.random(n) < 0.1] = map_matching.JUMP
     new = rng.random(n) < 0.2
-    path, at, starts, entered, left = path_joining.join(edge, offset, how, new, town.ways)
+    path, at, starts, entered, left = path_joining.join(edge, offset, how, new, town.ways, town.table(0))
     assert path[at].tolist() == edge.tolist()
     assert at[-1] == len(path) - 1
     assert starts[0]
@@ -295,7 +383,7 @@ def test_who_turns_back_within_an_edge_does_so_at_the_farthest_place():
     how = np.array([map_matching.BY_WAY, map_matching.AHEAD, map_matching.BACK], np.int8)
     for offset, turn in [([10.0, 40.0, 80.0], 40.0), ([10.0, 40.0, 30.0], 70.0)]:
         path, at, starts, entered, left = path_joining.join(
-            np.array([a, a, b], np.int32), np.array(offset), how, np.zeros(3, bool), town.ways
+            np.array([a, a, b], np.int32), np.array(offset), how, np.zeros(3, bool), town.ways, town.table(5)
         )
         assert (path.tolist(), at.tolist(), starts.tolist()) == ([a, b], [0, 0, 1], [True, False, True])
         assert left.tolist() == [10.0, turn, offset[2]]

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import matching
 from geo_policing.errors import InvalidFile, InvalidInput
-from geo_policing.kernels import edge_candidates, map_matching, path_joining
+from geo_policing.kernels import edge_grid, map_matching, path_joining
 from geo_policing.matching import Matcher, MatcherParameters
 from geo_policing.roads import Access, RoadNetwork
 from tests.matching.city import LAT, LON, STEP, drive, grid
@@ -173,7 +173,7 @@ def test_a_network_mapped_from_a_file_matches_alike_and_compiles_nothing_again(t
     network.save(tmp_path / "town.roads")
     lon, lat = drive(network, ROUTE, noise_m=5.0)
     lon, lat = np.concatenate([lon, lon[:1]]), np.concatenate([lat, lat[:1]])  # and a leap at the end
-    kernels = [edge_candidates.nearest, map_matching.forward, path_joining.join, path_joining.least_path]
+    kernels = [edge_grid.nearest, map_matching.forward, path_joining.join, path_joining.least_path]
     here = matched(network, lon, lat)
     compiled = [len(kernel.signatures) for kernel in kernels]
     for matcher in (Matcher(RoadNetwork.load(tmp_path / "town.roads")), Matcher(network, access=Access.CAR)):

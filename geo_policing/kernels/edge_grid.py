@@ -1,0 +1,248 @@
+"""The edges nearest to points, through a grid of square cells over the plane."""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+#: Edges looked at for one point; of more than that the nearest are kept.
+_MOST = 128
+
+
+class Grid(NamedTuple):
+    """Segments of polylines by the cells they pass through.
+
+    cell_m: side of a cell; west, south: corner of cell (0, 0); columns: cells in a row; key (c,) i64: row *
+    columns + column of each cell that has any, ascending; offset (c + 1,) i64; edge, vertex (s,) i32: its
+    segments and the vertices where they start.
+    """
+
+    cell_m: float
+    west: float
+    south: float
+    columns: int
+    key: NDArray[Any]
+    offset: NDArray[Any]
+    edge: NDArray[Any]
+    vertex: NDArray[Any]
+
+
+class Shapes(NamedTuple):
+    """m polylines: offset (m + 1,) i64 of their vertices x, y (v,) f64 in metres, along (v,) f64.
+
+    along is how far along its edge each vertex is, so that the last one is length_m (m,) f64; other (m,) i32
+    is the edge that has the same vertices in reverse, -1 none; usable (m,) bool.
+    """
+
+    offset: NDArray[Any]
+    x: NDArray[Any]
+    y: NDArray[Any]
+    along: NDArray[Any]
+    length_m: NDArray[Any]
+    other: NDArray[Any]
+    usable: NDArray[Any]
+
+
+@njit(cache=True, nogil=True)
+def along(
+    offset: NDArray[Any], x: NDArray[Any], y: NDArray[Any], length_m: NDArray[Any]
+) -> NDArray[np.float64]:
+    """How far along its polyline each vertex is, scaled so that the whole is length_m. -> (v,) f64."""
+    out = np.zeros(x.shape[0])
+    for e in range(offset.shape[0] - 1):
+        first, last = offset[e], offset[e + 1]
+        for v in range(first + 1, last):
+            out[v] = out[v - 1] + math.hypot(x[v] - x[v - 1], y[v] - y[v - 1])
+        drawn = out[last - 1]
+        for v in range(first, last):
+            out[v] = out[v] * length_m[e] / drawn if drawn > 0.0 else 0.0
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _walk(x: float, y: float, x1: float, y1: float, grid: Grid, row_column: NDArray[np.int64]) -> int:
+    """Cells (row, column) that a segment passes through, one after the other; how many there are."""
+    cell = grid.cell_m
+    column, row = math.floor((x - grid.west) / cell), math.floor((y - grid.south) / cell)
+    last_column, last_row = math.floor((x1 - grid.west) / cell), math.floor((y1 - grid.south) / cell)
+    dx, dy = x1 - x, y1 - y
+    step_x, step_y = 1 if dx > 0.0 else -1, 1 if dy > 0.0 else -1
+    # Shares of the segment at which it crosses into the next column and row, and between two of them.
+    next_x = (grid.west + (column + (step_x > 0)) * cell - x) / dx if dx != 0.0 else np.inf
+    next_y = (grid.south + (row + (step_y > 0)) * cell - y) / dy if dy != 0.0 else np.inf
+    each_x = abs(cell / dx) if dx != 0.0 else np.inf
+    each_y = abs(cell / dy) if dy != 0.0 else np.inf
+    count = abs(last_column - column) + abs(last_row - row) + 1
+    for i in range(min(count, row_column.shape[0])):
+        row_column[i, 0], row_column[i, 1] = row, column
+        if (next_x < next_y and column != last_column) or row == last_row:
+            column += step_x
+            next_x += each_x
+        else:
+            row += step_y
+            next_y += each_y
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _place(shapes: Shapes, empty: Grid) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]]:
+    """Cell, edge and first vertex of each segment in each cell it passes through."""
+    size = 0
+    key = np.empty(4 * shapes.x.shape[0] + 16, np.int64)
+    edge = np.empty(key.shape[0], np.int32)
+    vertex = np.empty(key.shape[0], np.int32)
+    passed = np.empty((64, 2), np.int64)
+    for e in range(shapes.length_m.shape[0]):
+        f = shapes.other[e]
+        if not shapes.usable[e] or (0 <= f < e and shapes.usable[f]):
+            continue
+        for v in range(shapes.offset[e], shapes.offset[e + 1] - 1):
+            ends = shapes.x[v], shapes.y[v], shapes.x[v + 1], shapes.y[v + 1]
+            count = _walk(*ends, empty, passed)
+            if count > passed.shape[0]:
+                passed = np.empty((2 * count, 2), np.int64)
+                _walk(*ends, empty, passed)
+            while size + count > key.shape[0]:
+                key = np.concatenate((key, np.empty_like(key)))
+                edge = np.concatenate((edge, np.empty_like(edge)))
+                vertex = np.concatenate((vertex, np.empty_like(vertex)))
+            for i in range(count):
+                key[size] = passed[i, 0] * empty.columns + passed[i, 1]
+                edge[size], vertex[size] = e, v
+                size += 1
+    return key[:size], edge[:size], vertex[:size]
+
+
+def build(shapes: Shapes, cell_m: float) -> Grid:
+    """Put the segments of usable edges in cells; of two that have the same vertices only the first."""
+    west, south = float(shapes.x.min()), float(shapes.y.min())
+    columns = int((float(shapes.x.max()) - west) // cell_m) + 1
+    none = np.empty(0, np.int64), np.zeros(1, np.int64), np.empty(0, np.int32), np.empty(0, np.int32)
+    empty = Grid(cell_m, west, south, columns, *none)
+    key, edge, vertex = _place(shapes, empty)
+    order = np.argsort(key, kind="stable")
+    cells, first = np.unique(key[order], return_index=True)
+    offset = np.append(first, len(order)).astype(np.int64)
+    return Grid(cell_m, west, south, columns, cells, offset, edge[order], vertex[order])
+
+
+@njit(cache=True, nogil=True)
+def _first_at_least(key: NDArray[Any], wanted: int) -> int:
+    low, high = 0, key.shape[0]
+    while low < high:
+        middle = (low + high) // 2
+        if key[middle] < wanted:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@njit(cache=True, nogil=True)
+def _around(
+    x: float,
+    y: float,
+    radius_m: float,
+    grid: Grid,
+    shapes: Shapes,
+    edges: NDArray[Any],
+    square: NDArray[Any],
+    offset: NDArray[Any],
+) -> int:
+    """Edges within a radius of a point, the square of how far each is and where along it; how many."""
+    count = 0
+    most = radius_m * radius_m
+    top = math.floor((y + radius_m - grid.south) / grid.cell_m)
+    row = max(0, math.floor((y - radius_m - grid.south) / grid.cell_m))
+    west = max(0, math.floor((x - radius_m - grid.west) / grid.cell_m))
+    east = min(grid.columns - 1, math.floor((x + radius_m - grid.west) / grid.cell_m))
+    while row <= top and west <= east:
+        i = _first_at_least(grid.key, row * grid.columns + west)
+        if i == grid.key.shape[0]:
+            break
+        while i < grid.key.shape[0] and grid.key[i] <= row * grid.columns + east:
+            for s in range(grid.offset[i], grid.offset[i + 1]):
+                v = grid.vertex[s]
+                px, py = shapes.x[v], shapes.y[v]
+                dx, dy = shapes.x[v + 1] - px, shapes.y[v + 1] - py
+                length2 = dx * dx + dy * dy
+                share = ((x - px) * dx + (y - py) * dy) / length2 if length2 > 0.0 else 0.0
+                share = min(1.0, max(0.0, share))
+                away_x, away_y = x - px - share * dx, y - py - share * dy
+                d = away_x * away_x + away_y * away_y
+                if d > most:
+                    continue
+                e = grid.edge[s]
+                slot = 0
+                while slot < count and edges[slot] != e:
+                    slot += 1
+                if slot == edges.shape[0]:
+                    slot = int(np.argmax(square))
+                elif slot == count:
+                    square[slot] = np.inf
+                    count += 1
+                if d < square[slot]:
+                    edges[slot], square[slot] = e, d
+                    offset[slot] = shapes.along[v] + share * (shapes.along[v + 1] - shapes.along[v])
+            i += 1
+        row += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _insert(
+    e: int,
+    d: float,
+    at: float,
+    edge: NDArray[Any],
+    distance: NDArray[Any],
+    offset: NDArray[Any],
+) -> None:
+    """Put an edge in its place among the nearest; of two as near the first of all edges comes first."""
+    slot = edge.shape[0] - 1
+    if d > distance[slot] or (d == distance[slot] and e > edge[slot]):
+        return
+    while slot > 0 and (distance[slot - 1] > d or (distance[slot - 1] == d and edge[slot - 1] > e)):
+        edge[slot], distance[slot], offset[slot] = edge[slot - 1], distance[slot - 1], offset[slot - 1]
+        slot -= 1
+    edge[slot], distance[slot], offset[slot] = e, d, at
+
+
+@njit(cache=True, nogil=True)
+def nearest(
+    x: NDArray[Any],
+    y: NDArray[Any],
+    radius_m: float,
+    wide_radius_m: float,
+    k: int,
+    grid: Grid,
+    shapes: Shapes,
+) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
+    """Find the k nearest edges of each point within a radius, or the wide one where that has none.
+
+    x, y (n,) f64 metres. -> edge (n, k) i32, -1 where there are fewer; distance (n, k) f64 m, infinite there;
+    offset along the edge (n, k) f64 m.
+    """
+    n = x.shape[0]
+    edge = np.full((n, k), -1, np.int32)
+    distance = np.full((n, k), np.inf)
+    offset = np.zeros((n, k))
+    found = np.empty(_MOST, np.int32)
+    square, at = np.empty(_MOST), np.empty(_MOST)
+    for i in range(n):
+        count = _around(x[i], y[i], radius_m, grid, shapes, found, square, at)
+        if count == 0 and wide_radius_m > radius_m:
+            count = _around(x[i], y[i], wide_radius_m, grid, shapes, found, square, at)
+        for j in range(count):
+            e = found[j]
+            d = math.sqrt(square[j])
+            _insert(e, d, at[j], edge[i], distance[i], offset[i])
+            f = shapes.other[e]
+            if f >= 0 and shapes.usable[f]:
+                there = shapes.length_m[f]
+                if shapes.length_m[e] > 0.0:
+                    there *= 1.0 - at[j] / shapes.length_m[e]
+                _insert(f, d, there, edge[i], distance[i], offset[i])
+    return edge, distance, offset
