@@ -35,6 +35,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import shapely
 from h3.api import basic_int as h3
 from numpy.typing import NDArray
 from rich.console import Console
@@ -44,7 +45,6 @@ from scipy.sparse.csgraph import dijkstra
 
 from benchmarks.matching import BESIDE, Drive
 from geo_policing.geodesy import cells
-from geo_policing.kernels import edge_candidates
 from geo_policing.model import Sighting
 from geo_policing.roads import RoadNetwork
 from geo_policing.tracks import MovementModel, Reconstruction, reconstruct
@@ -174,20 +174,20 @@ def shortest_ways(network: RoadNetwork, lon: Array, lat: Array) -> list[Way] | N
 
 
 def _near(network: RoadNetwork, lon: float, lat: float) -> tuple[NDArray[np.int32], Array, Array]:
-    """Edges near a place, distances and offsets."""
+    """Up to 12 edges near a place, distances and offsets."""
     (x,), (y,) = network.plane.forward(lon, lat)
+    place = shapely.Point(x, y)
     centre = h3.latlng_to_cell(lat, lon, 10)
     for rings, radius_m in ((1, 80.0), (3, 400.0), (30, 4000.0)):
         edges = network.index.edges_of(np.array(h3.grid_disk(centre, rings), np.uint64))
-        drawing = (network.vertex_offset, network.vertex_x, network.vertex_y, network.length_m)
-        edge, distance, offset = edge_candidates.nearest(
-            *(np.array([x]), np.array([y]), np.zeros(1, np.int64), np.array([0, len(edges)]), edges),
-            *(*drawing, radius_m, 12),
-        )
-        has = edge[0] >= 0
-        if has.any():
+        lines = np.array([shapely.LineString(network.vertices(edge)) for edge in edges.tolist()])
+        distance = shapely.distance(lines, place)
+        nearest = np.argsort(distance, kind="stable")[:12]
+        nearest = nearest[distance[nearest] <= radius_m]
+        if len(nearest):
             break
-    return edge[0][has], distance[0][has], offset[0][has]
+    share = shapely.line_locate_point(lines[nearest], place, normalized=True)
+    return edges[nearest], distance[nearest], share * network.length_m[edges[nearest]]
 
 
 def route_f1(drive: Drive, edges: Sequence[int], start_m: float, end_m: float) -> float:

@@ -15,6 +15,7 @@ from geo_policing.cli.incidents import import_incidents
 from geo_policing.cli.ingest import ingest
 from geo_policing.cli.looks import looks
 from geo_policing.cli.match import match
+from geo_policing.cli.reconstruct import reconstruct
 from geo_policing.cli.replay import replay
 from geo_policing.cli.roads import import_roads
 from geo_policing.cli.sample_city import sample_city
@@ -37,6 +38,7 @@ app.command()(decode)
 app.command()(demo)
 app.command()(looks)
 app.command()(match)
+app.command()(reconstruct)
 app.command()(ingest)
 app.command()(replay)
 app.command()(import_roads)

@@ -3,8 +3,18 @@
 May import: matching and below.
 """
 
+from geo_policing.tracks.fit import information_bits, leave_one_out
 from geo_policing.tracks.movement import Mode, MovementModel
 from geo_policing.tracks.reconstruct import reconstruct
 from geo_policing.tracks.reconstruction import Occupancy, Path, Reconstruction
 
-__all__ = ["Mode", "MovementModel", "Occupancy", "Path", "Reconstruction", "reconstruct"]
+__all__ = [
+    "Mode",
+    "MovementModel",
+    "Occupancy",
+    "Path",
+    "Reconstruction",
+    "information_bits",
+    "leave_one_out",
+    "reconstruct",
+]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from geo_policing.errors import InvalidInput
 from geo_policing.model import Sighting, TimeWindow
+from geo_policing.roads import RoadNetwork, Route
 from geo_policing.tracks.lattice import Lattice
 from geo_policing.tracks.routes import Unfolder, representative, without_wavering
 from geo_policing.tracks.smoothing import Smoothed
@@ -69,6 +70,13 @@ class Path:
     start_m: float
     end_m: float
     probability: float
+
+    def lonlat(self, network: RoadNetwork) -> Array:
+        """(k, 2) lon, lat along the way, over the whole of its edges but where it begins and ends."""
+        begin, end = self.start_m, self.end_m
+        if len(self.edges) == 1:
+            end = max(begin, end)
+        return Route(self.edges, begin, end, 0.0, 0.0).lonlat(network)
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,6 +199,20 @@ class Reconstruction:
             entered += [begin + step for step in leg[2][skip:]]
             ends += [int(leg[3][0]), int(leg[3][-1])]
         return self._path(edges, entered, ends[0], ends[-1], 0.0)
+
+    @cached_property
+    def _passed(self) -> Counter[int]:
+        """How many sampled paths pass each edge."""
+        return Counter(edge for legs in self._sampled for edge in {e for leg in legs for e in leg[1]})
+
+    def passing(self, edge: int) -> float:
+        """Probability that the suspect passed an edge between the first and the last sighting."""
+        return self._passed[edge] / max(len(self._sampled), 1)
+
+    def likely_edges(self, least: float = 0.02) -> list[int]:
+        """Edges that were passed with at least this probability, the likeliest first."""
+        counted = sorted(self._passed.items(), key=lambda item: (-item[1], item[0]))
+        return [edge for edge, n in counted if n >= least * len(self._sampled)]
 
     def paths(self, k: int = 5) -> list[Path]:
         """Return the k most frequent of the sampled paths, with passing times and probabilities."""

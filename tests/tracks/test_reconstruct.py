@@ -9,7 +9,7 @@ import pytest
 from geo_policing.errors import InvalidInput
 from geo_policing.geodesy import cells
 from geo_policing.model import Sighting, TimeWindow, Watch
-from geo_policing.tracks import MovementModel, reconstruct
+from geo_policing.tracks import MovementModel, information_bits, leave_one_out, reconstruct
 from geo_policing.tracks.lattice import Lattice
 from geo_policing.tracks.routes import without_wavering
 from geo_policing.tracks.smoothing import Anchor, Smoother
@@ -169,3 +169,24 @@ def test_a_window_that_needs_too_much_memory_is_refused_with_the_number(town):
 def test_turning_back_twice_within_an_edge_is_no_way():
     reverse = np.array([1, 0, 3, 2])
     assert without_wavering([0, 1, 0, 2, 3], [0, 4, 8, 9, 12], reverse) == ([0, 2, 3], [0, 9, 12])
+
+
+def test_left_out_a_sighting_that_fits_is_expected_and_one_that_does_not_is_not(town):
+    fits = leave_one_out(town, [seen(0, 0, 0), seen(2, 0, 60), seen(4, 0, 120)])
+    astray = leave_one_out(town, [seen(0, 0, 0), seen(2, 5, 60), seen(4, 0, 120)])
+    assert fits[1] > 0.3
+    assert astray[1] < 0.01
+    assert np.isnan(leave_one_out(town, [seen(0, 0, 0)])).all()
+
+
+def test_a_camera_tells_most_where_half_of_the_paths_pass(town):
+    found = reconstruct(town, [seen(0, 0, 0), seen(2, 2, 120)], samples=400)
+    edges = found.likely_edges()
+    bits = information_bits(found, edges, detection=1.0)
+    passing = np.array([found.passing(edge) for edge in edges])
+    assert bits.argmax() == np.abs(passing - 0.5).argmin()
+    assert information_bits(found, edges, detection=0.5) == pytest.approx(
+        np.minimum(information_bits(found, edges, detection=0.5), bits)
+    )
+    with pytest.raises(InvalidInput, match=r"detection 1\.5"):
+        information_bits(found, edges, detection=1.5)

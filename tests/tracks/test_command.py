@@ -1,0 +1,84 @@
+"""``geo-policing reconstruct``."""
+
+import json
+
+import pytest
+
+from geo_policing.cli.reconstruct import Travels, reconstruct
+from geo_policing.errors import InvalidFile, InvalidInput
+from geo_policing.tracks import Mode
+from tests.matching.city import LAT, LON, STEP, grid
+
+HEADER = "time,lon,lat,accuracy_m,probability,observer,seen,until\n"
+
+
+def row(column, line, minute, more=",,,,"):
+    return f"2026-03-02T08:0{minute}:00+08:00,{LON + STEP * column:.6f},{LAT + STEP * line:.6f},{more}\n"
+
+
+@pytest.fixture
+def town(tmp_path):
+    grid().save(tmp_path / "town.roads")
+    return tmp_path
+
+
+def run(town, text, name="sightings.csv", **options):
+    (town / name).write_text(text, encoding="utf-8")
+    reconstruct(town / "town.roads", town / name, town / "out.geojson", **options)
+    return json.loads((town / "out.geojson").read_text(encoding="utf-8"))
+
+
+def test_paths_sightings_and_cells_are_written_and_the_same_input_gives_the_same_bytes(town):
+    text = HEADER + row(0, 0, 0, "20,1,C1,,") + row(4, 0, 1, "20,0.8,C2,,") + row(5, 3, 3, "20,1,C3,,")
+    found = run(town, text)
+    written = (town / "out.geojson").read_bytes()
+    by_kind = {}
+    for feature in found["features"]:
+        by_kind.setdefault(feature["properties"]["what"], []).append(feature)
+    assert {f["properties"]["observer"] for f in by_kind["sighting"]} == {"C1", "C2", "C3"}
+    assert all(0 <= f["properties"]["probability"] <= 1 for f in by_kind["sighting"])
+    assert by_kind["path"][0]["geometry"]["type"] == "LineString"
+    assert len({f["properties"]["time"] for f in by_kind["cell"]}) == 4
+    run(town, text)
+    assert (town / "out.geojson").read_bytes() == written
+
+
+def test_geojson_says_the_same_as_csv(town):
+    text = HEADER + row(0, 0, 0) + row(3, 2, 2)
+    features = [
+        {
+            "type": "Feature",
+            "geometry": {"type": "Point", "coordinates": [float(lon), float(lat)]},
+            "properties": {"time": time},
+        }
+        for time, lon, lat, *_ in (line.split(",") for line in text.splitlines()[1:])
+    ]
+    collection = json.dumps({"type": "FeatureCollection", "features": features})
+    assert run(town, collection, "sightings.geojson")["features"] == run(town, text)["features"]
+
+
+def test_a_watch_in_vain_is_taken_from_the_same_file(town):
+    ends = HEADER + row(0, 0, 0) + row(2, 2, 2)
+    watch = row(2, 0, 0, ",,,no,2026-03-02T08:02:00+08:00")
+    assert run(town, ends + watch)["features"] != run(town, ends)["features"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (HEADER, "no sightings"),
+        ("time,lon\n2026-03-02T08:00:00+08:00,113\n", "sighting 1 has no lat"),
+        (HEADER + "2026-03-02T08:00:00,113.1,27.8,,,,,\n", "sighting 1: time"),
+        (HEADER + "2026-03-02T08:00:00+08:00,x,27.8,,,,,\n", "sighting 1: lon 'x' is no number"),
+        (HEADER + row(0, 0, 0, "20,1.5,,,"), "sighting 1: probability 1.5 is not from 0 to 1"),
+        (HEADER + row(0, 0, 0, ",,,no,2026-03-02T07:00:00+08:00"), "not after its start"),
+        ('{"features": 3}', "neither CSV nor GeoJSON"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_with_the_sighting(town, text, says):
+    with pytest.raises((InvalidFile, InvalidInput), match=says):
+        run(town, text)
+
+
+def test_all_modes_of_the_model_can_be_chosen():
+    assert [mode.value for mode in Travels] == [mode.value for mode in Mode]
