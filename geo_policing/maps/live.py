@@ -18,6 +18,8 @@ def live_map(
     time_zone: str = "Asia/Shanghai",
     theme: Theme = "light",
     attribution: str = "",
+    home_url: str | None = None,
+    tracks_url: str | None = None,
 ) -> CityMap:
     """Make the page of the city now.
 
@@ -39,6 +41,11 @@ def live_map(
         Of the basemap.
     attribution : str
         What the sources of the basemap ask to be said.
+    home_url : str, optional
+        The page to go back to; no link without it.
+    tracks_url : str, optional
+        Where tracks are shown, as ``URL/DEVICE?datetime=START/END``: the details of a unit then lead to its
+        last 30 minutes. None for those who may not ask for tracks.
 
     Raises
     ------
@@ -47,7 +54,12 @@ def live_map(
     """
     page = CityMap(bounds, title="城市态势 City live", zoom_control="topleft")
     Basemap(tiles_url, theme=theme, attribution=attribution).add_to(page)
-    options = {"liveUrl": live_url, "timeZone": check_time_zone(time_zone)}
+    options = {
+        "liveUrl": live_url,
+        "timeZone": check_time_zone(time_zone),
+        "homeUrl": home_url,
+        "tracksUrl": tracks_url,
+    }
     page.add_child(OwnElement("liveMap", options, assets=ASSETS))
     return page
 

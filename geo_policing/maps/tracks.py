@@ -22,6 +22,7 @@ def track_map(
     time_zone: str = "Asia/Shanghai",
     theme: Theme = "light",
     attribution: str = "",
+    home_url: str | None = None,
 ) -> CityMap:
     """Make the map of a track.
 
@@ -45,6 +46,8 @@ def track_map(
         Of the basemap.
     attribution : str
         What the sources of the basemap ask to be said.
+    home_url : str, optional
+        The page to go back to; no link without it.
 
     Raises
     ------
@@ -63,6 +66,7 @@ def track_map(
         "start": format_instant(to_us(track.window.start)),
         "end": format_instant(to_us(track.window.end)),
         "timeZone": check_time_zone(time_zone),
+        "homeUrl": home_url,
     }
     page.add_child(OwnElement("trackMap", track.to_geojson(), options, assets=ASSETS))
     return page

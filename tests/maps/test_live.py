@@ -56,7 +56,7 @@ class City:
         )
         self.picture.move([fix("car-1", *HERE), fix("taxi-1", 113.11, 27.81)])
         self.picture.report(incident(1))
-        html = render(live_map(bounds=BOX, tiles_url=None))
+        html = render(live_map(bounds=BOX, tiles_url=None, home_url="/", tracks_url="/maps/tracks"))
         self.site = Site({"/maps/live": html}, snapshot=self.picture.snapshot)
 
     def move(self, *fixes: Fix) -> None:
@@ -197,6 +197,39 @@ def test_units_are_found_by_call_sign_with_the_keyboard_alone(city, opened):
     assert outline == "solid"
     opened.page.keyboard.press("Enter")
     expect(opened.page.locator(".gp-card")).to_contain_text("car-1")
+
+
+@pytest.mark.browser
+def test_what_is_found_is_in_sight_while_details_are_open(city, opened):
+    page = opened.page
+    devices = [Device(f"taxi-{n}", DeviceKind.TAXI) for n in range(1, 9)]
+    city.picture.introduce(devices, [])
+    city.move(*(fix(device.id, 113.11, 27.81) for device in devices))
+    page.locator(".gp-incidents button").first.click()
+    page.get_by_label("查找警力 Find a unit").fill("taxi")
+    expect(page.locator(".gp-found button")).to_have_count(8)
+    # The panel clips what lies below its edge, so the window alone would not tell.
+    for seen in (page.locator(".gp-search"), page.locator(".gp-found button").first):
+        expect(seen).to_be_in_viewport(ratio=1)
+    results, body = (page.locator(name).bounding_box() for name in (".gp-found", ".gp-body"))
+    if opened.page.viewport_size == WIDE:
+        assert results["y"] + results["height"] <= body["y"] + body["height"]
+
+
+@pytest.mark.browser
+def test_a_unit_leads_to_its_last_half_hour_and_the_page_to_the_start(city, opened):
+    page = opened.page
+    x, y = place(page, "unit", "car-1")
+    page.locator(".folium-map").click(position={"x": x, "y": y})
+    asked = page.locator(".gp-track-link").get_attribute("href")
+    start, end = re.fullmatch(r"/maps/tracks/car-1\?datetime=([^/]+Z)/([^/]+Z)", asked).groups()
+    assert datetime.fromisoformat(end) - datetime.fromisoformat(start) == timedelta(minutes=30)
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(end)) < timedelta(minutes=1)
+    home = page.get_by_role("link", name="首页 Start page")
+    expect(home).to_have_attribute("href", "/")
+    home.click(trial=True)
+    says, way = (page.locator(name).bounding_box() for name in (".gp-last", ".gp-home"))
+    assert says["x"] + says["width"] <= way["x"] or way["y"] + way["height"] <= says["y"]
 
 
 @pytest.mark.browser

@@ -102,6 +102,47 @@ def test_an_empty_track_says_so(chromium):
         site.stop()
 
 
+@pytest.mark.browser
+def test_a_track_that_ends_where_it_began_shows_both_marks(chromium):
+    lon = [113.10, 113.11, 113.10002]
+    fixes = [Fix("car-1", to_us(START + timedelta(minutes=i)), x, 27.83) for i, x in enumerate(lon)]
+    site = Site({"/": render(track_map(Track("car-1", WINDOW, FixColumns.from_fixes(fixes))))})
+    inked = """() => {
+        // Pixels in the colours of the mark of the start and of that of the end.
+        const {_ctx, _canvas} = geoPolicing.track.layer;
+        const data = _ctx.getImageData(0, 0, _canvas.width, _canvas.height).data;
+        const count = (r, g, b) => {
+            let n = 0;
+            for (let i = 0; i < data.length; i += 4)
+                n += data[i] === r && data[i + 1] === g && data[i + 2] === b;
+            return n;
+        };
+        return [count(0x1d, 0x7a, 0x45), count(0xb0, 0x30, 0x2a)];
+    }"""
+    try:
+        with visit(chromium, site.url + "/", WIDE) as seen:
+            start, end = seen.page.evaluate(inked)
+            # A disc of radius 10 has 314 pixels, of which the letter covers more than half.
+            assert start > 100
+            assert end > 100
+    finally:
+        site.stop()
+
+
+@pytest.mark.browser
+def test_a_track_has_a_way_home_where_there_is_a_home(chromium):
+    here = render(track_map(a_track(), home_url="/"))
+    site = Site({"/here": here, "/alone": render(track_map(a_track()))})
+    try:
+        with visit(chromium, site.url + "/here", NARROW) as seen:
+            expect(seen.page.get_by_role("link", name="首页 Start page")).to_have_attribute("href", "/")
+            seen.page.goto(site.url + "/alone")
+            expect(seen.page.locator(".gp-track")).to_be_visible()
+            expect(seen.page.get_by_role("link", name="首页 Start page")).to_have_count(0)
+    finally:
+        site.stop()
+
+
 def test_an_empty_track_without_bounds_is_refused():
     empty = Track("car-1", WINDOW, FixColumns.from_fixes([]))
     with pytest.raises(InvalidInput, match="give bounds"):

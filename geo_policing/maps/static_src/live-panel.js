@@ -4,6 +4,7 @@
   const gp = (window.geoPolicing = window.geoPolicing || {});
   const el = gp.element;
   const LISTED = 200;
+  const TRACK_MS = 30 * 60 * 1000;
 
   const two = (zh, en) => [zh, en ? el("span", { class: "gp-en", lang: "en" }, en) : null];
 
@@ -24,14 +25,14 @@
       this.duty = el("ul", { class: "gp-states", "aria-label": "各状态警力数 Units by status" });
       this.search = el("input", {
         type: "search", class: "gp-search", placeholder: "呼号、名称或设备 Call sign, name, device", "aria-label": "查找警力 Find a unit",
-        oninput: () => this.found(), autocomplete: "off",
+        oninput: () => this.look(), autocomplete: "off",
       });
       this.results = el("ol", { class: "gp-list gp-found", "aria-label": "查找结果 Units found" });
       this.card = el("section", { class: "gp-card", "aria-label": "详情 Details", hidden: true, tabindex: "-1" });
       this.count = el("span", { class: "gp-count" }, "0");
       this.total = el("span", { class: "gp-count" }, "0");
       this.node = el("aside", { class: "gp-panel", "aria-label": "警情与警力 Incidents and units" },
-        el("header", {}, el("h1", {}, two("城市态势", "City live")), this.time, this.link, this.fold),
+        el("header", {}, gp.wayHome(this.live.options.homeUrl), el("h1", {}, two("城市态势", "City live")), this.time, this.link, this.fold),
         el("div", { class: "gp-body", id: "gp-body" },
           this.card,
           el("section", { class: "gp-incidents" }, el("h2", {}, two("未结警情", "Open incidents"), this.count), this.states, this.list, this.more),
@@ -151,6 +152,13 @@
       if (this.search.value) this.found();
     }
 
+    /* With the details open the hits may lie below the edge; long lists must not push the search out. */
+    look() {
+      this.found();
+      this.results.scrollIntoView({ block: "nearest" });
+      this.search.scrollIntoView({ block: "nearest" });
+    }
+
     found() {
       const wanted = this.search.value.trim().toLowerCase();
       const units = !wanted ? [] : [...this.live.picture.units.values()].filter((unit) =>
@@ -184,6 +192,7 @@
         const focused = this.card.contains(document.activeElement) ? document.activeElement.className : null;
         this.values = el("dl", { class: "gp-facts" });
         const following = this.live.following === thing.id;
+        this.track = unit && this.live.options.tracksUrl ? el("a", { class: "gp-track-link" }, two("近 30 分钟轨迹", "Track")) : null;
         this.card.replaceChildren(
           el("h2", {}, unit ? thing.p.call_sign || thing.p.name : two(...gp.named("incident", thing.p.kind)),
             el("button", { type: "button", class: "gp-close", "aria-label": "关闭详情 Close", onclick: () => this.live.select(null) }, "×")),
@@ -191,12 +200,21 @@
           el("p", { class: "gp-actions" },
             el("button", { type: "button", class: "gp-goto", onclick: () => this.live.map.setView([thing.lat, thing.lon], Math.max(16, this.live.map.getZoom())) }, two("定位", "Zoom to")),
             unit ? el("button", { type: "button", class: "gp-follow", "aria-pressed": String(following), onclick: () => this.live.follow(following ? null : thing.id) },
-              following ? two("停止跟随", "Stop following") : two("跟随", "Follow")) : null));
+              following ? two("停止跟随", "Stop following") : two("跟随", "Follow")) : null,
+            this.track));
         if (focused) this.card.querySelector("." + CSS.escape(focused))?.focus();
         this.card.scrollIntoView({ block: "nearest" });
       }
+      // The window ends now, whenever the link is opened.
+      if (this.track) this.track.href = this.trackUrl(thing.p.device);
       this.values.replaceChildren(...facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
       this.tick();
+    }
+
+    trackUrl(device) {
+      const now = this.live.picture.now();
+      const instant = (ms) => new Date(ms).toISOString().slice(0, 19) + "Z";
+      return `${this.live.options.tracksUrl}/${encodeURIComponent(device)}?datetime=${instant(now - TRACK_MS)}/${instant(now)}`;
     }
 
     unitFacts(unit) {

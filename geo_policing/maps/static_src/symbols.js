@@ -59,6 +59,9 @@
     return node;
   };
 
+  /* The way back to the start page; nothing on a page that stands alone. */
+  gp.wayHome = (url) => (url ? gp.element("a", { class: "gp-home", href: url }, "‹ 首页 Start page") : null);
+
   gp.clock = function (timeZone) {
     const time = new Intl.DateTimeFormat("zh-CN", { timeZone, hour12: false, hour: "2-digit", minute: "2-digit", second: "2-digit" });
     const day = new Intl.DateTimeFormat("zh-CN", { timeZone, hour12: false, month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" });

@@ -19,6 +19,14 @@
     return sum;
   }
 
+  /* Where the mark of the start is drawn: above or below that of the end when they would cover each other. */
+  const MARK = 28; // height with its edge, px
+  const MARK_WIDTH = 96; // with its time
+  function apart(start, end) {
+    if (Math.abs(start.x - end.x) > MARK_WIDTH || Math.abs(start.y - end.y) > MARK) return start;
+    return L.point(start.x, end.y + (start.y > end.y ? MARK : -MARK));
+  }
+
   class TrackMap {
     constructor(map, data, options) {
       this.map = map;
@@ -82,8 +90,7 @@
         ctx.stroke();
       }
       const boxes = [];
-      const label = (fix, colour, letter) => {
-        const at = point(fix.lat, fix.lon);
+      const label = (fix, colour, letter, at = point(fix.lat, fix.lon)) => {
         if (!inside(at)) return;
         const text = this.clock.time(fix.time);
         ctx.font = "600 12px " + font;
@@ -116,8 +123,20 @@
         ctx.fillText(letter, at.x, at.y + 0.5);
       };
       if (this.fixes.length) {
-        label(this.fixes[0], "#1d7a45", "起");
-        if (this.fixes.length > 1) label(this.fixes[this.fixes.length - 1], "#b0302a", "终");
+        const last = this.fixes[this.fixes.length - 1];
+        const end = point(last.lat, last.lon);
+        const start = point(this.fixes[0].lat, this.fixes[0].lon);
+        const shown = this.fixes.length > 1 ? apart(start, end) : start;
+        if (shown !== start) {
+          ctx.beginPath();
+          ctx.moveTo(start.x, start.y);
+          ctx.lineTo(shown.x, shown.y);
+          ctx.strokeStyle = "#1d7a45";
+          ctx.lineWidth = 2.5;
+          ctx.stroke();
+        }
+        label(this.fixes[0], "#1d7a45", "起", shown);
+        if (this.fixes.length > 1) label(last, "#b0302a", "终");
         const every = Math.max(1, Math.ceil(this.fixes.length / (near ? 40 : 12)));
         for (let i = every; i < this.fixes.length - 1; i += every) label(this.fixes[i]);
       }
@@ -240,6 +259,7 @@
       const grades = [...GRADES, UNKNOWN].filter((g) => this.pieces.some((p) => gradeOf(p.confidence) === g));
       const narrow = window.innerWidth <= 640;
       const box = el("section", { class: "gp-legend gp-track", "aria-label": "轨迹 Track" },
+        gp.wayHome(options.homeUrl),
         el("h2", {}, "轨迹 Track · " + (options.name || options.device)),
         this.fixes.length > 1 ? el("div", { class: "gp-slide" }, this.slider, this.now) : null,
         this.fixes.length ? null : el("p", {}, "该时段内没有定位点 No fixes in this window"),
