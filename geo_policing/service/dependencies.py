@@ -133,7 +133,9 @@ Window = Annotated[TimeWindow, Depends(time_window)]
 OptionalWindow = Annotated[TimeWindow | None, Depends(optional_window)]
 DeviceId = Annotated[str, PathParameter(description="Id of a device.", max_length=64)]
 
-#: Who takes calls and sends units.
-Dispatching = Annotated[Account, Depends(role(Role.DISPATCHER, Role.ADMIN))]
-#: Who may ask where something was.
-Investigating = Annotated[Account, Depends(role(Role.DETECTIVE, Role.ANALYST, Role.ADMIN))]
+#: The roles that take calls, send units and admit devices.
+DISPATCHERS = (Role.DISPATCHER, Role.ADMIN)
+#: The roles that may ask where something was.
+INVESTIGATORS = (Role.DETECTIVE, Role.ANALYST, Role.ADMIN)
+Dispatching = Annotated[Account, Depends(role(*DISPATCHERS))]
+Investigating = Annotated[Account, Depends(role(*INVESTIGATORS))]

@@ -4,7 +4,15 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from geo_policing.maps import live_map, render, track_map
-from geo_policing.service.dependencies import Asking, DeviceId, InRooms, Investigating, Rooms, Window
+from geo_policing.service.dependencies import (
+    INVESTIGATORS,
+    Asking,
+    DeviceId,
+    InRooms,
+    Investigating,
+    Rooms,
+    Window,
+)
 from geo_policing.service.looks import recorded
 
 router = APIRouter(prefix="/maps", tags=["maps"], default_response_class=HTMLResponse)
@@ -13,9 +21,15 @@ TILES_URL = "/tiles/city.pmtiles"
 
 
 @router.get("/live")
-def show_live(rooms: InRooms, _: Asking) -> HTMLResponse:
+def show_live(rooms: InRooms, who: Asking) -> HTMLResponse:
     """Show units and incidents as they change."""
-    page = live_map(bounds=rooms.extent, tiles_url=_tiles(rooms), time_zone=rooms.settings.time_zone)
+    page = live_map(
+        bounds=rooms.extent,
+        tiles_url=_tiles(rooms),
+        time_zone=rooms.settings.time_zone,
+        home_url="/",
+        tracks_url="/maps/tracks" if who.role in INVESTIGATORS else None,
+    )
     return HTMLResponse(render(page))
 
 
@@ -33,6 +47,7 @@ def show_track(
         tiles_url=_tiles(rooms),
         name=rooms.picture.name_of(device),
         time_zone=rooms.settings.time_zone,
+        home_url="/",
     )
     return HTMLResponse(render(page))
 

@@ -11,13 +11,23 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 
 from geo_policing.errors import GeoPolicingError
-from geo_policing.model import Account, DeviceKind, Role, from_us
-from geo_policing.service.dependencies import Asking, Dispatching, InRooms, Rooms
+from geo_policing.model import Account, DeviceKind, from_us
+from geo_policing.service.dependencies import (
+    DISPATCHERS,
+    INVESTIGATORS,
+    Asking,
+    Dispatching,
+    InRooms,
+    Rooms,
+)
 from geo_policing.service.pages import page
 from geo_policing.service.problems import status_of
 from geo_policing.service.routers.devices import Admission, admit_device
 
 router = APIRouter(include_in_schema=False)
+
+#: As kinds are listed: those of the police first.
+_PLACE = {kind: place for place, kind in enumerate(DeviceKind)}
 
 
 @router.get("/", response_class=HTMLResponse)
@@ -29,11 +39,11 @@ def show_start(rooms: InRooms, who: Asking) -> HTMLResponse:
     return page(
         "start.html",
         who=who,
-        devices=rooms.records.devices.list(),
+        devices=sorted(rooms.records.devices.list(), key=lambda device: (_PLACE[device.kind], device.id)),
         seen={device: _clock(fix.time, zone) for device, fix in rooms.pipeline.latest.items()},
         strangers=len(rooms.registry.quarantine),
-        may_investigate=who.role in {Role.DETECTIVE, Role.ANALYST, Role.ADMIN},
-        may_dispatch=who.role in {Role.DISPATCHER, Role.ADMIN},
+        may_investigate=who.role in INVESTIGATORS,
+        may_admit=who.role in DISPATCHERS,
         start=start,
         end=now.isoformat(),
         window=quote(f"{start}/{now.isoformat()}", safe="/"),
