@@ -41,11 +41,9 @@ _TYPES = """
 """
 COLUMNS = tuple(FIX_SCHEMA.names)
 _COLUMNS = ", ".join(COLUMNS)
-_NEWEST_FIRST = "QUALIFY row_number() OVER (PARTITION BY device ORDER BY time DESC, received DESC) = 1"
-_SET = ", ".join(f"{name} = excluded.{name}" for name in FIX_SCHEMA.names if name != "device")
-_RENEW = f"""
-INSERT INTO newest SELECT {_COLUMNS} FROM batch {_NEWEST_FIRST}
-ON CONFLICT (device) DO UPDATE SET {_SET}
+_SET = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name != "device")
+_KEEP_NEWEST = f"""
+INSERT INTO newest {{newest}} ON CONFLICT (device) DO UPDATE SET {_SET}
 WHERE (excluded.time, excluded.received) > (newest.time, newest.received)
 """
 #: What does not fit into DuckDB's memory is sorted on disk; what it knows of Parquet files it keeps.
@@ -150,17 +148,17 @@ class FixStore:
                     db.execute(f"SET {setting} = {value}")
                 db.execute(f"SET temp_directory = {layout.quoted(self.folder / 'sorting')}")
                 with private(), _transaction(db):
-                    self._hot = self._found(db)
                     tables = _tables(db)
+                    if "newest" not in tables:
+                        # A file of before there was this table, or a new one.
+                        db.execute(f"CREATE TABLE newest ({_TYPES}, PRIMARY KEY (device))")
+                        sealed = Snapshot(db, self.folder, self._manifest, {}).select(COLUMNS)
+                        db.execute(_KEEP_NEWEST.format(newest=_newest(sealed)))
+                    self._hot = self._found(db)
                     if "fixes" in tables:
                         self._split(db)
                     # A table that is being sealed must not grow, whatever made us open the file again.
                     self._filling = {d: t for t, d in self._hot.items() if t not in self._finished}
-                    if "newest" not in tables:
-                        # A file of before there was this table, or a new one.
-                        db.execute(f"CREATE TABLE newest ({_TYPES}, PRIMARY KEY (device))")
-                        everything = Snapshot(db, self.folder, self._manifest, self._hot).select(COLUMNS)
-                        db.execute(f"INSERT INTO newest SELECT * FROM ({everything}) {_NEWEST_FIRST}")
             except BaseException:
                 db.close()
                 raise
@@ -171,10 +169,16 @@ class FixStore:
         found = {}
         for table in sorted(_tables(db)):
             if table in self._manifest.sealed_tables:
-                db.execute(f"DROP TABLE {table}")
+                self._drop(db, table)
             elif table.startswith("day_"):
                 found[table] = int(table.split("_")[1].replace("m", "-"))
         return found
+
+    def _drop(self, db: Any, table: str) -> None:
+        """Drop a table that is sealed; the newest fixes of its devices are kept apart."""
+        if table in _tables(db):
+            db.execute(_KEEP_NEWEST.format(newest=_newest(f"SELECT {_COLUMNS} FROM {table}")))
+            db.execute(f"DROP TABLE {table}")
 
     def _split(self, db: Any) -> None:
         """Move what was kept in one table, before each day had its own."""
@@ -218,12 +222,6 @@ class FixStore:
             # DuckDB makes its log anew whenever the one before has gone into the file.
             with private(), _transaction(db):
                 made = self._insert(db, batch, self._filling)
-                db.register("batch", batch)
-                try:
-                    db.execute(_RENEW)
-                finally:
-                    with suppress(duckdb.Error):
-                        db.unregister("batch")
             self._hot |= made
             self._filling |= {day: table for table, day in made.items()}
 
@@ -269,13 +267,14 @@ class FixStore:
 
     def latest(self) -> FixColumns:
         """Return the newest fix of each device by its time, whatever was received last, by device."""
-        with self._cursor() as cursor:
-            return _columns(cursor, f"SELECT {_COLUMNS} FROM newest ORDER BY device", {})
+        with self.snapshot() as now:
+            return _columns(now.cursor, f"{_newest(_unsealed(now))} ORDER BY device", {})
 
     def devices(self) -> list[str]:
         """Return the ids of the devices that have fixes, in order."""
-        with self._cursor() as cursor:
-            rows = cursor.execute("SELECT device FROM newest ORDER BY device").fetchall()
+        with self.snapshot() as now:
+            query = f"SELECT DISTINCT device FROM ({_unsealed(now)}) ORDER BY device"
+            rows = now.cursor.execute(query).fetchall()
         return [row[0] for row in rows]
 
     def count(self) -> int:
@@ -332,7 +331,7 @@ class FixStore:
                 db = self._connection()
                 with private(), _transaction(db):
                     for table in manifest.sealed_tables:
-                        db.execute(f"DROP TABLE IF EXISTS {table}")
+                        self._drop(db, table)
                 # They are gone; the file says so at the next change.
                 self._finished.difference_update(manifest.sealed_tables)
                 self._manifest = replace(manifest, sealed_tables=())
@@ -368,15 +367,6 @@ class FixStore:
         return self._db
 
     @contextmanager
-    def _cursor(self) -> Iterator[Any]:
-        """Open a connection of its own for one question, so that questions do not wait for appends."""
-        with self._in_our_words():
-            with self._lock:
-                cursor = self._connection().cursor()
-            with cursor:
-                yield cursor
-
-    @contextmanager
     def _in_our_words(self) -> Iterator[None]:
         """Say in one line what the disk or the file does not let DuckDB do."""
         try:
@@ -404,6 +394,21 @@ class FixStore:
 def sealed_folder(path: Path) -> Path:
     """Return where the sealed days of a history are, given its DuckDB file."""
     return path.with_name(f"{path.stem}-sealed")
+
+
+def _unsealed(now: Snapshot) -> str:
+    """Return the query for what is not sealed, and of what is the newest fix of each device."""
+    tables = ["newest", *now.hot]
+    return " UNION ALL ".join(f"SELECT {_COLUMNS} FROM {table}" for table in tables)
+
+
+def _newest(fixes: str) -> str:
+    """Return the query for the newest fix of each device, without sorting all of them."""
+    last = f"SELECT device, max(time) AS time FROM ({fixes}) GROUP BY device"
+    return (
+        f"SELECT {_COLUMNS} FROM ({fixes}) SEMI JOIN ({last}) last USING (device, time) "
+        "QUALIFY row_number() OVER (PARTITION BY device ORDER BY received DESC) = 1"
+    )
 
 
 def _tables(db: Any) -> set[str]:
