@@ -1,0 +1,63 @@
+"""The benchmark of the history runs, small, and says what it should."""
+
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks import days, history
+from geo_policing.roads import RoadNetwork
+from geo_policing.store import FixStore
+
+SIDE = 20
+
+
+@pytest.fixture
+def roads(tmp_path):
+    """A town of square blocks of 200 m, all streets two-way."""
+    lon, lat = (
+        v.ravel() for v in np.meshgrid(113.1 + np.arange(SIDE) * 2e-3, 27.8 + np.arange(SIDE) * 1.8e-3)
+    )
+    number = np.arange(SIDE * SIDE, dtype=np.int32).reshape(SIDE, SIDE)
+    pairs = np.concatenate(
+        [
+            np.column_stack([a.ravel(), b.ravel()])
+            for a, b in ((number[:, :-1], number[:, 1:]), (number[:-1], number[1:]))
+        ]
+    )
+    pairs = np.concatenate([pairs, pairs[:, ::-1]])
+    network = RoadNetwork.build(
+        node_lon=lon,
+        node_lat=lat,
+        edge_id=[str(n) for n in range(len(pairs))],
+        from_node=np.ascontiguousarray(pairs[:, 0]),
+        to_node=np.ascontiguousarray(pairs[:, 1]),
+        geometry_lonlat=[np.column_stack([lon[pair], lat[pair]]) for pair in pairs],
+        forbidden_turn=np.empty((0, 2), np.int32),
+        road_class=np.full(len(pairs), 5, np.uint8),
+    )
+    path = tmp_path / "town.roads"
+    network.save(path)
+    return path
+
+
+def test_it_prints_what_it_measured(roads, tmp_path, capsys):
+    out = tmp_path / "out.json"
+    words = ["--rows", "1e5", "--roads", str(roads), "--postgresql-rows", "0", "--repeat", "2", "--cold", "1"]
+    assert history.main([*words, "--json", str(out)]) == 0
+    found = json.loads(out.read_text())
+    assert found["rows"] > 20_000
+    names = {"device_day", "area_hour", "collision", "companions", "footholds", "first_entry"}
+    assert found["queries"].keys() == found["hot"].keys() == names
+    assert found["queries"]["footholds"].keys() == {"warm_median_ms", "warm_p95_ms", "cold_median_ms"}
+    assert json.loads(capsys.readouterr().out) == found
+
+
+def test_its_queries_find_something(roads, tmp_path):
+    fleet = days.Fleet.on(roads, 60)
+    with FixStore(tmp_path / "fixes.duckdb") as store:
+        for batch in fleet.day(0):
+            store.append(batch)
+        asked = history.Asked(fleet, 1, True)
+        for name, query in asked.queries.items():
+            assert sum(query(store, n) for n in range(6)) > 0, name
