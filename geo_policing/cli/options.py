@@ -1,5 +1,6 @@
 """What several commands read and write alike: settings from options, addresses."""
 
+import os
 import re
 from typing import Any, TypeVar
 
@@ -34,8 +35,18 @@ def given(group: type[Group], **values: Any) -> Group:
             value=value,
         ) from None
     except SettingsError as error:
-        prefix = group.model_config["env_prefix"]
-        raise InvalidInput(f"a setting of {prefix}…: {error}; write it as JSON") from None
+        found = re.search(r'field "(\w+)"', str(error))
+        if found is None:
+            raise InvalidInput(f"a setting cannot be read: {error}; write it as JSON") from None
+        name = found[1]
+        variable = f"{group.model_config['env_prefix']}{name.upper()}"
+        value = os.environ.get(variable, "")[:200]
+        raise InvalidInput(
+            f"setting {name} ({variable}) {value!r} is no JSON; correct it: "
+            f"{group.model_fields[name].description}",
+            field=name,
+            value=value,
+        ) from None
 
 
 def url(address: tuple[str, int], scheme: str = "http") -> str:

@@ -117,6 +117,9 @@ def import_roads(
         network, counts = read(status.update)
         network.save(out)
     _print(counts, out, console)
+    if expect is None and not source.name.lower().endswith(_OSM):
+        hint = "check that this is where the city is; --expect W,S,E,N refuses what lies elsewhere"
+        console.print(hint, highlight=False, soft_wrap=True)
     if report is not None:
         report.write_text(json.dumps(counts.to_json(), ensure_ascii=False, indent=2), encoding="utf-8")
 

@@ -22,7 +22,9 @@ class BoundingBox:
         shown = ",".join(f"{v:g}" for v in values)
         if not all(math.isfinite(v) for v in values):
             raise InvalidBoundingBox(
-                f"bbox {shown} has a number that is not finite", field="bbox", value=shown
+                f"bbox {shown} has a number that is not finite; give west,south,east,north",
+                field="bbox",
+                value=shown,
             )
         if not (-180 <= self.west <= 180 and -180 <= self.east <= 180):
             raise InvalidBoundingBox(
@@ -56,7 +58,8 @@ class BoundingBox:
             west, south, east, north = (float(part) for part in text.split(","))
         except ValueError:
             raise InvalidBoundingBox(
-                f"bbox {text!r} is not four numbers west,south,east,north in degrees",
+                f"bbox {text!r} is not four numbers west,south,east,north in degrees, "
+                "like 113.0,27.7,113.3,28.0",
                 field="bbox",
                 value=text,
             ) from None

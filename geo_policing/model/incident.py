@@ -103,10 +103,12 @@ class Incident:
     def __post_init__(self) -> None:
         """Refuse records without time zone or off the earth."""
         if not self.id:
-            raise InvalidInput("an incident needs an id", field="id", value=self.id)
+            raise InvalidInput(
+                "an incident needs an id; give one that no other has", field="id", value=self.id
+            )
         if self.occurred.tzinfo is None:
             raise InvalidInput(
-                f"occurred {self.occurred.isoformat()} has no UTC offset",
+                f"occurred {self.occurred.isoformat()} has no UTC offset; append Z or +08:00",
                 field="occurred",
                 value=self.occurred,
             )
@@ -128,8 +130,10 @@ class Incident:
 def check_lonlat(lon: float, lat: float) -> None:
     """Raise InvalidCoordinates unless lon, lat are finite degrees on the earth."""
     if not (math.isfinite(lon) and math.isfinite(lat) and -180 <= lon <= 180 and -90 <= lat <= 90):
+        swapped = abs(lat) <= 180 and abs(lon) <= 90
+        remedy = "they look swapped, exchange them" if swapped else "give degrees, longitude first"
         raise InvalidCoordinates(
-            f"lon {lon}, lat {lat} is not on the earth; degrees, longitude first",
+            f"lon {lon}, lat {lat} is not on the earth; {remedy}",
             field="lon,lat",
             value=(lon, lat),
         )

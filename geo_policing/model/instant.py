@@ -19,7 +19,9 @@ _RFC_3339 = re.compile(
 def to_us(instant: datetime) -> int:
     """Microseconds since 1970-01-01T00:00Z of an aware datetime, exact."""
     if instant.tzinfo is None:
-        raise InvalidInput(f"{instant.isoformat()} has no UTC offset; append Z or +08:00", value=instant)
+        raise InvalidInput(
+            f"{instant.isoformat()} has no UTC offset; append Z or +08:00", field="time", value=instant
+        )
     return (instant - EPOCH) // _MICROSECOND
 
 

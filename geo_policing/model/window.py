@@ -7,6 +7,8 @@ from typing import Self
 from geo_policing.errors import InvalidInput, InvalidTimeWindow
 from geo_policing.model.instant import parse_instant, to_us
 
+_EXAMPLE = "2026-03-01T08:00:00+08:00/2026-03-01T09:00:00+08:00"
+
 
 @dataclass(frozen=True, slots=True)
 class TimeWindow:
@@ -18,10 +20,16 @@ class TimeWindow:
     def __post_init__(self) -> None:
         """Refuse instants without offset and windows that are empty or upside down."""
         if self.start.tzinfo is None or self.end.tzinfo is None:
-            raise InvalidTimeWindow("start and end need a UTC offset", field="datetime")
-        if self.start >= self.end:
             raise InvalidTimeWindow(
-                f"start {self.start.isoformat()} is not before end {self.end.isoformat()}; swap them",
+                f"start {self.start.isoformat()} and end {self.end.isoformat()} need a UTC offset; "
+                "append Z or +08:00",
+                field="datetime",
+                value=f"{self.start.isoformat()}/{self.end.isoformat()}",
+            )
+        if self.start >= self.end:
+            remedy = "swap them" if self.start > self.end else f"the end must be later, like {_EXAMPLE}"
+            raise InvalidTimeWindow(
+                f"start {self.start.isoformat()} is not before end {self.end.isoformat()}; {remedy}",
                 field="datetime",
                 value=f"{self.start.isoformat()}/{self.end.isoformat()}",
             )
@@ -38,16 +46,14 @@ class TimeWindow:
         parts = text.split("/")
         if len(parts) != 2:
             raise InvalidTimeWindow(
-                f"{field} {text[:200]!r} is no window; write start/end, "
-                "like 2026-03-01T08:00:00+08:00/2026-03-01T09:00:00+08:00",
+                f"{field} {text[:200]!r} is no window; write start/end, like {_EXAMPLE}",
                 field=field,
                 value=text,
             )
         try:
-            start, end = (parse_instant(part, field=field) for part in parts)
+            return cls(*(parse_instant(part, field=field) for part in parts))
         except InvalidInput as error:
             raise InvalidTimeWindow(str(error), field=field, value=text) from None
-        return cls(start, end)
 
     @property
     def start_us(self) -> int:

@@ -64,8 +64,11 @@ def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
                 value=str(path),
             )
         if len(first) < 16 or first[:8] != _MAGIC:
+            # Another name than that of what was given: it may be the source, and would be written over.
+            stem = path.name.partition(".")[0]
+            new = f"{stem}.roads" if path.name != f"{stem}.roads" else f"{stem}-new.roads"
             raise InvalidFile(
-                f"{path} is no road network; make one with `geo-policing import-roads SRC -o {path.name}`",
+                f"{path} is no road network; make one with `geo-policing import-roads SRC -o {new}`",
                 field="roads",
                 value=str(path),
             )

@@ -105,3 +105,14 @@ def test_a_missing_file_is_named(tmp_path, run):
     code, _, said = run(tmp_path / "nowhere.gpkg")
     assert code == 1
     assert "nowhere.gpkg; check the path and its permissions" in said
+
+
+def test_without_a_box_that_is_expected_the_place_is_to_be_checked(tmp_path, run):
+    source = write(tmp_path / "s.gpkg")
+    _, _, said = run(source, "-o", tmp_path / "x.roads")
+    assert said.endswith(
+        "check that this is where the city is; --expect W,S,E,N refuses what lies elsewhere\n"
+    )
+    code, _, said = run(source, "-o", tmp_path / "x.roads", "--expect", "-179,-89,179,89")
+    assert code == 0
+    assert "--expect" not in said

@@ -167,3 +167,13 @@ def test_a_file_of_another_kind_says_how_to_make_one(tmp_path):
     (tmp_path / "city.roads").write_bytes(b"PK\x03\x04 and so on, for long enough")
     with pytest.raises(InvalidFile, match=r"make one with `geo-policing import-roads SRC -o city\.roads`"):
         RoadNetwork.load(tmp_path / "city.roads")
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [("monaco.osm.pbf", "monaco.roads"), ("fixes.csv", "fixes.roads"), ("city.roads", "city-new.roads")],
+)
+def test_the_remedy_for_another_file_does_not_write_over_it(tmp_path, name, other):
+    (tmp_path / name).write_text("no roads at all")
+    with pytest.raises(InvalidFile, match=rf"import-roads SRC -o {other}`"):
+        RoadNetwork.load(tmp_path / name)
