@@ -87,10 +87,10 @@ class MovementModel:
         """Speed that nobody exceeds for long."""
         return float(self.speed_mps.max())
 
-    def coarser(self, times: int) -> Self:
+    def coarser(self, steps: int, bins: float) -> Self:
         """Return the same movement in steps and bins that are so many times larger."""
-        chain = np.array([np.linalg.matrix_power(p, times) for p in self.chain])
-        return replace(self, step_s=self.step_s * times, bin_m=self.bin_m * times, chain=chain)
+        chain = np.array([np.linalg.matrix_power(p, steps) for p in self.chain])
+        return replace(self, step_s=self.step_s * steps, bin_m=self.bin_m * bins, chain=chain)
 
     def _slower(self, top_mps: float) -> Self:
         """Return the movement without the classes faster than this; who would be faster keeps the class."""

@@ -18,8 +18,9 @@ from geo_policing.tracks.turns import Turns
 
 Array = NDArray[np.float64]
 
-#: Longest time between sightings, seconds, and how much coarser steps and bins are beyond it.
-COARSER = ((900.0, 1), (2700.0, 2), (np.inf, 4))
+#: Up to so long between sightings, seconds, how much coarser than the model's steps and bins are. The finer
+#: the bins, the less an even spread in them blurs the time of passing, which short gaps show most.
+COARSER = ((200.0, 1, 1 / 3), (450.0, 1, 2 / 3), (900.0, 1, 1.0), (2700.0, 2, 2.0), (np.inf, 4, 4.0))
 
 
 def reconstruct(
@@ -80,7 +81,7 @@ def reconstruct(
             )
     moments = sorted({window.start, window.end, *(s.time for s in ordered)})
     longest = max((b - a).total_seconds() for a, b in pairwise(moments))
-    model = model.coarser(next(times for limit, times in COARSER if longest <= limit))
+    model = model.coarser(*next((steps, bins) for limit, steps, bins in COARSER if longest <= limit))
     turns = turns or Turns.of(network, model.access)
     lattice = Lattice.of(network, turns, model, _within_reach(network, ordered, model, window))
     steps = int(np.ceil((window.end - window.start).total_seconds() / model.step_s)) + 1
