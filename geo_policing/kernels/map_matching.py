@@ -123,19 +123,48 @@ def _held_since(i: int, h: int, k: int, back: NDArray[Any]) -> int:
     return i
 
 
+#: What stands for the place of a way: not looked up, the ends are one node, the table does not have it.
+_UNKNOWN, _NO_WAY, _MISSING = -3, -2, -1
+
+
 @njit(cache=True, nogil=True)
-def _looked_up(a: int, b: int, ways: Ways, table: Table) -> tuple[float, bool]:
+def _find_all(
+    i: int, h: int, k: int, edge: NDArray[Any], ways: Ways, table: Table, place: NDArray[Any]
+) -> None:
+    """Where in the table the ways are from state h of fix i - 1 to the k candidates of fix i: place[h].
+
+    Candidates share nodes, and so do states: each pair of nodes is looked up once.
+    """
+    u = ways.to_node[edge[i - 1, h]]
+    for g in range(h):
+        if place[g, 0] != _UNKNOWN and ways.to_node[edge[i - 1, g]] == u:
+            place[h] = place[g]
+            return
+    for j in range(k):
+        place[h, j] = _MISSING
+        if edge[i, j] < 0:
+            continue
+        v = ways.from_node[edge[i, j]]
+        known = 0
+        while known < j and (edge[i, known] < 0 or ways.from_node[edge[i, known]] != v):
+            known += 1
+        if known < j:
+            place[h, j] = place[h, known]
+        else:
+            place[h, j] = _NO_WAY if u == v else find(u, v, table)
+
+
+@njit(cache=True, nogil=True)
+def _looked_up(a: int, b: int, place: int, ways: Ways, table: Table) -> tuple[float, bool]:
     """Cost from the end of edge a to the start of edge b, and whether it is known; else none is less."""
-    u, v = ways.to_node[a], ways.from_node[b]
-    if u == v:
+    if place == _NO_WAY:
         cost = turn_between(a, b, ways)
         return (cost, True) if cost < np.inf else (0.0, False)
-    at = find(u, v, table)
-    if at < 0:
-        complete = table.complete_m[u]
+    if place == _MISSING:
+        complete = table.complete_m[ways.to_node[a]]
         return complete, complete == np.inf
-    cost = cost_between(a, b, at, table, ways)
-    return (cost, True) if cost < np.inf else (table.cost[at] * UNIT_M, False)
+    cost = cost_between(a, b, place, table, ways)
+    return (cost, True) if cost < np.inf else (table.cost[place] * UNIT_M, False)
 
 
 @njit(cache=True, nogil=True)
@@ -201,6 +230,7 @@ def forward(
     # yet, the most that one could weigh.
     straight, beta, left = np.empty(s), np.empty(s), np.empty(s)
     open_logp = np.empty((s, k))
+    place = np.empty((s, k), np.int64)
     on = scratch(0)
     stamp = 0
     for j in range(k):
@@ -213,6 +243,7 @@ def forward(
         any_open = False
         # A jump from the best state is likelier than any way from one this far behind it.
         behind = score[i - 1].max() - model.jump_cost - SLACK
+        place[:] = _UNKNOWN
         for h in range(s):
             a = edge[i - 1, h]
             if a < 0 or score[i - 1, h] < behind:
@@ -225,6 +256,7 @@ def forward(
             left[h] = 0.0
             if ways.length_m[a] > 0.0:
                 left[h] = ways.cost_m[a] * (1.0 - offset[i - 1, h] / ways.length_m[a])
+            _find_all(i, h, k, edge, ways, table, place)
             for j in range(k):
                 open_logp[h, j] = -np.inf
                 b = edge[i, j]
@@ -234,7 +266,7 @@ def forward(
                 arrival = AHEAD if a == b else BACK
                 # On along the same edge there is no shorter way.
                 if a != b or offset[i, j] < offset[i - 1, h]:
-                    cost, known = _looked_up(a, b, ways, table)
+                    cost, known = _looked_up(a, b, place[h, j], ways, table)
                     into = ways.cost_m[b] * offset[i, j] / ways.length_m[b] if ways.length_m[b] > 0.0 else 0.0
                     by_way = left[h] + cost + into - straight[h]
                     if by_way < over:

@@ -82,7 +82,7 @@ class Matcher:
             return Match(edge, offset, ())
         x, y = self.network.plane.forward(trace.lon, trace.lat)
         speaker = path_joining.thin(x, y, self.parameters.thin_m)
-        places = self._places(trace, x, y, np.unique(speaker))
+        places = self._places(trace, x, y, np.flatnonzero(speaker == np.arange(n)))
         if places is None:
             return Match(edge, offset, ())
         edge[places.fix], offset[places.fix] = places.edge, places.offset_m
@@ -101,9 +101,10 @@ class Matcher:
         fix = fix[has]
         candidate_edge, distance, candidate_offset = near[0][has], near[1][has], near[2][has]
         emission = map_matching.emission_logp(distance, self._sigma_m(trace.accuracy_m[fix]))
-        emission += self._course_logp(
-            candidate_edge, candidate_offset, trace.speed_mps[fix], trace.course_deg[fix]
-        )
+        if np.isfinite(trace.course_deg).any():
+            emission += self._course_logp(
+                candidate_edge, candidate_offset, trace.speed_mps[fix], trace.course_deg[fix]
+            )
         state_edge, state_offset, score, back, how, step = map_matching.forward(
             *(x[fix], y[fix], emission, candidate_edge, candidate_offset, self._graph.ways),
             *(self._graph.table, p.held, p.model),
