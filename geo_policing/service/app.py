@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 
 import geo_policing
 from geo_policing.access import Access
+from geo_policing.errors import InvalidFile
 from geo_policing.ingest.pipeline import Pipeline
 from geo_policing.ingest.plausibility import Plausibility
 from geo_policing.ingest.protocols import PROTOCOLS
@@ -82,6 +83,8 @@ async def open_rooms(settings: ServiceSettings, ingest: IngestSettings) -> Async
 
     Raises
     ------
+    InvalidFile
+        If the roads or the tiles are files of another kind.
     Unavailable
         If a database or a port is not to be had.
     """
@@ -125,7 +128,7 @@ async def open_rooms(settings: ServiceSettings, ingest: IngestSettings) -> Async
             hub=Hub(picture.snapshot),
             tracks=tracks,
             extent=await run_in_threadpool(_extent, roads),
-            tiles=settings.tiles or _beside(settings, "city.pmtiles"),
+            tiles=_tiles(settings),
         )
         beside = rooms.chores.beside
         await admission.enrol(rooms)
@@ -153,6 +156,19 @@ def _listeners(ingest: IngestSettings) -> tuple[TcpListener | UdpListener, ...]:
 def _beside(settings: ServiceSettings, name: str) -> Path | None:
     path = settings.data_dir / name
     return path if path.is_file() else None
+
+
+def _tiles(settings: ServiceSettings) -> Path | None:
+    path = settings.tiles or _beside(settings, "city.pmtiles")
+    if path is not None:
+        with path.open("rb") as file:
+            if file.read(7) != b"PMTiles":
+                raise InvalidFile(
+                    f"tiles {path} is no PMTiles archive; make one with geo-policing build-tiles",
+                    field="tiles",
+                    value=str(path),
+                )
+    return path
 
 
 def _extent(roads: Path | None) -> BoundingBox:

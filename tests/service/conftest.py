@@ -7,7 +7,7 @@ from tests.service.running import furnish, network, running
 def service(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     network().save(folder / "city.roads")
-    (folder / "city.pmtiles").write_bytes(bytes(range(256)) * 8)
+    (folder / "city.pmtiles").write_bytes((b"PMTiles\x03" + bytes(248)) + bytes(range(256)) * 7)
     with running(folder, heartbeat_seconds=0.5) as service:
         furnish(service)
         yield service

@@ -166,7 +166,7 @@ def test_who_watches_hears_what_a_device_is_when_somebody_says_it(tmp_path):
         ({"key": "car-9", "device": "x" * 65}, "device"),
         ({"key": "x" * 201}, "key"),
         ({"key": "car\x009"}, "device"),
-        ({"key": ""}, "device"),
+        ({"key": ""}, "key"),
         ({"key": "car-9", "kind": "spaceship"}, "kind"),
     ],
 )

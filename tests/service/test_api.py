@@ -190,7 +190,10 @@ def test_a_box_that_is_none_is_refused_by_name(dispatcher, path, bbox, says):
 
 def test_an_unknown_device_is_not_found(detective):
     answer = detective.get("/api/tracks/nobody", params={"datetime": window(0, 1_000_000)})
-    assert (answer.status_code, answer.json()["detail"]) == (404, "no device 'nobody'")
+    assert (answer.status_code, answer.json()["detail"]) == (
+        404,
+        "no device 'nobody'; GET /api/devices lists those there are",
+    )
 
 
 def test_a_known_device_that_was_silent_has_an_empty_track(detective):

@@ -140,12 +140,12 @@ async def test_what_cannot_be_written_is_replaced_however_deep():
     ("content", "status", "says"),
     [
         (b'{"name": ', 422, "Expecting value at character 9"),
-        (b"", 422, "Field required"),
+        (b"", 422, "missing; send a JSON object with: name, password"),
         (b"name=a&password=b", 422, "no JSON: Expecting value at character 0"),
         (b'{"name": "\xff"}', 400, "send JSON in UTF-8"),
         (b"[" * 200_000, 400, "recursion"),
         (b'{"name": ' + b"9" * 5000 + b"}", 400, "send JSON in UTF-8"),
-        (b"17", 422, "dictionary"),
+        (b"17", 422, "no JSON object; send a JSON object with: name, password"),
     ],
 )
 def test_a_body_that_cannot_be_read_is_named_and_what_is_wrong_with_it(service, content, status, says):

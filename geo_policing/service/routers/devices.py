@@ -8,8 +8,9 @@ from pydantic import BaseModel, Field
 from geo_policing.model import DeviceKind, format_instant
 from geo_policing.service.admission import admit
 from geo_policing.service.dependencies import Asking, Dispatching, InRooms, OneLine
+from geo_policing.service.parameters import KNOWN_ONLY
 
-router = APIRouter(prefix="/api/devices", tags=["devices"])
+router = APIRouter(prefix="/api/devices", tags=["devices"], dependencies=[KNOWN_ONLY])
 
 
 class DeviceOut(BaseModel):
@@ -41,7 +42,9 @@ class Admission(BaseModel):
     model_config = {"extra": "forbid"}
 
     key: str = Field(
-        max_length=200, description="Key of an entry of the quarantine, or the id of a device, heard or not."
+        min_length=1,
+        max_length=200,
+        description="Key of an entry of the quarantine, or the id of a device, heard or not.",
     )
     device: str = Field("", max_length=64, description="Which device speaks there, when the line names none.")
     kind: DeviceKind = Field(DeviceKind.UNKNOWN, description="Left as it is known when unknown.")

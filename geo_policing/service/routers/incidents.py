@@ -10,23 +10,35 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Body, Path, Query, Request
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
 from starlette.concurrency import run_in_threadpool
 
-from geo_policing.errors import InvalidInput
+from geo_policing.errors import InvalidCoordinates, InvalidInput
 from geo_policing.geodesy.crs import to_wgs84
 from geo_policing.model import Incident, IncidentState, Severity, format_instant, parse_instant
-from geo_policing.service.dependencies import Asking, Box, Dispatching, InRooms, OneLine, OptionalWindow
+from geo_policing.service.dependencies import (
+    Asking,
+    Box,
+    Dispatching,
+    InRooms,
+    OneLine,
+    OptionalWindow,
+    Rooms,
+)
 from geo_policing.service.looks import Answer, recorded
+from geo_policing.service.parameters import KNOWN_ONLY
 from geo_policing.service.picture import incident_feature
 from geo_policing.service.telling import tell_incident
 
-router = APIRouter(prefix="/api/incidents", tags=["incidents"])
+router = APIRouter(prefix="/api/incidents", tags=["incidents"], dependencies=[KNOWN_ONLY])
 
 IncidentId = Annotated[str, Path(description="Id of an incident.", max_length=200)]
 
 #: Before it nobody could call, and after it nothing has occurred; a day for clocks and zones.
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), timedelta(days=1)
+
+#: So far outside of the roads a call is a slip of the pen, and not the neighbouring county's.
+FAR_DEG = 1.0
 
 
 def _occurred(value: object) -> datetime | None:
@@ -59,6 +71,14 @@ class Call(BaseModel):
     summary: str = Field("", max_length=4000)
     address: str = Field("", max_length=500)
     crs: Literal["wgs84", "gcj02", "bd09"] = Field("wgs84", description="What lon and lat are measured in.")
+
+    @field_validator("lat", mode="before")
+    @classmethod
+    def _not_a_longitude(cls, lat: object, info: ValidationInfo) -> object:
+        lon = info.data.get("lon")
+        if isinstance(lat, int | float) and 90 < abs(lat) <= 180 and lon is not None and abs(lon) <= 90:
+            raise ValueError(f"lon {lon:g}, lat {lat:g} look swapped; exchange them")
+        return lat
 
 
 class Move(BaseModel):
@@ -112,14 +132,14 @@ def read_incidents(
 @router.post("", status_code=201)
 async def create_incident(rooms: InRooms, who: Dispatching, call: Annotated[Call, Body()]) -> dict[str, Any]:
     """Take a call; everybody who watches hears of it."""
-    lon, lat = to_wgs84([call.lon], [call.lat], {"wgs84": "EPSG:4326"}.get(call.crs, call.crs))
+    lon, lat = _place(rooms, call)
     occurred = call.occurred or datetime.now(UTC)
     incident = Incident(
         id=f"{occurred.astimezone(UTC):%Y%m%d}-{secrets.token_hex(5)}",
         kind=call.kind,
         occurred=occurred,
-        lon=float(lon[0]),
-        lat=float(lat[0]),
+        lon=lon,
+        lat=lat,
         severity=call.severity,
         summary=call.summary,
         address=call.address,
@@ -166,6 +186,27 @@ async def move_incident(
             now_us=time.time_ns() // 1_000,
         )
         return tell_incident(rooms, moved)
+
+
+def _place(rooms: Rooms, call: Call) -> tuple[float, float]:
+    """Return where a call is from, in degrees WGS 84; what cannot be in this city is refused."""
+    value = f"{call.lon:g},{call.lat:g}"
+    given = f"lon {call.lon:g}, lat {call.lat:g}"
+    if call.lon == 0 and call.lat == 0:
+        says = f"{given} is what forms write for no place; give the place"
+        raise InvalidCoordinates(says, field="lon,lat", value=value)
+    try:
+        lons, lats = to_wgs84([call.lon], [call.lat], {"wgs84": "EPSG:4326"}.get(call.crs, call.crs))
+    except InvalidCoordinates:
+        says = f"{given} is not where {call.crs} is in use; correct the place, or say crs wgs84"
+        raise InvalidCoordinates(says, field="lon,lat", value=value) from None
+    lon, lat, city = float(lons[0]), float(lats[0]), rooms.extent
+    beyond = max(city.west - lon, lon - city.east, city.south - lat, lat - city.north)
+    if rooms.tracks.has_roads and beyond > FAR_DEG:
+        box = f"{city.west:.4f},{city.south:.4f},{city.east:.4f},{city.north:.4f}"
+        says = f"{given} is more than {FAR_DEG:g} degree outside of the roads, which span {box}; correct it"
+        raise InvalidCoordinates(says, field="lon,lat", value=value)
+    return lon, lat
 
 
 def _states(status: str) -> tuple[IncidentState, ...]:

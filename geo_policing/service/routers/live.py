@@ -14,8 +14,9 @@ from geo_policing.errors import NotSignedIn, Unavailable
 from geo_policing.service.dependencies import Asking, InRooms, Rooms
 from geo_policing.service.guard import token_of
 from geo_policing.service.hub import Event
+from geo_policing.service.parameters import KNOWN_ONLY
 
-router = APIRouter(prefix="/api", tags=["live"])
+router = APIRouter(prefix="/api", tags=["live"], dependencies=[KNOWN_ONLY])
 
 #: How often a stream that is open asks whether its session still is.
 SESSION_CHECK_S = 30.0

@@ -8,8 +8,9 @@ from pydantic import BaseModel, Field
 from geo_policing.model import Account, Role, format_instant
 from geo_policing.model.account import account_key
 from geo_policing.service.dependencies import InRooms, OptionalWindow, role
+from geo_policing.service.parameters import KNOWN_ONLY
 
-router = APIRouter(prefix="/api/looks", tags=["looks"])
+router = APIRouter(prefix="/api/looks", tags=["looks"], dependencies=[KNOWN_ONLY])
 
 
 class LookOut(BaseModel):

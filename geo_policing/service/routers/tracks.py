@@ -6,8 +6,9 @@ from fastapi import APIRouter, Query, Request
 
 from geo_policing.service.dependencies import DeviceId, InRooms, Investigating, Window
 from geo_policing.service.looks import recorded
+from geo_policing.service.parameters import KNOWN_ONLY
 
-router = APIRouter(prefix="/api/tracks", tags=["tracks"])
+router = APIRouter(prefix="/api/tracks", tags=["tracks"], dependencies=[KNOWN_ONLY])
 
 
 @router.get("/{device}")

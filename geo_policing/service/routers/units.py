@@ -5,8 +5,9 @@ from typing import Any
 from fastapi import APIRouter
 
 from geo_policing.service.dependencies import Asking, Box, InRooms
+from geo_policing.service.parameters import KNOWN_ONLY
 
-router = APIRouter(prefix="/api", tags=["units"])
+router = APIRouter(prefix="/api", tags=["units"], dependencies=[KNOWN_ONLY])
 
 
 @router.get("/units")
