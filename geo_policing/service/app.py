@@ -48,10 +48,10 @@ from geo_policing.store.history.manifest import DAY_US
 
 PURGE_S = 3600.0
 PURGING = "purging of sessions"
-SEALING = "sealing of finished days"
-#: How long after its end, by its clock, a day is sealed: what is on its way has arrived.
-SEAL_AFTER_S = 3600
-#: So many parts of a day are merged: a single late fix must not write the whole day anew.
+SEALING = "sealing of the history"
+#: How often what has come is sealed, the running day as well: searches through what is not sealed are slower.
+SEAL_S = 3600
+#: So many parts of a finished day are merged: a single late fix must not write the whole day anew.
 MERGE_PARTS = 8
 #: The main urban area of the city this is modelled on; what a map shows when there are no roads.
 _CITY = BoundingBox(113.0, 27.7, 113.27, 27.96)
@@ -188,10 +188,10 @@ async def _purge(rooms: Rooms) -> None:
 async def _seal(rooms: Rooms, keeper: Keeper) -> None:
     while True:
         with rooms.chores.step(SEALING):
-            before = (time.time_ns() // 1000 - SEAL_AFTER_S * 1_000_000) // DAY_US
-            await run_in_threadpool(keeper.seal, before)
-            await run_in_threadpool(keeper.compact, MERGE_PARTS)
-        await asyncio.sleep(SEAL_AFTER_S)
+            today = time.time_ns() // 1000 // DAY_US
+            await run_in_threadpool(keeper.seal, today + 1)
+            await run_in_threadpool(keeper.compact, MERGE_PARTS, today)
+        await asyncio.sleep(SEAL_S)
 
 
 async def _enrol_last(rooms: Rooms) -> None:

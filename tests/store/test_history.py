@@ -81,6 +81,26 @@ def test_late_fixes_become_a_part_and_are_merged(store):
     assert keeper.compact() == []
 
 
+def test_a_running_day_is_sealed_in_parts_and_merged_when_it_has_ended(store):
+    fixes = walks(np.random.default_rng(15), days=1)
+    keeper = Keeper(store)
+    for hour in range(0, 24, 3):
+        since = T + hour * DAY_US // 24
+        of_hours = (fixes.time >= since) & (fixes.time < since + DAY_US // 8)
+        store.append(fixes.take(of_hours))
+        keeper.seal(FIRST_DAY + 1)
+    of_day = rows(fixes.take(fixes.time < T + DAY_US))
+    parts = keeper.status()[0].parts
+    assert parts > 4
+    assert keeper.compact(before=FIRST_DAY) == []
+    assert keeper.compact(parts + 1, FIRST_DAY + 1) == []
+    assert rows(store.between(ALL)) == of_day
+    assert faults(store) == []
+    assert len(keeper.compact(parts, FIRST_DAY + 1)) == 1
+    assert rows(store.between(ALL)) == of_day
+    assert faults(store) == []
+
+
 def test_sealed_in_pieces_and_merged_the_visits_are_those_of_days_sealed_at_once(tmp_path):
     fixes = walks(np.random.default_rng(3))
     pieces = np.random.default_rng(4).integers(0, 3, len(fixes))

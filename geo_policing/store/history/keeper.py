@@ -72,11 +72,12 @@ class Keeper:
                 made += [] if part is None else [part]
         return made
 
-    def compact(self, at_least: int = 2) -> list[Part]:
-        """Merge the parts of each day that has so many."""
+    def compact(self, at_least: int = 2, before: int | None = None) -> list[Part]:
+        """Merge the parts of each day that has so many, of those before a day when one is given."""
         made = []
         with self._turn:
-            days = Counter(part.day for part in self._store.manifest.parts)
+            every = (part.day for part in self._store.manifest.parts)
+            days = Counter(day for day in every if before is None or day < before)
             for day in sorted(day for day, parts in days.items() if parts >= at_least):
                 with self._store.snapshot() as now:
                     parts = now.manifest.of_day(day)
