@@ -1,6 +1,10 @@
 """``geo-policing warm-up``: compile the kernels ahead of time; what `make setup` ends with."""
 
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from geo_policing.model import FixColumns, TimeWindow
 
 
 def warm_up() -> None:
@@ -42,4 +46,26 @@ def warm_up() -> None:
     plane.inverse(*plane.forward(lon, lat))
     for crs in ("gcj02", "bd09"):
         to_wgs84(lon, lat, crs)
+    _search(fixes, window)
     print(f"kernels compiled and cached in {time.perf_counter() - began:.1f} s")
+
+
+def _search(fixes: "FixColumns", window: "TimeWindow") -> None:
+    """Seal fixes and search through them."""
+    import tempfile
+    from datetime import UTC
+    from pathlib import Path
+
+    from geo_policing.store import FixStore
+    from geo_policing.store.history.keeper import Keeper
+    from geo_policing.store.history.questions import Questions
+    from geo_policing.tracks.searches import Area, companions, footholds, passages, presences
+
+    with tempfile.TemporaryDirectory() as folder, FixStore(Path(folder) / "fixes.duckdb") as store:
+        store.append(fixes)
+        Keeper(store).seal(1)
+        asked = Questions(store)
+        presences(asked, Area.circle(113.1305, 27.83, 50), window)
+        passages(asked, [(113.1302, 27.8), (113.1302, 27.9)], window)
+        companions(asked, "warm", window)
+        footholds(asked, "warm", window, UTC)
