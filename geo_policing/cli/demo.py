@@ -182,6 +182,7 @@ class Fleet:
     def __init__(self, log: Path, state: Path, length: timedelta) -> None:
         self._log, self._state, self._length = log, state, length
         self._process: subprocess.Popen[bytes] | None = None
+        self._begin_us = 0
         self._stopping = False
 
     def __enter__(self) -> "Fleet":
@@ -192,19 +193,19 @@ class Fleet:
         if self._process is not None:
             self._process.terminate()
             self._process.wait()
+            self._remember(self._begin_us, time.time_ns() // 1_000)
 
     def start(self, target: str) -> None:
         """Let it drive."""
         from geo_policing.model import format_instant
 
         now_us = time.time_ns() // 1_000
-        begin_us = self._began() or now_us
-        since_us = now_us
-        if not begin_us <= now_us < begin_us + self._length // timedelta(microseconds=1):
-            begin_us = now_us
-        if not self._state.is_file():
-            begin_us = since_us = now_us - HISTORY // timedelta(microseconds=1)
-        self._state.write_text(json.dumps({"begin_us": begin_us}))
+        begin_us, since_us = drives_from(
+            now_us, *self._remembered(), self._length // timedelta(microseconds=1)
+        )
+        self._begin_us = begin_us
+        # When it stops is known once it has; whoever is killed has nothing in store.
+        self._remember(begin_us, 0)
         times = ["--begin", format_instant(begin_us), "--since", format_instant(since_us)]
         command = [sys.executable, "-m", "geo_policing", "replay", str(self._log), "--to", target, *times]
         # Not in our process group: Ctrl-C is for the service, which then ends the fleet.
@@ -227,8 +228,27 @@ class Fleet:
             why = said[-1] if said else f"exit code {process.returncode}"
             print(f"geo-policing: the fleet has stopped ({why}); start again", file=sys.stderr, flush=True)
 
-    def _began(self) -> int:
+    def _remember(self, begin_us: int, stop_us: int) -> None:
+        self._state.write_text(json.dumps({"begin_us": begin_us, "stop_us": stop_us}))
+
+    def _remembered(self) -> tuple[int | None, int]:
         try:
-            return int(json.loads(self._state.read_text())["begin_us"])
+            state = json.loads(self._state.read_text())
+            return int(state["begin_us"]), int(state["stop_us"])
         except (OSError, ValueError, KeyError, TypeError):
-            return 0
+            return None, 0
+
+
+def drives_from(now_us: int, began_us: int | None, stopped_us: int, length_us: int) -> tuple[int, int]:
+    """Return when the log counts as begun and since when its lines are sent, microseconds of UTC.
+
+    The first time the log begins `HISTORY` ago. After a stop the fleet drives on where it would be by now,
+    and the receivers send what they have in store, of `HISTORY` at most; a log that has ended begins anew.
+    """
+    history_us = HISTORY // timedelta(microseconds=1)
+    since_us = now_us - history_us
+    if began_us is not None:
+        since_us = max(since_us, stopped_us or now_us)
+    if began_us is None or not began_us <= now_us < began_us + length_us:
+        began_us = since_us
+    return began_us, since_us

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from geo_policing_sample_city.simulate import make_sample_city
 
-from geo_policing.cli.demo import Fleet, Making, build_city, furnish, sign_in
+from geo_policing.cli.demo import Fleet, Making, build_city, drives_from, furnish, sign_in
 from geo_policing.errors import InvalidInput
 from geo_policing.model import Device
 from geo_policing.store import open_records
@@ -144,6 +144,21 @@ def test_another_city_than_the_one_there_is_refused_in_words(tmp_path):
         InvalidInput, match=r"made with vehicles 10; leave --vehicles out, or give another --d"
     ):
         build_city(city, None, 20, None)
+
+
+def test_a_fleet_drives_on_and_sends_what_it_had_in_store():
+    minute = 60_000_000
+    now, long = 1_800_000_000_000_000, 120 * minute
+    assert drives_from(now, None, 0, long) == (now - 30 * minute, now - 30 * minute)
+    began = now - 50 * minute
+    assert drives_from(now, began, now - 5 * minute, long) == (began, now - 5 * minute)
+    assert drives_from(now, began, now - 45 * minute, long) == (began, now - 30 * minute)
+    # Killed: nobody knows when.
+    assert drives_from(now, began, 0, long) == (began, now)
+    # The log has ended meanwhile, or the clock was set back.
+    assert drives_from(now, now - 200 * minute, now - 100 * minute, long) == (now - 30 * minute,) * 2
+    assert drives_from(now, now - 200 * minute, now - minute, long) == (now - minute,) * 2
+    assert drives_from(now, now + minute, 0, long) == (now, now)
 
 
 def test_a_fleet_that_ends_by_itself_is_told(tmp_path, capsys):
