@@ -4,10 +4,10 @@
 
 Makes realistic days of a fleet on the sample roads (`benchmarks.days`; 20 M rows a day from 100 M rows on,
 fewer devices below), appends them in batches of 5,000 through the store while questions are being answered,
-asks the last day while it is being written (``hot``), seals every day in a process of its own, and asks
-again: ``warm`` in a process that has asked before, ``cold`` with a store just opened and its files out of
-the page cache. Each query is asked with different devices and places. ``three_hour_job`` is not there: the
-searches have it not yet.
+asks the last day while it is being written (``hot``: sealed every hour, as the service does), seals every day
+in a process of its own, and asks again: ``warm`` in a process that has asked before, ``cold`` with a store
+just opened and its files out of the page cache. Each query is asked with different devices and places.
+``three_hour_job`` is not there: the searches have it not yet.
 PostgreSQL takes the first ``--postgresql-rows`` of the same rows with its usual indexes; 0 leaves it out.
 """
 
@@ -38,6 +38,7 @@ import shapely
 from benchmarks.days import DAY_US, FIRST_DAY, ROWS_A_DEVICE_DAY, Fleet
 from geo_policing.model import FixColumns, TimeWindow, from_us
 from geo_policing.store import FixStore
+from geo_policing.store.history.keeper import Keeper
 from geo_policing.store.history.questions import Questions
 from geo_policing.tracks.searches import Area, collision, companions, first_entry, footholds, presences
 
@@ -51,7 +52,9 @@ from geo_policing.store import FixStore
 from geo_policing.store.history.keeper import Keeper
 with FixStore(Path(sys.argv[1])) as store:
     began = time.perf_counter()
-    parts = Keeper(store).seal(int(sys.argv[2]))
+    keeper = Keeper(store)
+    parts = keeper.seal(int(sys.argv[2]))
+    parts = keeper.compact() or parts
     print(sum(p.rows for p in parts), time.perf_counter() - began,
           resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
@@ -125,27 +128,35 @@ def timed(query: Query, store: FixStore, numbers: Sequence[int]) -> list[float]:
     return found
 
 
-def append(store: FixStore, fleet: Fleet, days: Sequence[int], keep: Callable[[FixColumns], None]) -> float:
-    """Append days and return the rows a second of the time in `append`, with questions being answered."""
-    rows, seconds, done = 0, 0.0, threading.Event()
+def append(
+    store: FixStore, fleet: Fleet, day: int, keep: Callable[[FixColumns], None], hourly: bool
+) -> float:
+    """Append a day and return the rows a second of the time in `append`, with questions being answered.
+
+    Hourly, what has come is sealed as the service does it, but for the last hour.
+    """
+    rows, seconds, hour, done = 0, 0.0, 0, threading.Event()
+    start = from_us((FIRST_DAY + day) * DAY_US)
+    keeper = Keeper(store)
 
     def ask() -> None:
         n = 0
         while not done.wait(0.05):
-            at = from_us((FIRST_DAY + days[0]) * DAY_US)
-            store.window(str(fleet.names[n % fleet.devices]), TimeWindow(at, at + timedelta(hours=1)))
+            store.window(str(fleet.names[n % fleet.devices]), TimeWindow(start, start + timedelta(hours=1)))
             n += 1
 
     asking = threading.Thread(target=ask)
     asking.start()
     try:
-        for day in days:
-            for batch in fleet.day(day):
-                keep(batch)
-                began = time.perf_counter()
-                store.append(batch)
-                seconds += time.perf_counter() - began
-                rows += len(batch)
+        for batch in fleet.day(day):
+            if hourly and hour < int(batch.time[0]) % DAY_US // HOUR_US:
+                hour = int(batch.time[0]) % DAY_US // HOUR_US
+                keeper.seal(FIRST_DAY + day + 1)
+            keep(batch)
+            began = time.perf_counter()
+            store.append(batch)
+            seconds += time.perf_counter() - began
+            rows += len(batch)
     finally:
         done.set()
         asking.join()
@@ -309,7 +320,7 @@ def run(rows: int, roads: Path, folder: Path, pg_rows: int, repeat: int, cold: i
     speeds, sealing = [], []
     for day in range(days):
         with FixStore(path) as store:
-            speeds.append(append(store, fleet, [day], keep))
+            speeds.append(append(store, fleet, day, keep, day == days - 1))
         if day == days - 1:
             found["hot"] = measure_queries(path, Asked(fleet, days, True), repeat, 0)
         command = [sys.executable, "-c", SEAL, path, str(FIRST_DAY + day + 1)]
