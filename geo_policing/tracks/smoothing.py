@@ -8,6 +8,7 @@ posterior.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ State = tuple[NDArray[Any], NDArray[Any]]
 
 #: So many doubtful sightings in a row may be false.
 MOST_FALSE = 2
+#: Of legs of more steps, one state in so many is kept and those between are made again when they are needed.
+LONG, KEPT_EVERY = 400, 20
 #: Beyond this, weights of mixtures are nothing.
 NOTHING = 1e-7
 
@@ -57,12 +60,14 @@ class Anchor:
 
 @dataclass(slots=True, eq=False)
 class _Leg:
-    """What comes backward on one leg under one penalty."""
+    """What comes backward on one leg under one penalty: at every so many-th step, and at the last."""
 
     start: int
     end: int
     penalty: float
     to_go_m: Array
+    came_m: Array
+    every: int
     behind: list[State]
     log_weight: float
     log_posterior: float = -np.inf
@@ -209,16 +214,41 @@ class Smoother:
             log = log_end + float(np.log(share)) + self._left_out(i + 1, j)
             now = self._watched(self.anchors[j].step, state)
             behind = [now]
-            for step in range(self.anchors[j].step - 1, self.anchors[i].step - 1, -1):
-                reach_m = (step - self.anchors[i].step + 1) * self._step_m[-1] + 2.0 * self.model.bin_m
-                now, scale = self._backward(now, weight, came_m, reach_m)
-                if step > self.anchors[i].step:
-                    now = self._watched(step, now)
+            begin = self.anchors[i].step
+            every = 1 if self.anchors[j].step - begin <= LONG else KEPT_EVERY
+            for step in range(self.anchors[j].step - 1, begin - 1, -1):
+                now, scale = self._step_back(now, step, begin, weight, came_m)
                 log += scale
-                behind.append(now)
-                self._count(now)
+                if (step - begin) % every == 0:
+                    behind.append(now)
+                    self._count(now)
             if log > -np.inf:
-                yield _Leg(i, j, float(penalty), to_go_m, behind[::-1], log)
+                yield _Leg(i, j, float(penalty), to_go_m, came_m, every, behind[::-1], log)
+
+    def _behind(self, leg: _Leg) -> Iterator[State]:
+        """Yield what comes backward at each step of a leg; what was not kept is made again."""
+        if leg.every == 1:
+            yield from leg.behind
+            return
+        begin, end = self.anchors[leg.start].step, self.anchors[leg.end].step
+        weight = self._weights(self.lattice.back, leg.to_go_m, leg.penalty, transposed=True)
+        for k, kept in enumerate(leg.behind[:-1]):
+            first = begin + k * leg.every
+            between, now = [], leg.behind[k + 1]
+            for step in range(min(first + leg.every, end) - 1, first, -1):
+                now, _ = self._step_back(now, step, begin, weight, leg.came_m)
+                between.append(now)
+            yield kept
+            yield from reversed(between)
+        yield leg.behind[-1]
+
+    def _step_back(
+        self, state: State, step: int, begin: int, weight: NDArray[np.float32], came_m: Array
+    ) -> tuple[State, float]:
+        """Go back to a step of a leg that begins at another, where only what can have come that far is."""
+        reach_m = (step - begin + 1) * self._step_m[-1] + 2.0 * self.model.bin_m
+        now, scale = self._backward(state, weight, came_m, reach_m)
+        return (self._watched(step, now) if step > begin else now), scale
 
     def _forward(
         self,
@@ -290,11 +320,10 @@ class Smoother:
         truth[leg.end] += share
         weight = self._weights(self.lattice.ahead, leg.to_go_m, leg.penalty, transposed=False)
         begins = self.anchors[leg.start].step
-        for step in range(begins, self.anchors[leg.end].step):
+        steps = range(begins, self.anchors[leg.end].step)
+        for step, behind in zip(steps, self._behind(leg), strict=False):
             # What came forward is narrowed to what can still arrive, so it may be pruned no other way.
-            bins, mass, _, values = bin_filter.join(
-                *now, *leg.behind[step - begins], self.model.prune, self._at
-            )
+            bins, mass, _, values = bin_filter.join(*now, *behind, self.model.prune, self._at)
             collected[step].append((bins, share * mass))
             now = (bins, values)
             if step > begins:
@@ -377,7 +406,7 @@ class Smoother:
             matrix = self._weights(self.lattice.ahead, leg.to_go_m, leg.penalty, transposed=False)
             at, speed = mine[:, 1].astype(np.int32), mine[:, 2].astype(np.int32)
             driven = [at.copy()]
-            for ahead in leg.behind[1:]:
+            for ahead in islice(self._behind(leg), 1, None):
                 bin_filter.sample(
                     *(at, speed, draw.random(len(mine)), *ahead, *self.lattice.ahead[:2], matrix),
                     *(self.model.chain, self.lattice.kind, self._at),
