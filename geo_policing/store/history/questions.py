@@ -11,6 +11,7 @@ from geo_policing.kernels.cell_visits import MAX_GAP_US
 from geo_policing.model.moves import Moves, Visits
 from geo_policing.store.fixes import FixStore, Snapshot
 from geo_policing.store.history import layout
+from geo_policing.store.history.manifest import Manifest
 from geo_policing.store.history.sealing import visits_of
 
 # ruff: noqa: S608 - queries are put together of our own names, numbers and paths
@@ -75,21 +76,21 @@ class Questions:
         self, now: Snapshot, cells: NDArray[np.uint64], start_us: int, end_us: int
     ) -> list[pa.Table]:
         """Return the visits of the movement from, to and between fixes that are not sealed."""
-        span = (start_us - MAX_GAP_US, end_us + MAX_GAP_US + 1)
-        sealed = Snapshot(now.cursor, now.folder, now.manifest, {})
-        hot = Snapshot(now.cursor, now.folder, now.manifest.with_parts(now.manifest.parts, ()), now.hot)
-        mine = hot.select(layout.BY_CELL, *span)
-        rest = sealed.select(
-            layout.BY_CELL, *span, kind="by_cell", where=f"AND device IN (SELECT device FROM ({mine}))"
-        )
         if not now.hot:
             return []
+        span = (start_us - MAX_GAP_US, end_us + MAX_GAP_US + 1)
+        mine = Snapshot(now.cursor, now.folder, Manifest(), now.hot).select(layout.BY_CELL, *span)
         query = f"SELECT *, true AS mine FROM ({mine})"
-        if now.manifest.overlapping(*span):
+        ((first, last),) = now.cursor.execute(f"SELECT min(time), max(time) FROM ({mine})").fetchall()
+        if first is None:
+            return []
+        near = (first - MAX_GAP_US, last + MAX_GAP_US + 1)
+        if now.manifest.overlapping(*near):
+            sealed = Snapshot(now.cursor, now.folder, now.manifest, {})
+            moving = f"AND device IN (SELECT device FROM ({mine}))"
+            rest = sealed.select(layout.BY_CELL, *near, kind="by_cell", where=moving)
             query += f" UNION ALL SELECT *, false AS mine FROM ({rest})"
         fixes = now.cursor.sql(f"{query} ORDER BY device, time, lon, lat").to_arrow_table()
-        if not len(fixes):
-            return []
         found = visits_of(fixes)
         cell, first_s, last_s = (found.column(name).to_numpy() for name in ("cell", "first_s", "last_s"))
         at = np.minimum(np.searchsorted(cells, cell), len(cells) - 1)
