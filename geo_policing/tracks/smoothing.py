@@ -25,7 +25,8 @@ State = tuple[NDArray[Any], NDArray[Any]]
 
 #: So many doubtful sightings in a row may be false.
 MOST_FALSE = 2
-#: Of legs of more steps, one state in so many is kept and those between are made again when they are needed.
+#: Of longer legs, and of all when half of the memory is used, one state in so many is kept; those between are
+#: made again when they are needed.
 LONG, KEPT_EVERY = 400, 20
 #: Beyond this, weights of mixtures are nothing.
 NOTHING = 1e-7
@@ -215,7 +216,8 @@ class Smoother:
             now = self._watched(self.anchors[j].step, state)
             behind = [now]
             begin = self.anchors[i].step
-            every = 1 if self.anchors[j].step - begin <= LONG else KEPT_EVERY
+            short = self.anchors[j].step - begin <= LONG and self._used < self._memory / 2
+            every = 1 if short else KEPT_EVERY
             for step in range(self.anchors[j].step - 1, begin - 1, -1):
                 now, scale = self._step_back(now, step, begin, weight, came_m)
                 log += scale
