@@ -119,17 +119,15 @@ async def _receive(transports: "Sequence[Transport]", pipeline: "Pipeline", regi
     try:
         async with pipeline, running(transports, sessions.carry):
             started = True
-            for transport in transports:
-                if isinstance(transport, TcpListener | UdpListener):
-                    kind = "tcp" if isinstance(transport, TcpListener) else "udp"
-                    print(
-                        f"listening on {kind}://{transport.host}:{transport.port}",
-                        file=sys.stderr,
-                        flush=True,
-                    )
             logs = [transport for transport in transports if isinstance(transport, FileSource)]
             size = sum(log.size for log in logs)
             async with shown("reading", size, lambda: sum(log.bytes_read for log in logs)):
+                # Right before signals are heeded, for who reads it may send one.
+                for transport in transports:
+                    if isinstance(transport, TcpListener | UdpListener):
+                        kind = "tcp" if isinstance(transport, TcpListener) else "udp"
+                        where = f"{kind}://{transport.host}:{transport.port}"
+                        print(f"listening on {where}", file=sys.stderr, flush=True)
                 await until_done_or_stopped(*(transport.wait() for transport in transports))
     finally:
         if started:

@@ -165,7 +165,9 @@ def test_a_network_of_another_version_says_so(saved, tmp_path):
 
 def test_a_file_of_another_kind_says_how_to_make_one(tmp_path):
     (tmp_path / "city.roads").write_bytes(b"PK\x03\x04 and so on, for long enough")
-    with pytest.raises(InvalidFile, match=r"make one with `geo-policing import-roads SRC -o city\.roads`"):
+    with pytest.raises(
+        InvalidFile, match=r"make one with `geo-policing import-roads SRC -o city-new\.roads`"
+    ):
         RoadNetwork.load(tmp_path / "city.roads")
 
 
