@@ -185,7 +185,9 @@ def _around(
                     count += 1
                 if d < square[slot]:
                     edges[slot], square[slot] = e, d
-                    offset[slot] = shapes.along[v] + share * (shapes.along[v + 1] - shapes.along[v])
+                    there = shapes.along[v] + share * (shapes.along[v + 1] - shapes.along[v])
+                    # Rounded, the last vertex may be a hair beyond the end of the edge.
+                    offset[slot] = min(there, shapes.length_m[e])
             i += 1
         row += 1
     return count

@@ -39,6 +39,9 @@ def away_m(lon, lat):
 @settings(max_examples=150, suppress_health_check=[HealthCheck.filter_too_much])
 @given(traces())
 @example((np.zeros(1), np.array([LON]), np.array([LAT])))
+# Places at the ends of edges, which rounding must not put beyond them.
+@example((np.zeros(2), np.array([113.138, 113.13]), np.array([27.836, 27.83])))
+@example((np.zeros(3), np.array([113.13, 113.14, 113.13]), np.array([27.83, 27.834, 27.834])))
 @example((np.zeros(3), np.array([LON, LON + 5 * STEP, LON]), np.full(3, LAT)))
 def test_what_touches_the_network_gets_connected_pieces_that_touch_and_what_does_not_gets_none(trace):
     t, lon, lat = trace
