@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from geo_policing.kernels.node_tables import UNIT_M, Table, cost_between, find, turn_between
+from geo_policing.kernels.node_tables import UNIT_M, Table, find_in
 from geo_policing.kernels.way_search import Ways, scratch, search
 
 #: Standard deviations beyond which a normal density falls too fast to be true of receivers.
@@ -24,6 +24,9 @@ BEAM = 12.0
 
 #: What a jump costs beyond its constant, and a way can gain by being shorter than it should be.
 SLACK = 8.0
+
+#: Where in the table a way is: its ends are one node, or the table does not have it.
+_NO_WAY, _MISSING = -2, -1
 
 #: How a place was reached from the one before.
 AHEAD, BACK, BY_WAY, JUMP, HELD = range(5)
@@ -92,79 +95,12 @@ def course_logp(
 
 
 @njit(cache=True, nogil=True)
-def _along(a: int, a_m: float, b: int, b_m: float, straight_m: float, ways: Ways, model: Model) -> float:
-    """Cost less straight line of going from a place to one on the same road, infinite where it is not.
-
-    Ahead: how far route and straight line differ. Backward by backward_m or less is jitter of who stands
-    still, a route of 0. On the other direction of the edge: turn_back_m and the way there.
-    """
-    if a == b and b_m >= a_m - model.backward_m:
-        return abs(max(0.0, b_m - a_m) - straight_m)
-    if ways.reverse[a] == b:
-        return abs(ways.length_m[a] - b_m - a_m) + model.turn_back_m - straight_m
-    return np.inf
-
-
-@njit(cache=True, nogil=True)
 def _dearest(straight_m: float, beta_m: float, model: Model) -> float:
     """Cost from which on a jump is likelier than a way."""
     jump = -jump_logp(straight_m, beta_m, model)
     if jump >= model.detour_cost:
         return np.inf
     return straight_m + beta_m * jump / (1.0 - jump / model.detour_cost)
-
-
-@njit(cache=True, nogil=True)
-def _held_since(i: int, h: int, k: int, back: NDArray[Any]) -> int:
-    """Fix that last said where state h of fix i is."""
-    while i > 0 and h >= k:
-        h = back[i, h]
-        i -= 1
-    return i
-
-
-#: What stands for the place of a way: not looked up, the ends are one node, the table does not have it.
-_UNKNOWN, _NO_WAY, _MISSING = -3, -2, -1
-
-
-@njit(cache=True, nogil=True)
-def _find_all(
-    i: int, h: int, k: int, edge: NDArray[Any], ways: Ways, table: Table, place: NDArray[Any]
-) -> None:
-    """Where in the table the ways are from state h of fix i - 1 to the k candidates of fix i: place[h].
-
-    Candidates share nodes, and so do states: each pair of nodes is looked up once.
-    """
-    u = ways.to_node[edge[i - 1, h]]
-    for g in range(h):
-        if place[g, 0] != _UNKNOWN and ways.to_node[edge[i - 1, g]] == u:
-            place[h] = place[g]
-            return
-    for j in range(k):
-        place[h, j] = _MISSING
-        if edge[i, j] < 0:
-            continue
-        v = ways.from_node[edge[i, j]]
-        known = 0
-        while known < j and (edge[i, known] < 0 or ways.from_node[edge[i, known]] != v):
-            known += 1
-        if known < j:
-            place[h, j] = place[h, known]
-        else:
-            place[h, j] = _NO_WAY if u == v else find(u, v, table)
-
-
-@njit(cache=True, nogil=True)
-def _looked_up(a: int, b: int, place: int, ways: Ways, table: Table) -> tuple[float, bool]:
-    """Cost from the end of edge a to the start of edge b, and whether it is known; else none is less."""
-    if place == _NO_WAY:
-        cost = turn_between(a, b, ways)
-        return (cost, True) if cost < np.inf else (0.0, False)
-    if place == _MISSING:
-        complete = table.complete_m[ways.to_node[a]]
-        return complete, complete == np.inf
-    cost = cost_between(a, b, place, table, ways)
-    return (cost, True) if cost < np.inf else (table.cost[place] * UNIT_M, False)
 
 
 @njit(cache=True, nogil=True)
@@ -176,22 +112,30 @@ def _hold(
     offset: NDArray[Any],
     score: NDArray[Any],
     back: NDArray[Any],
+    since: NDArray[Any],
 ) -> None:
-    """Let the best states of fix i - 1 hold at fix i."""
+    """Let the best states of fix i - 1 hold at fix i; of two as good the first."""
     s = edge.shape[1]
-    taken = np.zeros(s, np.bool_)
+    last = -1
     for slot in range(k, s):
         best = -1
         for h in range(s):
-            if edge[i - 1, h] >= 0 and not taken[h] and (best < 0 or score[i - 1, h] > score[i - 1, best]):
+            if edge[i - 1, h] < 0 or (best >= 0 and score[i - 1, h] <= score[i - 1, best]):
+                continue
+            if (
+                last < 0
+                or score[i - 1, h] < score[i - 1, last]
+                or (score[i - 1, h] == score[i - 1, last] and h > last)
+            ):
                 best = h
         if best < 0:
             return
-        taken[best] = True
+        last = best
         edge[i, slot] = edge[i - 1, best]
         offset[i, slot] = offset[i - 1, best]
         score[i, slot] = score[i - 1, best] - cost
         back[i, slot] = best
+        since[i % 2, slot] = since[(i - 1) % 2, best] if best >= k else i - 1
 
 
 @njit(cache=True, nogil=True)
@@ -226,11 +170,31 @@ def forward(
     back = np.full((n, s), -1, np.int32)
     how = np.full((n, s), HELD, np.int8)
     step = np.full((n, s, s), -np.inf, np.float32)
+    # Looked up so often that they must not be taken out of their tuples each time.
+    from_node, to_node, length_m, cost_m, reverse = (
+        ways.from_node,
+        ways.to_node,
+        ways.length_m,
+        ways.cost_m,
+        ways.reverse,
+    )
+    turn_offset, turn_cost, out_slot = ways.turn_offset, ways.turn_cost, ways.out_slot
+    row, target, way_cost, way_first, way_last = (
+        table.offset,
+        table.target,
+        table.cost,
+        table.first,
+        table.last,
+    )
+    in_offset, in_edge, complete_m = table.in_offset, table.in_edge, table.complete_m
     # For each state before: the straight line, its scale, what is left of its edge; where no way is known
-    # yet, the most that one could weigh.
+    # yet, the most that one could weigh. Of each candidate: its first node, the candidate before it that has
+    # the same, so that it is looked up once, and what driving its edge up to there costs.
     straight, beta, left = np.empty(s), np.empty(s), np.empty(s)
     open_logp = np.empty((s, k))
     place = np.empty((s, k), np.int64)
+    since = np.zeros((2, s), np.int64)
+    node, same, into = np.empty(k, np.int64), np.empty(k, np.int64), np.empty(k)
     on = scratch(0)
     stamp = 0
     for j in range(k):
@@ -238,46 +202,84 @@ def forward(
             edge[0, j], offset[0, j] = candidate_edge[0, j], candidate_offset[0, j]
             score[0, j] = step[0, 0, j] = emission[0, j]
     for i in range(1, n):
-        for j in range(k):
-            edge[i, j], offset[i, j] = candidate_edge[i, j], candidate_offset[i, j]
+        count = 0
+        while count < k and candidate_edge[i, count] >= 0:
+            b = candidate_edge[i, count]
+            edge[i, count], offset[i, count] = b, candidate_offset[i, count]
+            node[count] = from_node[b]
+            same[count] = 0
+            while node[same[count]] != node[count]:
+                same[count] += 1
+            into[count] = cost_m[b] * offset[i, count] / length_m[b] if length_m[b] > 0.0 else 0.0
+            count += 1
         any_open = False
+        top = -np.inf
+        for h in range(s):
+            top = max(top, score[i - 1, h])
         # A jump from the best state is likelier than any way from one this far behind it.
-        behind = score[i - 1].max() - model.jump_cost - SLACK
-        place[:] = _UNKNOWN
+        behind = top - model.jump_cost - SLACK
         for h in range(s):
             a = edge[i - 1, h]
             if a < 0 or score[i - 1, h] < behind:
                 continue
             # A held state is where the vehicle was some fixes ago: the straight way is measured from there.
-            since = _held_since(i - 1, h, k, back)
-            straight[h] = math.hypot(x[i] - x[since], y[i] - y[since])
-            beta[h] = model.beta_m + model.beta_share * straight[h]
-            jump = jump_logp(straight[h], beta[h], model)
-            left[h] = 0.0
-            if ways.length_m[a] > 0.0:
-                left[h] = ways.cost_m[a] * (1.0 - offset[i - 1, h] / ways.length_m[a])
-            _find_all(i, h, k, edge, ways, table, place)
-            for j in range(k):
+            origin = i - 1 if h < k else since[(i - 1) % 2, h]
+            dx, dy = x[i] - x[origin], y[i] - y[origin]
+            straight_m = math.sqrt(dx * dx + dy * dy)
+            beta_m = model.beta_m + model.beta_share * straight_m
+            jump = jump_logp(straight_m, beta_m, model)
+            a_m = offset[i - 1, h]
+            rest = cost_m[a] * (1.0 - a_m / length_m[a]) if length_m[a] > 0.0 else 0.0
+            straight[h], beta[h], left[h] = straight_m, beta_m, rest
+            u = to_node[a]
+            for j in range(count):
                 open_logp[h, j] = -np.inf
                 b = edge[i, j]
-                if b < 0:
-                    continue
-                over = _along(a, offset[i - 1, h], b, offset[i, j], straight[h], ways, model)
-                arrival = AHEAD if a == b else BACK
+                b_m = offset[i, j]
+                # Ahead: how far route and straight line differ. Backward by backward_m or less is jitter of
+                # who stands still, a route of 0. On the other direction of the edge: turning back.
+                over, arrival = np.inf, JUMP
+                if a == b:
+                    if b_m >= a_m - model.backward_m:
+                        over, arrival = abs(max(0.0, b_m - a_m) - straight_m), AHEAD
+                elif reverse[a] == b:
+                    over, arrival = abs(length_m[a] - b_m - a_m) + model.turn_back_m - straight_m, BACK
+                if same[j] < j:
+                    place[h, j] = place[h, same[j]]
+                elif u == node[j]:
+                    place[h, j] = _NO_WAY
+                else:
+                    place[h, j] = find_in(target, row[u], row[u + 1], node[j])
                 # On along the same edge there is no shorter way.
-                if a != b or offset[i, j] < offset[i - 1, h]:
-                    cost, known = _looked_up(a, b, place[h, j], ways, table)
-                    into = ways.cost_m[b] * offset[i, j] / ways.length_m[b] if ways.length_m[b] > 0.0 else 0.0
-                    by_way = left[h] + cost + into - straight[h]
+                if a != b or b_m < a_m:
+                    at = place[h, j]
+                    known = True
+                    if at == _NO_WAY:
+                        cost = turn_cost[turn_offset[a] + out_slot[b]]
+                    elif at == _MISSING:
+                        cost = np.inf
+                    else:
+                        last = in_edge[in_offset[node[j]] + way_last[at]]
+                        cost = turn_cost[turn_offset[a] + way_first[at]] + way_cost[at] * UNIT_M
+                        cost += turn_cost[turn_offset[last] + out_slot[b]]
+                    if not cost < np.inf:
+                        # What is not known is no less than this.
+                        cost = 0.0
+                        if at == _MISSING:
+                            cost = complete_m[u]
+                        elif at != _NO_WAY:
+                            cost = way_cost[at] * UNIT_M
+                        known = cost == np.inf
+                    by_way = rest + cost + into[j] - straight_m
                     if by_way < over:
                         if known:
                             over, arrival = by_way, BY_WAY
                         else:
-                            bound = detour_logp(by_way, beta[h], model.detour_cost)
+                            bound = detour_logp(by_way, beta_m, model.detour_cost)
                             if bound > jump:
                                 open_logp[h, j] = bound
                                 any_open = True
-                weight = detour_logp(over, beta[h], model.detour_cost) if over < np.inf else -np.inf
+                weight = detour_logp(over, beta_m, model.detour_cost) if over < np.inf else -np.inf
                 if not weight > jump:
                     weight, arrival = jump, JUMP
                 weight += emission[i, j]
@@ -295,11 +297,11 @@ def forward(
                 best = score[i, :k].max()
                 stamp += 1
                 wanted = 0
-                for j in range(k):
+                for j in range(count):
                     b = edge[i, j]
                     # Exact where it could matter: where the best way thinkable would be the best so far.
                     thinkable = score[i - 1, h] + open_logp[h, j] + emission[i, j]
-                    if b < 0 or not thinkable > max(score[i, j], best - BEAM):
+                    if not thinkable > max(score[i, j], best - BEAM):
                         open_logp[h, j] = -np.inf
                     elif on.target[b] != stamp:
                         on.target[b] = stamp
@@ -308,12 +310,11 @@ def forward(
                     continue
                 dearest = _dearest(straight[h], beta[h], model)
                 search(edge[i - 1, h], left[h], dearest, wanted, stamp, ways, on)
-                for j in range(k):
+                for j in range(count):
                     b = edge[i, j]
                     if not open_logp[h, j] > -np.inf or on.settled[b] != stamp:
                         continue
-                    into = ways.cost_m[b] * offset[i, j] / ways.length_m[b] if ways.length_m[b] > 0.0 else 0.0
-                    by_way = on.label[b] + into - straight[h]
+                    by_way = on.label[b] + into[j] - straight[h]
                     weight = detour_logp(by_way, beta[h], model.detour_cost) + emission[i, j]
                     if weight > step[i, h, j]:
                         step[i, h, j] = weight
@@ -323,7 +324,7 @@ def forward(
                             how[i, j] = BY_WAY
         # The best states of the fix before may hold.
         hold = model.hold_cost + model.hold_share * math.hypot(x[i] - x[i - 1], y[i] - y[i - 1])
-        _hold(i, k, hold, edge, offset, score, back)
+        _hold(i, k, hold, edge, offset, score, back, since)
         for slot in range(k, s):
             if edge[i, slot] >= 0:
                 step[i, back[i, slot], slot] = -hold

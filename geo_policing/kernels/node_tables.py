@@ -138,27 +138,29 @@ def build(ways: Ways, most: int) -> Table:
 
 
 @njit(cache=True, nogil=True)
+def find_in(target: NDArray[Any], low: int, end: int, v: int) -> int:
+    """Where node v is in target[low:end], ascending; -1 if it is not there."""
+    size = end - low
+    # Without a branch that has to be guessed.
+    while size > 1:
+        half = size // 2
+        low = low + half if target[low + half] <= v else low
+        size -= half
+    return low if size > 0 and target[low] == v else -1
+
+
+@njit(cache=True, nogil=True)
 def find(u: int, v: int, table: Table) -> int:
     """Where in a table the way from node u to node v is, -1 if it is not there."""
-    low, high = table.offset[u], table.offset[u + 1]
-    end = high
-    while low < high:
-        middle = (low + high) // 2
-        if table.target[middle] < v:
-            low = middle + 1
-        else:
-            high = middle
-    return low if low < end and table.target[low] == v else -1
+    return find_in(table.target, table.offset[u], table.offset[u + 1], v)
 
 
 @njit(cache=True, nogil=True)
 def turn_between(a: int, b: int, ways: Ways) -> float:
-    """Cost of following edge a by edge b, infinite if b does not leave where a ends or may not follow."""
-    node = ways.to_node[a]
-    for j in range(ways.out_offset[node], ways.out_offset[node + 1]):
-        if ways.out_edge[j] == b:
-            return ways.turn_cost[ways.turn_offset[a] + j - ways.out_offset[node]]
-    return np.inf
+    """Cost of following edge a by edge b, infinite if it does not leave where a ends or may not follow."""
+    if ways.from_node[b] != ways.to_node[a]:
+        return np.inf
+    return ways.turn_cost[ways.turn_offset[a] + ways.out_slot[b]]
 
 
 @njit(cache=True, nogil=True)

@@ -18,7 +18,7 @@ class Ways(NamedTuple):
 
     from_node, to_node (m,) i32; length_m (m,) f64; cost_m (m,) f64, length as a driver feels it; out_offset
     (n + 1,) i32, out_edge i32: edges by the node they leave; reverse (m,) i32, -1 none; turn_offset (m + 1,)
-    i64, turn_cost f64 of `turning.turn_costs`.
+    i64, turn_cost f64 of `turning.turn_costs`; out_slot (m,) i32 of `out_slots`.
     """
 
     from_node: NDArray[Any]
@@ -30,6 +30,17 @@ class Ways(NamedTuple):
     reverse: NDArray[Any]
     turn_offset: NDArray[Any]
     turn_cost: NDArray[Any]
+    out_slot: NDArray[Any]
+
+
+@njit(cache=True, nogil=True)
+def out_slots(m: int, out_offset: NDArray[Any], out_edge: NDArray[Any]) -> NDArray[np.int32]:
+    """Which of those that leave its first node each of m edges is: (m,) i32, 0 for one of no use."""
+    slot = np.zeros(m, np.int32)
+    for u in range(out_offset.shape[0] - 1):
+        for j in range(out_offset[u], out_offset[u + 1]):
+            slot[out_edge[j]] = j - out_offset[u]
+    return slot
 
 
 class Scratch(NamedTuple):

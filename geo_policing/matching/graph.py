@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo_policing.kernels import edge_grid, node_tables, turning
-from geo_policing.kernels.way_search import Ways
+from geo_policing.kernels.way_search import Ways, out_slots
 from geo_policing.matching.parameters import MatcherParameters
 from geo_policing.roads import Access, RoadNetwork
 
@@ -89,7 +89,7 @@ class Graph:
         from_node = network.from_node
         ways = Ways(
             *_read_only(from_node, to_node, length_m, length_m * feels, out_offset, out_edge, reverse),
-            *_read_only(turns, turn_cost),
+            *_read_only(turns, turn_cost, out_slots(network.n_edges, out_offset, out_edge)),
         )
         cost_s, turn_s = _read_only(travel_s * feels, turn_cost / TURNING_MPS)
         times = ways._replace(cost_m=cost_s, turn_cost=turn_s)

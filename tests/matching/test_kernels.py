@@ -88,7 +88,8 @@ class Town:
             *(MODEL["right_angle_m"], MODEL["crossing_m"], MODEL["u_turn_m"]),
         )
         self.ways = way_search.Ways(
-            *(self.from_node, self.to_node, self.length_m, self.cost_m, *self.adjacency[1:], *turns)
+            *(self.from_node, self.to_node, self.length_m, self.cost_m, *self.adjacency[1:], *turns),
+            way_search.out_slots(m, self.out_offset, self.out_edge),
         )
 
     @property
