@@ -183,3 +183,32 @@ def speakers(x, y, thin_m):
         ends_elsewhere = i == len(x) - 1 and moved > 0
         out.append(i if moved >= thin_m or ends_elsewhere else out[-1])
     return out
+
+
+def entered(path, at, starts, left_m, t_s, usual_s, length_m):
+    """When each edge of paths was entered, path by path, by interpolation over the usual time along it."""
+    out = np.empty(len(path))
+    bounds = [*np.flatnonzero(starts).tolist(), len(at)]
+    for first, last in itertools.pairwise(bounds):
+        on = np.arange(at[first], at[last - 1] + 1)
+        usual = usual_s[path[on]]
+        start = np.cumsum(usual) - usual
+        k = at[first:last] - at[first]
+        share = left_m[first:last] / length_m[path[at[first:last]]]
+        along = np.maximum.accumulate(start[k] + share * usual[k])
+        out[on] = np.interp(start, along, t_s[first:last])
+    return out
+
+
+def unseen(t_s, speaker, fix, x, y, silent_s, gap_m, fastest_mps):
+    """Whether a stretch without support lies before each place: silence, outliers, or faster than anybody."""
+    out = [False]
+    for a, b, i in zip(fix[:-1], fix[1:], range(1, len(fix)), strict=True):
+        way = math.dist((x[i], y[i]), (x[i - 1], y[i - 1]))
+        heard = [t_s[f] for f in range(a, b + 1) if speaker[f] in (a, b)]
+        silence = max(later - earlier for earlier, later in itertools.pairwise(heard))
+        lost = any(speaker[f] not in (a, b) for f in range(a, b + 1))
+        out.append(
+            bool(way >= gap_m and (silence > silent_s or lost or way > fastest_mps * (t_s[b] - t_s[a])))
+        )
+    return out

@@ -14,19 +14,20 @@ _MOST = 128
 class Grid(NamedTuple):
     """Segments of polylines by the cells they pass through.
 
-    cell_m: side of a cell; west, south: corner of cell (0, 0); columns: cells in a row; key (c,) i64: row *
-    columns + column of each cell that has any, ascending; offset (c + 1,) i64; edge, vertex (s,) i32: its
-    segments and the vertices where they start.
+    cell_m: side of a cell; west, south: corner of cell (0, 0); rows, columns: how many cells.
+    offset (rows * columns + 1,) i32: cells, one row after the other; edge (s,) i32: edges of their segments;
+    segment (s, 6) f64: x, y where each starts, dx, dy to its end, how far along its edge it starts and how
+    long it is there. What is looked at together lies together.
     """
 
     cell_m: float
     west: float
     south: float
+    rows: int
     columns: int
-    key: NDArray[Any]
     offset: NDArray[Any]
     edge: NDArray[Any]
-    vertex: NDArray[Any]
+    segment: NDArray[Any]
 
 
 class Shapes(NamedTuple):
@@ -116,28 +117,24 @@ def _place(shapes: Shapes, empty: Grid) -> tuple[NDArray[np.int64], NDArray[np.i
 
 
 def build(shapes: Shapes, cell_m: float) -> Grid:
-    """Put the segments of usable edges in cells; of two that have the same vertices only the first."""
+    """Put the segments of usable edges in cells; of two that have the same vertices only the first.
+
+    Cells are larger than cell_m where there would be more of them than eight for each vertex.
+    """
     west, south = float(shapes.x.min()), float(shapes.y.min())
-    columns = int((float(shapes.x.max()) - west) // cell_m) + 1
-    none = np.empty(0, np.int64), np.zeros(1, np.int64), np.empty(0, np.int32), np.empty(0, np.int32)
-    empty = Grid(cell_m, west, south, columns, *none)
-    key, edge, vertex = _place(shapes, empty)
+    width, height = float(shapes.x.max()) - west, float(shapes.y.max()) - south
+    most = 8 * len(shapes.x) + 4096
+    cell_m = max(cell_m, (width * height / most) ** 0.5, 2.0 * max(width, height) / most)
+    rows, columns = int(height // cell_m) + 1, int(width // cell_m) + 1
+    none = np.zeros(1, np.int32), np.empty(0, np.int32), np.empty((0, 6))
+    key, edge, vertex = _place(shapes, Grid(cell_m, west, south, rows, columns, *none))
     order = np.argsort(key, kind="stable")
-    cells, first = np.unique(key[order], return_index=True)
-    offset = np.append(first, len(order)).astype(np.int64)
-    return Grid(cell_m, west, south, columns, cells, offset, edge[order], vertex[order])
-
-
-@njit(cache=True, nogil=True)
-def _first_at_least(key: NDArray[Any], wanted: int) -> int:
-    low, high = 0, key.shape[0]
-    while low < high:
-        middle = (low + high) // 2
-        if key[middle] < wanted:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+    edge, vertex = edge[order], vertex[order]
+    offset = np.searchsorted(key[order], np.arange(rows * columns + 1)).astype(np.int32)
+    x, y, along_m = (values[vertex] for values in (shapes.x, shapes.y, shapes.along))
+    dx, dy, length_m = (values[vertex + 1] for values in (shapes.x, shapes.y, shapes.along))
+    segment = np.column_stack([x, y, dx - x, dy - y, along_m, length_m - along_m])
+    return Grid(cell_m, west, south, rows, columns, offset, edge, segment)
 
 
 @njit(cache=True, nogil=True)
@@ -154,41 +151,38 @@ def _around(
     """Edges within a radius of a point, the square of how far each is and where along it; how many."""
     count = 0
     most = radius_m * radius_m
-    top = math.floor((y + radius_m - grid.south) / grid.cell_m)
+    top = min(grid.rows - 1, math.floor((y + radius_m - grid.south) / grid.cell_m))
     row = max(0, math.floor((y - radius_m - grid.south) / grid.cell_m))
     west = max(0, math.floor((x - radius_m - grid.west) / grid.cell_m))
     east = min(grid.columns - 1, math.floor((x + radius_m - grid.west) / grid.cell_m))
-    while row <= top and west <= east:
-        i = _first_at_least(grid.key, row * grid.columns + west)
-        if i == grid.key.shape[0]:
-            break
-        while i < grid.key.shape[0] and grid.key[i] <= row * grid.columns + east:
-            for s in range(grid.offset[i], grid.offset[i + 1]):
-                v = grid.vertex[s]
-                px, py = shapes.x[v], shapes.y[v]
-                dx, dy = shapes.x[v + 1] - px, shapes.y[v + 1] - py
-                length2 = dx * dx + dy * dy
-                share = ((x - px) * dx + (y - py) * dy) / length2 if length2 > 0.0 else 0.0
-                share = min(1.0, max(0.0, share))
-                away_x, away_y = x - px - share * dx, y - py - share * dy
-                d = away_x * away_x + away_y * away_y
-                if d > most:
-                    continue
-                e = grid.edge[s]
-                slot = 0
-                while slot < count and edges[slot] != e:
-                    slot += 1
-                if slot == edges.shape[0]:
-                    slot = int(np.argmax(square))
-                elif slot == count:
-                    square[slot] = np.inf
-                    count += 1
-                if d < square[slot]:
-                    edges[slot], square[slot] = e, d
-                    there = shapes.along[v] + share * (shapes.along[v + 1] - shapes.along[v])
-                    # Rounded, the last vertex may be a hair beyond the end of the edge.
-                    offset[slot] = min(there, shapes.length_m[e])
-            i += 1
+    if west > east:
+        return 0
+    segment = grid.segment
+    while row <= top:
+        # The cells of a row follow each other.
+        first, last = grid.offset[row * grid.columns + west], grid.offset[row * grid.columns + east + 1]
+        for s in range(first, last):
+            px, py, dx, dy = segment[s, 0], segment[s, 1], segment[s, 2], segment[s, 3]
+            length2 = dx * dx + dy * dy
+            share = ((x - px) * dx + (y - py) * dy) / length2 if length2 > 0.0 else 0.0
+            share = min(1.0, max(0.0, share))
+            away_x, away_y = x - px - share * dx, y - py - share * dy
+            d = away_x * away_x + away_y * away_y
+            if d > most:
+                continue
+            e = grid.edge[s]
+            slot = 0
+            while slot < count and edges[slot] != e:
+                slot += 1
+            if slot == edges.shape[0]:
+                slot = int(np.argmax(square))
+            elif slot == count:
+                square[slot] = np.inf
+                count += 1
+            if d < square[slot]:
+                edges[slot], square[slot] = e, d
+                # Rounded, the last vertex may be a hair beyond the end of the edge.
+                offset[slot] = min(segment[s, 4] + share * segment[s, 5], shapes.length_m[e])
         row += 1
     return count
 
@@ -216,16 +210,16 @@ def _insert(
 def nearest(
     x: NDArray[Any],
     y: NDArray[Any],
-    radius_m: float,
+    radius_m: NDArray[Any],
     wide_radius_m: float,
     k: int,
     grid: Grid,
     shapes: Shapes,
 ) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
-    """Find the k nearest edges of each point within a radius, or the wide one where that has none.
+    """Find the k nearest edges of each point within its radius, or the wide one where that has none.
 
-    x, y (n,) f64 metres. -> edge (n, k) i32, -1 where there are fewer; distance (n, k) f64 m, infinite there;
-    offset along the edge (n, k) f64 m.
+    x, y, radius_m (n,) f64 metres. -> edge (n, k) i32, -1 where there are fewer; distance (n, k) f64 m,
+    infinite there; offset along the edge (n, k) f64 m.
     """
     n = x.shape[0]
     edge = np.full((n, k), -1, np.int32)
@@ -234,8 +228,8 @@ def nearest(
     found = np.empty(_MOST, np.int32)
     square, at = np.empty(_MOST), np.empty(_MOST)
     for i in range(n):
-        count = _around(x[i], y[i], radius_m, grid, shapes, found, square, at)
-        if count == 0 and wide_radius_m > radius_m:
+        count = _around(x[i], y[i], radius_m[i], grid, shapes, found, square, at)
+        if count == 0 and wide_radius_m > radius_m[i]:
             count = _around(x[i], y[i], wide_radius_m, grid, shapes, found, square, at)
         for j in range(count):
             e = found[j]

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from geo_policing.kernels.node_tables import UNIT_M, Table, find_in
+from geo_policing.kernels.node_tables import Table, cost_of, find_in, first_of, last_of
 from geo_policing.kernels.way_search import Ways, scratch, search
 
 #: Standard deviations beyond which a normal density falls too fast to be true of receivers.
@@ -171,22 +171,8 @@ def forward(
     how = np.full((n, s), HELD, np.int8)
     step = np.full((n, s, s), -np.inf, np.float32)
     # Looked up so often that they must not be taken out of their tuples each time.
-    from_node, to_node, length_m, cost_m, reverse = (
-        ways.from_node,
-        ways.to_node,
-        ways.length_m,
-        ways.cost_m,
-        ways.reverse,
-    )
-    turn_offset, turn_cost, out_slot = ways.turn_offset, ways.turn_cost, ways.out_slot
-    row, target, way_cost, way_first, way_last = (
-        table.offset,
-        table.target,
-        table.cost,
-        table.first,
-        table.last,
-    )
-    in_offset, in_edge, complete_m = table.in_offset, table.in_edge, table.complete_m
+    nodes, edges, turn_cost = table.node, table.edge, ways.turn_cost
+    row, target, way, complete_m = table.offset, table.target, table.way, table.complete_m
     # For each state before: the straight line, its scale, what is left of its edge; where no way is known
     # yet, the most that one could weigh. Of each candidate: its first node, the candidate before it that has
     # the same, so that it is looked up once, and what driving its edge up to there costs.
@@ -195,6 +181,8 @@ def forward(
     place = np.empty((s, k), np.int64)
     since = np.zeros((2, s), np.int64)
     node, same, into = np.empty(k, np.int64), np.empty(k, np.int64), np.empty(k)
+    rank, turns, leaving = np.empty(k, np.int64), np.empty(k, np.int64), np.empty(k, np.int64)
+    out_slot = np.empty(k, np.int64)
     on = scratch(0)
     stamp = 0
     for j in range(k):
@@ -206,11 +194,17 @@ def forward(
         while count < k and candidate_edge[i, count] >= 0:
             b = candidate_edge[i, count]
             edge[i, count], offset[i, count] = b, candidate_offset[i, count]
-            node[count] = from_node[b]
+            beginning = edges[b]
+            node[count] = beginning["from_node"]
             same[count] = 0
             while node[same[count]] != node[count]:
                 same[count] += 1
-            into[count] = cost_m[b] * offset[i, count] / length_m[b] if length_m[b] > 0.0 else 0.0
+            length_m = beginning["length_m"]
+            into[count] = beginning["cost_m"] * offset[i, count] / length_m if length_m > 0.0 else 0.0
+            out_slot[count] = beginning["out_slot"]
+            meeting = nodes[node[count]]
+            rank[count], leaving[count] = meeting["rank"], meeting["leaving"]
+            turns[count] = meeting["turns"] + out_slot[count]
             count += 1
         any_open = False
         top = -np.inf
@@ -229,9 +223,13 @@ def forward(
             beta_m = model.beta_m + model.beta_share * straight_m
             jump = jump_logp(straight_m, beta_m, model)
             a_m = offset[i - 1, h]
-            rest = cost_m[a] * (1.0 - a_m / length_m[a]) if length_m[a] > 0.0 else 0.0
+            ending = edges[a]
+            length_m, a_turns, other = ending["length_m"], ending["turns"], ending["reverse"]
+            rest = ending["cost_m"] * (1.0 - a_m / length_m) if length_m > 0.0 else 0.0
             straight[h], beta[h], left[h] = straight_m, beta_m, rest
-            u = to_node[a]
+            u = ending["to_node"]
+            u_rank = nodes[u]["rank"]
+            row_start, row_end = row[u_rank], row[u_rank + 1]
             for j in range(count):
                 open_logp[h, j] = -np.inf
                 b = edge[i, j]
@@ -242,33 +240,33 @@ def forward(
                 if a == b:
                     if b_m >= a_m - model.backward_m:
                         over, arrival = abs(max(0.0, b_m - a_m) - straight_m), AHEAD
-                elif reverse[a] == b:
-                    over, arrival = abs(length_m[a] - b_m - a_m) + model.turn_back_m - straight_m, BACK
+                elif other == b:
+                    over, arrival = abs(length_m - b_m - a_m) + model.turn_back_m - straight_m, BACK
                 if same[j] < j:
                     place[h, j] = place[h, same[j]]
                 elif u == node[j]:
                     place[h, j] = _NO_WAY
                 else:
-                    place[h, j] = find_in(target, row[u], row[u + 1], node[j])
+                    place[h, j] = find_in(target, row_start, row_end, rank[j])
                 # On along the same edge there is no shorter way.
                 if a != b or b_m < a_m:
                     at = place[h, j]
                     known = True
                     if at == _NO_WAY:
-                        cost = turn_cost[turn_offset[a] + out_slot[b]]
+                        cost = turn_cost[a_turns + out_slot[j]]
                     elif at == _MISSING:
                         cost = np.inf
                     else:
-                        last = in_edge[in_offset[node[j]] + way_last[at]]
-                        cost = turn_cost[turn_offset[a] + way_first[at]] + way_cost[at] * UNIT_M
-                        cost += turn_cost[turn_offset[last] + out_slot[b]]
+                        by = way[at]
+                        cost = turn_cost[a_turns + first_of(by)] + cost_of(by)
+                        cost += turn_cost[turns[j] + last_of(by) * leaving[j]]
                     if not cost < np.inf:
                         # What is not known is no less than this.
                         cost = 0.0
                         if at == _MISSING:
-                            cost = complete_m[u]
+                            cost = complete_m[u_rank]
                         elif at != _NO_WAY:
-                            cost = way_cost[at] * UNIT_M
+                            cost = cost_of(way[at])
                         known = cost == np.inf
                     by_way = rest + cost + into[j] - straight_m
                     if by_way < over:
@@ -323,7 +321,8 @@ def forward(
                             back[i, j] = h
                             how[i, j] = BY_WAY
         # The best states of the fix before may hold.
-        hold = model.hold_cost + model.hold_share * math.hypot(x[i] - x[i - 1], y[i] - y[i - 1])
+        dx, dy = x[i] - x[i - 1], y[i] - y[i - 1]
+        hold = model.hold_cost + model.hold_share * math.sqrt(dx * dx + dy * dy)
         _hold(i, k, hold, edge, offset, score, back, since)
         for slot in range(k, s):
             if edge[i, slot] >= 0:
@@ -350,36 +349,37 @@ def posterior(step: NDArray[Any]) -> NDArray[np.float64]:
     """
     n, s, _ = step.shape
     weight = np.zeros((n, s, s), np.float32)
-    ahead = np.zeros((n, s))
+    ahead, out = np.zeros((n, s)), np.zeros((n, s))
+    behind, earlier = np.ones(s), np.empty(s)
     for i in range(n):
-        top = step[i].max()
+        top = -np.inf
         for h in range(s):
             for j in range(s):
-                if step[i, h, j] > top - 80.0:
-                    weight[i, h, j] = math.exp(step[i, h, j] - top)
+                top = max(top, step[i, h, j])
         total = 0.0
         for h in range(s):
             before = 1.0 if i == 0 else ahead[i - 1, h]
-            if before > 0.0:
-                for j in range(s):
+            if before == 0.0:
+                continue
+            for j in range(s):
+                if step[i, h, j] > top - 80.0:
+                    weight[i, h, j] = math.exp(step[i, h, j] - top)
                     ahead[i, j] += before * weight[i, h, j]
-        for j in range(s):
-            total += ahead[i, j]
+                    total += before * weight[i, h, j]
         for j in range(s):
             ahead[i, j] /= total
-    behind, out = np.ones(s), np.zeros((n, s))
     for i in range(n - 1, -1, -1):
-        total = 0.0
+        total, total_earlier = 0.0, 0.0
         for j in range(s):
             out[i, j] = ahead[i, j] * behind[j]
             total += out[i, j]
-        for j in range(s):
-            out[i, j] /= total
-        earlier, total = np.zeros(s), 0.0
         for h in range(s):
-            for j in range(s):
-                earlier[h] += weight[i, h, j] * behind[j]
-            total += earlier[h]
+            out[i, h] /= total
+            earlier[h] = 0.0
+            if i > 0 and ahead[i - 1, h] > 0.0:
+                for j in range(s):
+                    earlier[h] += weight[i, h, j] * behind[j]
+            total_earlier += earlier[h]
         for h in range(s):
-            behind[h] = earlier[h] / total
+            behind[h] = earlier[h] / total_earlier if i > 0 else 0.0
     return out

@@ -18,36 +18,75 @@ UNIT_M = 0.25
 _LONGEST_M = UNIT_M * 65534.0
 
 
+NODE = np.dtype([("rank", np.int32), ("leaving", np.int32), ("turns", np.int64)])
+EDGE = np.dtype(
+    [(name, np.int32) for name in ("from_node", "to_node", "reverse", "out_slot")]
+    + [("turns", np.int64), ("length_m", np.float64), ("cost_m", np.float64)]
+)
+
+
 class Table(NamedTuple):
     """Least ways from each of n nodes to the nearest others; turns inside a way count, those at its ends not.
 
-    offset (n + 1,) i64; target (z,) u16 or u32, ascending in a row; cost (z,) u16 in UNIT_M; first, last (z,)
-    u8: which edge of those that leave the node, and of those that come to the target; complete_m (n,) f64: no
-    node that is missing in a row is nearer; in_offset (n + 1,) i32, in_edge i32: edges by their last node.
+    What is looked up together lies together. node (n,) of NODE: rank, another number for each node, such that
+    those near each other have near numbers; leaving, how many edges leave it; turns, where the costs of
+    turning at it begin. edge (m,) of EDGE: what a transition asks of edges. offset (n + 1,) i64: rows, by
+    rank;
+    target (z,) u16 or u32, ranks, ascending in a row; way (z,) u32: cost in UNIT_M, 16 bits, then 8 for which
+    of the edges that leave the node comes first, then 8 for which of those that come to the target is last;
+    complete_m (n,) f64, by rank: no node that is missing in a row is nearer; in_offset (n + 1,) i32, in_edge
+    i32: edges by their last node.
     """
 
+    node: NDArray[Any]
+    edge: NDArray[Any]
     offset: NDArray[Any]
     target: NDArray[Any]
-    cost: NDArray[Any]
-    first: NDArray[Any]
-    last: NDArray[Any]
+    way: NDArray[Any]
     complete_m: NDArray[Any]
     in_offset: NDArray[Any]
     in_edge: NDArray[Any]
 
 
 @njit(cache=True, nogil=True)
+def cost_of(way: int) -> float:
+    """Cost of a way of the table, metres."""
+    return (way >> 16) * UNIT_M
+
+
+@njit(cache=True, nogil=True)
+def first_of(way: int) -> int:
+    """Which of the edges that leave its node a way of the table begins by."""
+    return (way >> 8) & 0xFF
+
+
+@njit(cache=True, nogil=True)
+def last_of(way: int) -> int:
+    """Which of the edges that come to its target a way of the table ends by."""
+    return way & 0xFF
+
+
+def morton_ranks(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.int32]:
+    """Return numbers of points along a curve that keeps what is near together (G. M. Morton, 1966).
+
+    x, y (n,) f64 -> (n,) i32.
+    """
+    key = np.zeros(len(x), np.uint64)
+    for shift, values in enumerate((x, y)):
+        low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 0.0)
+        cells = ((values - low) / max(high - low, 1e-9) * 65535.0).astype(np.uint64)
+        for bit in range(16):
+            key |= ((cells >> np.uint64(bit)) & np.uint64(1)) << np.uint64(2 * bit + shift)
+    rank = np.empty(len(x), np.int32)
+    rank[np.argsort(key, kind="stable")] = np.arange(len(x), dtype=np.int32)
+    return rank
+
+
+@njit(cache=True, nogil=True)
 def rows(
-    ways: Ways, in_offset: NDArray[Any], in_edge: NDArray[Any], most: int
-) -> tuple[
-    NDArray[np.int64],
-    NDArray[np.int32],
-    NDArray[np.uint16],
-    NDArray[np.uint8],
-    NDArray[np.uint8],
-    NDArray[np.float64],
-]:
-    """Ways from each node to the `most` nearest: offset, target, cost, first, last, complete_m of a `Table`.
+    ways: Ways, in_offset: NDArray[Any], in_edge: NDArray[Any], rank: NDArray[Any], most: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint32], NDArray[np.float64]]:
+    """Ways from each node to the `most` nearest: offset, target, way, complete_m of a `Table`.
 
     Dijkstra over nodes: of the ways to a node only the least is followed, with the turn out of its last edge.
     Of a node with more than 256 edges the others are not followed.
@@ -56,8 +95,10 @@ def rows(
     m = ways.to_node.shape[0]
     offset = np.zeros(n + 1, np.int64)
     target = np.empty(n * most, np.int32)
-    cost = np.empty(n * most, np.uint16)
-    first, last = np.empty(n * most, np.uint8), np.empty(n * most, np.uint8)
+    way = np.empty(n * most, np.uint32)
+    node_of = np.empty(n, np.int32)
+    for v in range(n):
+        node_of[rank[v]] = v
     complete_m = np.full(n, np.inf)
     slot_in = np.zeros(m, np.int64)
     for v in range(n):
@@ -69,7 +110,8 @@ def rows(
     heap_cost, heap_node = np.empty(m + 16), np.empty(m + 16, np.int32)
     row = np.empty(most, np.int32)
     size = 0
-    for u in range(n):
+    for r in range(n):
+        u = node_of[r]
         count = 0
         heap = 0
         shut = False
@@ -97,44 +139,45 @@ def rows(
                 heap = _pop(heap_cost, heap_node, heap)
             if heap == 0:
                 # What a forbidden turn shuts off here may be open to a longer way.
-                complete_m[u] = reached if shut else np.inf
+                complete_m[r] = reached if shut else np.inf
                 break
             v, so_far = heap_node[0], heap_cost[0]
             if count == most or so_far > _LONGEST_M:
-                complete_m[u] = so_far
+                complete_m[r] = so_far
                 break
             heap = _pop(heap_cost, heap_node, heap)
             settled[v] = u
             reached = so_far
-            row[count] = v
+            row[count] = rank[v]
             count += 1
-        complete_m[u] = min(complete_m[u], beyond)
-        for v in np.sort(row[:count]):
-            target[size] = v
-            cost[size] = np.uint16(label[v] / UNIT_M + 0.5)
-            first[size], last[size] = start[v], slot_in[via[v]]
+        complete_m[r] = min(complete_m[r], beyond)
+        for t in np.sort(row[:count]):
+            v = node_of[t]
+            target[size] = t
+            cost = np.uint32(label[v] / UNIT_M + 0.5)
+            way[size] = (cost << np.uint32(16)) | np.uint32(start[v] << 8) | np.uint32(slot_in[via[v]])
             size += 1
-        offset[u + 1] = size
-    return (
-        offset,
-        target[:size].copy(),
-        cost[:size].copy(),
-        first[:size].copy(),
-        last[:size].copy(),
-        complete_m,
-    )
+        offset[r + 1] = size
+    return offset, target[:size].copy(), way[:size].copy(), complete_m
 
 
-def build(ways: Ways, most: int) -> Table:
-    """Make the table of a network, `most` nodes a row; 0 for an empty one."""
+def build(ways: Ways, rank: NDArray[np.int32], most: int) -> Table:
+    """Make the table of a network, `most` nodes a row, 0 for none; rank (n,) i32 of `morton_ranks`."""
     n = len(ways.out_offset) - 1
-    usable = np.sort(ways.out_edge)
-    order = usable[np.argsort(ways.to_node[usable], kind="stable")].astype(np.int32)
+    order = np.argsort(ways.to_node, kind="stable").astype(np.int32)
     in_offset = np.zeros(n + 1, np.int32)
-    np.cumsum(np.bincount(ways.to_node[usable], minlength=n), out=in_offset[1:])
-    offset, target, cost, first, last, complete_m = rows(ways, in_offset, order, most)
+    np.cumsum(np.bincount(ways.to_node, minlength=n), out=in_offset[1:])
+    node = np.zeros(n, NODE)
+    node["rank"], node["leaving"] = rank, np.diff(ways.out_offset)
+    turns = np.diff(in_offset) * np.diff(ways.out_offset)
+    node["turns"] = np.cumsum(turns) - turns
+    edge = np.zeros(len(ways.to_node), EDGE)
+    for name in ("from_node", "to_node", "reverse", "out_slot", "length_m", "cost_m"):
+        edge[name] = getattr(ways, name)
+    edge["turns"] = ways.turn_offset
+    offset, target, way, complete_m = rows(ways, in_offset, order, rank, most)
     narrow = target.astype(np.uint16 if n <= 65536 else np.uint32)
-    return Table(offset, narrow, cost, first, last, complete_m, in_offset, order)
+    return Table(node, edge, offset, narrow, way, complete_m, in_offset, order)
 
 
 @njit(cache=True, nogil=True)
@@ -152,7 +195,8 @@ def find_in(target: NDArray[Any], low: int, end: int, v: int) -> int:
 @njit(cache=True, nogil=True)
 def find(u: int, v: int, table: Table) -> int:
     """Where in a table the way from node u to node v is, -1 if it is not there."""
-    return find_in(table.target, table.offset[u], table.offset[u + 1], v)
+    row = table.node[u]["rank"]
+    return find_in(table.target, table.offset[row], table.offset[row + 1], table.node[v]["rank"])
 
 
 @njit(cache=True, nogil=True)
@@ -167,24 +211,34 @@ def turn_between(a: int, b: int, ways: Ways) -> float:
 def cost_between(a: int, b: int, at: int, table: Table, ways: Ways) -> float:
     """Cost from the end of edge a to the start of edge b by the way at that place of the table, of `find`."""
     v = ways.from_node[b]
-    last = table.in_edge[table.in_offset[v] + table.last[at]]
-    into = ways.turn_cost[ways.turn_offset[a] + table.first[at]]
-    return into + table.cost[at] * UNIT_M + turn_between(last, b, ways)
+    way = table.way[at]
+    last = table.in_edge[table.in_offset[v] + last_of(way)]
+    into = ways.turn_cost[ways.turn_offset[a] + first_of(way)]
+    return into + cost_of(way) + turn_between(last, b, ways)
 
 
 @njit(cache=True, nogil=True)
 def edges_between(a: int, b: int, at: int, table: Table, ways: Ways) -> NDArray[np.int32]:
     """Edges (e,) i32 between edges a and b by the way at that place of the table, neither included."""
-    u, v = ways.to_node[a], ways.from_node[b]
+    in_offset, in_edge, from_node, target, ways_at = (
+        table.in_offset,
+        table.in_edge,
+        ways.from_node,
+        table.target,
+        table.way,
+    )
+    u, v = ways.to_node[a], from_node[b]
+    row = table.node[u]["rank"]
+    start, end = table.offset[row], table.offset[row + 1]
     out = np.empty(16, np.int32)
     size = 0
     while v != u:
         if size == out.shape[0]:
             out = np.concatenate((out, np.empty_like(out)))
-        e = table.in_edge[table.in_offset[v] + table.last[at]]
+        e = in_edge[in_offset[v] + last_of(ways_at[at])]
         out[size] = e
         size += 1
-        v = ways.from_node[e]
+        v = from_node[e]
         if v != u:
-            at = find(u, v, table)
+            at = find_in(target, start, end, table.node[v]["rank"])
     return out[:size][::-1].copy()

@@ -55,14 +55,16 @@ def turn_costs(
 
     right_angle_m * angle / (pi / 2), and crossing_m where more than two edges leave; turning back u_turn_m,
     nothing at a dead end; infinite where forbidden. start, end (m,) f64 of `end_headings`.
-    -> offset (m + 1,) i64 and cost (t,) f64: edge e into out_edge[out_offset[to_node[e]] + j] costs
-    cost[offset[e] + j].
+    -> offset (m,) i64 and cost (t,) f64: edge e into out_edge[out_offset[to_node[e]] + j] costs
+    cost[offset[e] + j]. The turns at a node follow each other, by the edges that come to it, ascending.
     """
     m = to_node.shape[0]
-    offset = np.zeros(m + 1, np.int64)
-    for e in range(m):
-        offset[e + 1] = offset[e] + out_offset[to_node[e] + 1] - out_offset[to_node[e]]
-    cost = np.zeros(offset[m])
+    offset = np.zeros(m, np.int64)
+    size = 0
+    for e in np.argsort(to_node, kind="mergesort"):
+        offset[e] = size
+        size += out_offset[to_node[e] + 1] - out_offset[to_node[e]]
+    cost = np.zeros(size)
     for e in range(m):
         first, last = out_offset[to_node[e]], out_offset[to_node[e] + 1]
         for j in range(first, last):

@@ -17,8 +17,8 @@ class Ways(NamedTuple):
     """m directed edges and what driving them costs.
 
     from_node, to_node (m,) i32; length_m (m,) f64; cost_m (m,) f64, length as a driver feels it; out_offset
-    (n + 1,) i32, out_edge i32: edges by the node they leave; reverse (m,) i32, -1 none; turn_offset (m + 1,)
-    i64, turn_cost f64 of `turning.turn_costs`; out_slot (m,) i32 of `out_slots`.
+    (n + 1,) i32, out_edge i32: edges by the node they leave; reverse (m,) i32, -1 none; turn_offset (m,) i64,
+    turn_cost f64 of `turning.turn_costs`; out_slot (m,) i32 of `out_slots`.
     """
 
     from_node: NDArray[Any]

@@ -93,13 +93,13 @@ class Graph:
         )
         cost_s, turn_s = _read_only(travel_s * feels, turn_cost / TURNING_MPS)
         times = ways._replace(cost_m=cost_s, turn_cost=turn_s)
-        table = node_tables.build(ways, ROW)
+        table = node_tables.build(ways, node_tables.morton_ranks(network.node_x, network.node_y), ROW)
         table = node_tables.Table(*_read_only(*table))
         shapes = edge_grid.Shapes(
             *_read_only(*drawing[:3], edge_grid.along(*drawing), length_m, reverse, usable)
         )
         grid = edge_grid.build(shapes, CELL_M)
-        grid = edge_grid.Grid(*grid[:4], *_read_only(*grid[4:]))
+        grid = edge_grid.Grid(*grid[:5], *_read_only(*grid[5:]))
         return cls(network, usable, ways, times, drawing, travel_s, table, grid, shapes)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from geo_policing.kernels import map_matching
+from geo_policing.kernels import map_matching, trace_matching
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,8 @@ class MatcherParameters:
     course_kappa, course_mps : float
         How sharply a course over ground tells the direction of the road, and the speed above which it does.
     radius_m, wide_radius_m : float
-        Edges this near are candidates; of a fix that has none, those within the wide radius.
+        Edges this near are candidates, of a fix of less accuracy those within 3 sigma; of one that has none
+        there, those within the wide radius.
     candidates, held : int
         Candidates kept a fix, and states of the fix before that may hold.
     hold_cost, hold_share : float
@@ -36,8 +37,9 @@ class MatcherParameters:
         road it is part of, followed straight on through crossings.
     backward_m : float
         Jitter backward along an edge that is standing still.
-    thin_m : float
-        Fixes nearer than this to the last one used tell nothing new: errors of neighbours are alike.
+    thin_m, thin_s, least_m : float
+        Fixes nearer than ``thin_m`` to the last one used tell nothing new: errors of neighbours are alike.
+        The usual time between fixes over ``thin_s`` makes them less so, exponentially, down to ``least_m``.
     gap_s, gap_intervals : float
         A time without fixes on the path is a gap if longer than both: seconds, and the median interval of
         the trace this many times.
@@ -50,15 +52,15 @@ class MatcherParameters:
     sigma_m: float = 6.0
     course_kappa: float = 1.0
     course_mps: float = 3.0
-    radius_m: float = 50.0
+    radius_m: float = 35.0
     wide_radius_m: float = 200.0
     candidates: int = 10
     held: int = 2
     hold_cost: float = 13.0
     hold_share: float = 0.01
     jump_cost: float = 22.0
-    beta_m: float = 11.0
-    beta_share: float = 0.06
+    beta_m: float = 9.0
+    beta_share: float = 0.08
     detour_cost: float = 36.0
     right_angle_m: float = 13.0
     crossing_m: float = 4.0
@@ -66,7 +68,9 @@ class MatcherParameters:
     turn_back_m: float = 160.0
     through_share: float = 0.045
     backward_m: float = 25.0
-    thin_m: float = 28.0
+    thin_m: float = 35.0
+    thin_s: float = 30.0
+    least_m: float = 5.0
     gap_s: float = 15.0
     gap_intervals: float = 4.0
     gap_m: float = 100.0
@@ -76,6 +80,27 @@ class MatcherParameters:
     def model(self) -> map_matching.Model:
         """What the kernels take of it."""
         return map_matching.Model(
-            *(self.hold_cost, self.hold_share, self.jump_cost, self.beta_m, self.beta_share),
-            *(self.detour_cost, self.backward_m, self.turn_back_m),
+            *(float(self.hold_cost), float(self.hold_share), float(self.jump_cost)),
+            *(float(self.beta_m), float(self.beta_share), float(self.detour_cost)),
+            *(float(self.backward_m), float(self.turn_back_m)),
+        )
+
+    @property
+    def reading(self) -> trace_matching.Reading:
+        """What the kernels take of it to read fixes."""
+        return trace_matching.Reading(
+            sigma_m=float(self.sigma_m),
+            course_kappa=float(self.course_kappa),
+            course_mps=float(self.course_mps),
+            radius_m=float(self.radius_m),
+            wide_radius_m=float(self.wide_radius_m),
+            candidates=self.candidates,
+            held=self.held,
+            thin_m=float(self.thin_m),
+            thin_s=float(self.thin_s),
+            least_m=float(self.least_m),
+            gap_s=float(self.gap_s),
+            gap_intervals=float(self.gap_intervals),
+            gap_m=float(self.gap_m),
+            fastest_mps=float(self.fastest_mps),
         )

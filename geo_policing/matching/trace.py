@@ -83,7 +83,8 @@ class Trace:
 
 def _column(name: str, values: ArrayLike) -> Array:
     try:
-        column = np.asarray(values, np.float64)
+        # A copy, whatever it comes as: a kernel is compiled for each kind of array that it meets.
+        column = np.array(values, np.float64)
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"{name} is not numeric: {error}", field=name) from None
     if column.ndim != 1:

@@ -15,6 +15,7 @@ from geo_policing.kernels import (
     map_matching,
     node_tables,
     path_joining,
+    path_times,
     turning,
     way_search,
 )
@@ -100,10 +101,12 @@ class Town:
         along = edge_grid.along(*self.geometry)
         usable = np.full(len(self.lines), True)
         shapes = edge_grid.Shapes(*self.geometry[:3], along, self.length_m, self.reverse, usable)
-        return edge_grid.nearest(x, y, radius_m, wide_m, k, edge_grid.build(shapes, cell_m), shapes)
+        return edge_grid.nearest(
+            x, y, np.full(len(x), radius_m), wide_m, k, edge_grid.build(shapes, cell_m), shapes
+        )
 
     def table(self, most):
-        return node_tables.build(self.ways, most)
+        return node_tables.build(self.ways, node_tables.morton_ranks(self.x, self.y), most)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -173,7 +176,7 @@ def test_emission_and_course_are_their_formulas():
 def test_what_a_turn_costs_follows_from_its_angle(seed):
     town = Town(np.random.default_rng(seed))
     offset, cost = town.ways.turn_offset, town.ways.turn_cost
-    assert offset[-1] == len(cost)
+    assert len(cost) == np.diff(town.out_offset)[town.to_node].sum()
     for e in range(len(town.length_m)):
         expected = dict(town.roads.turns(e))
         first, last = town.out_offset[town.to_node[e]], town.out_offset[town.to_node[e] + 1]
@@ -270,12 +273,12 @@ def test_a_row_has_the_nearest_nodes_and_the_ways_to_them(seed):
         if u == v or at < 0:
             continue
         # Only the least way to each node on the way is followed: it may be a little dearer than the least.
-        assert whole.cost[at] * node_tables.UNIT_M >= min(ways) - node_tables.UNIT_M
+        assert node_tables.cost_of(whole.way[at]) >= min(ways) - node_tables.UNIT_M
         near = node_tables.find(u, v, cut)
         if near < 0:
-            assert whole.cost[at] * node_tables.UNIT_M >= cut.complete_m[u] - 0.3
+            assert node_tables.cost_of(whole.way[at]) >= cut.complete_m[cut.node[u]["rank"]] - 0.3
         else:
-            assert cut.cost[near] == whole.cost[at]
+            assert cut.way[near] >> 16 == whole.way[at] >> 16
     assert (np.diff(cut.offset) <= 4).all()
 
 
@@ -398,6 +401,51 @@ def test_a_fix_speaks_for_those_near_it_that_follow(seed):
     assert path_joining.thin(x, y, 12.0).tolist() == naive.speakers(x, y, 12.0)
     x[-1], y[-1] = x[-2], y[-2]
     assert path_joining.thin(x, y, 12.0).tolist() == naive.speakers(x, y, 12.0)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_edges_are_entered_when_the_usual_times_between_the_places_say(seed):
+    rng = np.random.default_rng(seed)
+    m, p = 9, 14
+    length_m, usual_s = rng.uniform(20.0, 300.0, m), rng.uniform(2.0, 60.0, m)
+    path = rng.integers(0, m, p).astype(np.int32)
+    at = np.sort(np.concatenate([[0, p - 1], rng.integers(0, p, 8)]))
+    # A second path begins in the middle, with a place on its first edge and one on the last edge before.
+    cut = int(rng.integers(1, p))
+    at = np.sort(np.concatenate([at, [cut - 1, cut]]))
+    starts = np.zeros(len(at), bool)
+    starts[0] = starts[np.searchsorted(at, cut)] = True
+    left_m = rng.uniform(0.0, 1.0, len(at)) * length_m[path[at]]
+    t_s = np.cumsum(rng.uniform(0.0, 20.0, len(at)))
+    found = path_times.entered(path, at, starts, left_m, t_s, usual_s, length_m)
+    assert found == pytest.approx(naive.entered(path, at, starts, left_m, t_s, usual_s, length_m))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_stretch_is_unseen_where_nothing_was_heard_or_what_was_heard_does_not_fit(seed):
+    rng = np.random.default_rng(seed)
+    n = 60
+    t_s = np.cumsum(rng.choice([1.0, 2.0, 40.0], n, p=[0.6, 0.3, 0.1]))
+    x, y = np.cumsum(rng.normal(0.0, 60.0, (2, n)), axis=1)
+    speaker = path_joining.thin(x, y, 50.0)
+    speaks = np.flatnonzero(speaker == np.arange(n))
+    fix = speaks[rng.random(len(speaks)) < 0.8]
+    limits = (30.0, 80.0, 70.0)
+    found = path_times.unseen(t_s, speaker, fix, x[fix], y[fix], *limits)
+    assert found.tolist() == naive.unseen(t_s, speaker.tolist(), fix.tolist(), x[fix], y[fix], *limits)
+    assert 0 < found.sum() < len(found)
+    assert path_times.usual_interval(t_s) == np.median(np.diff(t_s))
+    assert path_times.usual_interval(t_s[:1]) == 0.0
+
+
+def test_what_lies_together_has_near_numbers():
+    x, y = np.meshgrid(np.arange(16.0), np.arange(16.0))
+    rank = node_tables.morton_ranks(x.ravel(), y.ravel())
+    assert sorted(rank.tolist()) == list(range(256))
+    # Each quarter of the map has a quarter of the numbers to itself.
+    for west, south in itertools.product((0, 8), (0, 8)):
+        quarter = rank.reshape(16, 16)[south : south + 8, west : west + 8]
+        assert quarter.max() - quarter.min() == 63
 
 
 @pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="this is that process")

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import matching
 from geo_policing.errors import InvalidFile, InvalidInput
-from geo_policing.kernels import edge_grid, map_matching, path_joining
+from geo_policing.kernels import path_joining, trace_matching
 from geo_policing.matching import Matcher, MatcherParameters
 from geo_policing.roads import Access, RoadNetwork
 from tests.matching.city import LAT, LON, STEP, drive, grid
@@ -173,7 +173,7 @@ def test_a_network_mapped_from_a_file_matches_alike_and_compiles_nothing_again(t
     network.save(tmp_path / "town.roads")
     lon, lat = drive(network, ROUTE, noise_m=5.0)
     lon, lat = np.concatenate([lon, lon[:1]]), np.concatenate([lat, lat[:1]])  # and a leap at the end
-    kernels = [edge_grid.nearest, map_matching.forward, path_joining.join, path_joining.least_path]
+    kernels = [trace_matching.match_trace, path_joining.least_path]
     here = matched(network, lon, lat)
     compiled = [len(kernel.signatures) for kernel in kernels]
     for matcher in (Matcher(RoadNetwork.load(tmp_path / "town.roads")), Matcher(network, access=Access.CAR)):
@@ -195,7 +195,7 @@ def test_every_parameter_is_documented_with_its_default():
 
 
 def test_real_drives_are_matched_as_well_as_before_and_none_is_empty(tmp_path):
-    at_most = {1: 0.012, 15: 0.011, 60: 0.036, 300: 0.165}
+    at_most = {1: 0.011, 15: 0.011, 30: 0.016, 60: 0.035, 120: 0.070, 300: 0.165}
     folder, out = shared("matching"), tmp_path / "out.json"
     sampling = ",".join(map(str, at_most))
     assert matching.main(["--data", str(folder), "--json", str(out), "--sampling", sampling]) == 0

@@ -33,7 +33,9 @@ def away_m(lon, lat):
     """Distance of each fix to the nearest street of the grid, metres; infinite beyond its rim."""
     x, y = TOWN.plane.forward(lon, lat)
     grid, shapes = MATCHER._graph.grid, MATCHER._graph.shapes
-    return edge_grid.nearest(np.atleast_1d(x), np.atleast_1d(y), 210.0, 0.0, 1, grid, shapes)[1][:, 0]
+    return edge_grid.nearest(
+        np.atleast_1d(x), np.atleast_1d(y), np.full(np.size(x), 210.0), 0.0, 1, grid, shapes
+    )[1][:, 0]
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.filter_too_much])
