@@ -10,6 +10,7 @@ from geo_policing.maps.live import live_map
 from geo_policing.maps.offline import offline, remote_loads, render
 from geo_policing.maps.page import CityMap
 from geo_policing.maps.points import fixes_map, incident_map
+from geo_policing.maps.reconstructions import reconstruction_map
 from geo_policing.maps.tracks import track_map
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "incident_map",
     "live_map",
     "offline",
+    "reconstruction_map",
     "remote_loads",
     "render",
     "track_map",

@@ -10,6 +10,7 @@ from geo_policing.model.fix import Fix, FixColumns
 from geo_policing.model.incident import Incident, IncidentState, Severity
 from geo_policing.model.instant import format_instant, from_us, parse_instant, to_us
 from geo_policing.model.sighting import Sighting, SightingKind, Watch
+from geo_policing.model.sighting_rows import geojson_rows, read_rows
 from geo_policing.model.track import PathPiece, Track
 from geo_policing.model.unit import Unit, UnitStatus
 from geo_policing.model.window import TimeWindow
@@ -35,6 +36,8 @@ __all__ = [
     "Watch",
     "format_instant",
     "from_us",
+    "geojson_rows",
     "parse_instant",
+    "read_rows",
     "to_us",
 ]

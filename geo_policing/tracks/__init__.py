@@ -3,17 +3,23 @@
 May import: matching and below.
 """
 
+from geo_policing.tracks.containment import Gate, GateKind, Passing, containment, gates_of
 from geo_policing.tracks.fit import information_bits, leave_one_out
 from geo_policing.tracks.movement import Mode, MovementModel
 from geo_policing.tracks.reconstruct import reconstruct
 from geo_policing.tracks.reconstruction import Occupancy, Path, Reconstruction
 
 __all__ = [
+    "Gate",
+    "GateKind",
     "Mode",
     "MovementModel",
     "Occupancy",
+    "Passing",
     "Path",
     "Reconstruction",
+    "containment",
+    "gates_of",
     "information_bits",
     "leave_one_out",
     "reconstruct",

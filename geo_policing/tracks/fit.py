@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from geo_policing.errors import InvalidInput
 from geo_policing.model import Sighting, TimeWindow
 from geo_policing.roads import RoadNetwork
+from geo_policing.tracks.evidence import likelihood
 from geo_policing.tracks.movement import MovementModel
 from geo_policing.tracks.reconstruct import reconstruct
 from geo_policing.tracks.reconstruction import Reconstruction
@@ -59,20 +60,32 @@ def leave_one_out(
         ]
         if not others:
             continue
-        moments = sorted([sighting.time, *(s.time for s in others)])
+        moments = sorted([sighting.time, sighting.last, *(t for s in others for t in (s.time, s.last))])
         window = TimeWindow(moments[0], max(moments[-1], moments[0] + timedelta(seconds=model.step_s)))
         try:
             rest = reconstruct(network, others, model, window, turns=turns, samples=0)
         except InvalidInput:
             # The neighbours cannot both be true: one of them is wrong, and they tell nothing about this one.
             continue
-        (x,), (y,) = network.plane.forward(sighting.lon, sighting.lat)
-        near = rest.lattice.within(x, y, NEAR_M + 2.0 * sighting.accuracy_m)
-        step = min(
-            round((sighting.time - window.start).total_seconds() / rest.step_s), len(rest.smoothed.bins) - 1
+        near = _near(rest, sighting)
+        first, last = (
+            min(round((t - window.start).total_seconds() / rest.step_s), len(rest.smoothed.bins) - 1)
+            for t in (sighting.time, sighting.last)
         )
-        found[i] = float(near[rest.smoothed.bins[step]] @ rest.smoothed.mass[step])
+        # Of an interval the moment counts at which the others say that it fits best.
+        found[i] = max(
+            float(near[rest.smoothed.bins[step]] @ rest.smoothed.mass[step])
+            for step in range(first, last + 1)
+        )
     return found
+
+
+def _near(rest: Reconstruction, sighting: Sighting) -> NDArray[np.float64]:
+    """Share (b,) of each bin that is near enough to a sighting to fit it."""
+    if sighting.area is not None or sighting.cell:
+        return likelihood(rest.lattice, replace(sighting, edge=""))
+    (x,), (y,) = rest.lattice.network.plane.forward(sighting.lon, sighting.lat)
+    return rest.lattice.within(x, y, NEAR_M + 2.0 * sighting.accuracy_m)
 
 
 def information_bits(

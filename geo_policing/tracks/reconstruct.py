@@ -1,6 +1,6 @@
 """From sightings to a track."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from itertools import pairwise
 
@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from geo_policing.errors import InvalidInput
 from geo_policing.model import Sighting, TimeWindow, Watch
 from geo_policing.roads import Access, RoadNetwork, route
+from geo_policing.tracks import intervals
+from geo_policing.tracks.evidence import likelihood, watched
 from geo_policing.tracks.lattice import Lattice
 from geo_policing.tracks.movement import MovementModel
 from geo_policing.tracks.reconstruction import Reconstruction
-from geo_policing.tracks.smoothing import Anchor, Impossible, Smoother, State
+from geo_policing.tracks.smoothing import Anchor, Impossible, Smoothed, Smoother, State
 from geo_policing.tracks.turns import Turns
 
 Array = NDArray[np.float64]
@@ -34,6 +36,7 @@ def reconstruct(
     samples: int = 200,
     seed: int = 0,
     memory_bytes: int = 1_000_000_000,
+    progress: Callable[[float], None] | None = None,
 ) -> Reconstruction:
     """Find where a suspect was, between a few sightings and around them.
 
@@ -57,6 +60,8 @@ def reconstruct(
         Of the samples; the same input gives the same answer.
     memory_bytes : int
         What the filter may take.
+    progress : callable, optional
+        Told the share that is done, 0 to 1, now and then; what it raises ends the work.
 
     Raises
     ------
@@ -70,27 +75,45 @@ def reconstruct(
     ordered = tuple(sorted(sightings, key=lambda s: (s.time, s.lon, s.lat, s.observer)))
     if window is None:
         step = timedelta(seconds=model.step_s)
-        window = TimeWindow(ordered[0].time, max(ordered[-1].time, ordered[0].time + step))
+        last = max(s.last for s in ordered)
+        window = TimeWindow(ordered[0].time, max(last, ordered[0].time + step))
     for sighting in ordered:
-        if not window.start <= sighting.time <= window.end:
+        if not (window.start <= sighting.time and sighting.last <= window.end):
             raise InvalidInput(
                 f"the sighting of {sighting.time.isoformat()} is outside the window "
                 f"{window.start.isoformat()} to {window.end.isoformat()}; leave it out or widen the window",
                 field="window",
-                value=sighting.time,
+                value=sighting.time.isoformat(),
             )
-    moments = sorted({window.start, window.end, *(s.time for s in ordered)})
+    moments = sorted({window.start, window.end, *(s.time for s in ordered), *(s.last for s in ordered)})
     longest = max((b - a).total_seconds() for a, b in pairwise(moments))
     model = model.coarser(*next((steps, bins) for limit, steps, bins in COARSER if longest <= limit))
     turns = turns or Turns.of(network, model.access)
     lattice = Lattice.of(network, turns, model, _within_reach(network, ordered, model, window))
     steps = int(np.ceil((window.end - window.start).total_seconds() / model.step_s)) + 1
     anchors = [_anchor(lattice, sighting, window, model) for sighting in ordered]
-    smoother = Smoother(
-        lattice, model, anchors, steps, _unseen(lattice, model, watches, window, steps), memory_bytes
-    )
+    unseen = _unseen(lattice, model, watches, window, steps)
+    choices = [
+        tuple(round((moment - window.start).total_seconds() / model.step_s) for moment in chosen)
+        for chosen in intervals.moments(ordered)
+    ]
+    draw = np.random.default_rng(seed)
+    done = 0
+
+    def smooth(placed: list[Anchor], samples: int) -> Smoothed:
+        nonlocal done
+        smoother = Smoother(lattice, model, placed, steps, unseen, memory_bytes)
+        if progress is not None:
+            before, tell = done, progress
+            smoother.progress = lambda share: tell((before + share) / len(choices))
+        done += 1
+        return smoother.run(samples, draw)
+
     try:
-        smoothed = smoother.run(samples, np.random.default_rng(seed))
+        if len(choices) == 1:
+            smoothed, anchor_step = smooth(anchors, samples), tuple(anchor.step for anchor in anchors)
+        else:
+            smoothed, anchor_step = intervals.run(smooth, anchors, choices, samples, draw)
     except Impossible as error:
         raise InvalidInput(_contradiction(lattice, model, ordered, error.anchor), field="sightings") from None
     return Reconstruction(
@@ -101,7 +124,8 @@ def reconstruct(
         log_evidence=smoothed.log_evidence,
         lattice=lattice,
         smoothed=smoothed,
-        anchor_step=tuple(anchor.step for anchor in anchors),
+        anchor_step=anchor_step,
+        model=model,
     )
 
 
@@ -112,15 +136,16 @@ def _within_reach(
     xy = np.column_stack(network.plane.forward([s.lon for s in sightings], [s.lat for s in sightings]))
     middle = (network.vertex_offset[:-1] + network.vertex_offset[1:] - 1) // 2
     x, y = network.vertex_x[middle], network.vertex_y[middle]
-    beside = network.length_m + 6.0 * max(s.accuracy_m for s in sightings)
+    beside = network.length_m + max(s.reach_m for s in sightings)
     distance = [np.hypot(x - x0, y - y0) for x0, y0 in xy]
     before = (sightings[0].time - window.start).total_seconds()
     after = (window.end - sightings[-1].time).total_seconds()
+    # Of one known only to an interval any moment may be the one that lets it be far away.
     found = distance[0] <= before * model.top_mps + beside
     found |= distance[-1] <= after * model.top_mps + beside
     for i, first in enumerate(sightings):
         for j in range(i + 1, min(len(sightings), i + 4)):
-            way = (sightings[j].time - first.time).total_seconds() * model.top_mps
+            way = (sightings[j].last - first.time).total_seconds() * model.top_mps
             found |= distance[i] + distance[j] <= way + 2.0 * beside
             if sightings[j].probability >= 1.0:
                 break
@@ -128,31 +153,30 @@ def _within_reach(
     return found if access is None else found & ((network.access & int(access)) != 0)
 
 
-def _edge(network: RoadNetwork, name: str) -> int | None:
-    """Index of the edge a sighting or a watch names."""
-    if not name:
-        return None
-    at = np.flatnonzero(network.edge_id == name.encode())
-    if not len(at):
-        raise InvalidInput(f"edge {name!r} is not in the network", field="edge", value=name)
-    return int(at[0])
-
-
 def _anchor(lattice: Lattice, sighting: Sighting, window: TimeWindow, model: MovementModel) -> Anchor:
-    network = lattice.network
-    (x,), (y,) = network.plane.forward(sighting.lon, sighting.lat)
-    near = lattice.near(x, y, sighting.accuracy_m, _edge(network, sighting.edge))
+    near = likelihood(lattice, sighting)
     near[near < NEGLIGIBLE * near.max(initial=0.0)] = 0.0
     total = float((near * lattice.bin_m).sum())
     if not total > 0.0:
-        raise InvalidInput(
-            f"the sighting of {sighting.time.isoformat()} at {sighting.lon:.6f}, {sighting.lat:.6f} is off "
-            f"the roads (accuracy {sighting.accuracy_m:g} m); correct it or give a larger accuracy",
-            field="sightings",
-            value=(sighting.lon, sighting.lat),
-        )
+        raise InvalidInput(_off_the_roads(sighting), field="sightings", value=(sighting.lon, sighting.lat))
     step = round((sighting.time - window.start).total_seconds() / model.step_s)
     return Anchor(step, near / total, sighting.probability)
+
+
+def _off_the_roads(sighting: Sighting) -> str:
+    """Say that no road is where something was seen, and what to do."""
+    place = f"at {sighting.lon:.6f}, {sighting.lat:.6f}"
+    how, remedy = f"accuracy {sighting.accuracy_m:g} m", "correct it or give a larger accuracy"
+    if sighting.area is not None:
+        how, remedy = "its area", "draw a larger one"
+    elif sighting.cell:
+        how, remedy = f"cell {sighting.cell}", "give its parent cell, which is larger"
+    elif sighting.edge:
+        how, remedy = (
+            f"edge {sighting.edge}, accuracy {sighting.accuracy_m:g} m",
+            "correct the place or the edge, which is far from it or closed to who travels so",
+        )
+    return f"the sighting of {sighting.time.isoformat()} {place} is off the roads ({how}); {remedy}"
 
 
 #: Places of a sighting that are less likely than this beside the likeliest are left out.
@@ -167,13 +191,9 @@ def _unseen(
     for watch in watches:
         if watch.end <= window.start or watch.start >= window.end:
             continue
-        (x,), (y,) = lattice.network.plane.forward(watch.lon, watch.lat)
-        within = lattice.within(x, y, watch.radius_m, _edge(lattice.network, watch.edge))
+        within, passage_m = watched(lattice, watch)
         bins = np.flatnonzero(within)
         # Who passes the bins that are seen takes so many steps for it; each step is a part of one passage.
-        passage_m = (
-            max(float((within * lattice.bin_m)[bins].sum()), 1.0) if watch.edge else 2.0 * watch.radius_m
-        )
         part = np.minimum(model.speed_mps * model.step_s / passage_m, 1.0)
         part = np.maximum(part, model.step_s / STANDING_S)
         seen = 1.0 - (1.0 - min(watch.detection, 0.999)) ** part
@@ -208,7 +228,7 @@ def _contradiction(lattice: Lattice, model: MovementModel, sightings: Sequence[S
         by="length",
         access=model.access or Access(0),
     )
-    apart = (second.time - first.time).total_seconds()
+    apart = (second.last - first.time).total_seconds()
     pair = f"the sightings of {first.time.isoformat()} and {second.time.isoformat()} cannot both be true"
     remedy = "give one of them a probability below 1"
     if way is None:
@@ -222,7 +242,5 @@ def _contradiction(lattice: Lattice, model: MovementModel, sightings: Sequence[S
 
 def _place(lattice: Lattice, sighting: Sighting) -> tuple[int, float]:
     """Edge that a sighting is nearest to, and where on it."""
-    (x,), (y,) = lattice.network.plane.forward(sighting.lon, sighting.lat)
-    near = lattice.near(x, y, sighting.accuracy_m, _edge(lattice.network, sighting.edge))
-    best = int(near.argmax())
+    best = int(likelihood(lattice, sighting).argmax())
     return int(lattice.edge[best]), float(lattice.start_m[best])

@@ -14,6 +14,7 @@ from geo_policing.errors import InvalidInput
 from geo_policing.model import Sighting, TimeWindow
 from geo_policing.roads import RoadNetwork, Route
 from geo_policing.tracks.lattice import Lattice
+from geo_policing.tracks.movement import MovementModel
 from geo_policing.tracks.routes import Unfolder, representative, without_wavering
 from geo_policing.tracks.smoothing import Smoothed
 
@@ -95,6 +96,8 @@ class Reconstruction:
         Probability that each sighting is the suspect, after all.
     log_evidence : float
         Logarithm of the density of the sightings, for comparing models.
+    model : MovementModel
+        How the suspect was taken to move, in the steps and bins that were used.
     """
 
     window: TimeWindow
@@ -105,6 +108,7 @@ class Reconstruction:
     lattice: Lattice = field(repr=False)
     smoothed: Smoothed = field(repr=False)
     anchor_step: tuple[int, ...]
+    model: MovementModel = field(repr=False)
 
     def occupancy(self, at: datetime, resolution: int = 10) -> Occupancy:
         """Where the suspect was at a moment of the window, over the H3 cells of a resolution, 9 to 11.

@@ -6,7 +6,7 @@ once for each penalty of detours. Weights have absolute logarithms, so that all 
 posterior.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -89,6 +89,8 @@ class Smoothed:
     paths : list of lists of (anchor, bins (n,))
         For each sampled path, the bin at each step from its first true sighting, in parts that begin at a
         true sighting.
+    ends : list of (step, share, (bins, values))
+        Where and in which classes the suspect was at the last true sighting, for each that may be the last.
     """
 
     bins: list[NDArray[Any]]
@@ -96,6 +98,7 @@ class Smoothed:
     truth: Array
     log_evidence: float
     paths: list[list[tuple[int, NDArray[np.int32]]]] = field(default_factory=list)
+    ends: list[tuple[int, float, State]] = field(default_factory=list)
 
 
 class Smoother:
@@ -136,6 +139,9 @@ class Smoother:
         self._dense = np.zeros((n, classes))
         self._touched, self._at = np.zeros(n, np.int32), np.full(n, -1, np.int32)
         self._elsewhere = -np.log(lattice.bin_m.sum())
+        #: Told the share that is done; what it raises ends the work.
+        self.progress: Callable[[float], None] = lambda _: None
+        self._ends: list[tuple[int, float, State]] = []
 
     def run(self, samples: int, draw: np.random.Generator) -> Smoothed:
         """Smooth, and sample whole paths.
@@ -152,6 +158,7 @@ class Smoother:
         behind: list[tuple[State, float]] = [self._nothing()] * n
         for i in range(n - 1, -1, -1):
             parts: list[tuple[State, float]] = []
+            self.progress(0.5 * (n - 1 - i) / n)
             if self._left_out(i + 1, n) > -np.inf:
                 bins = np.flatnonzero(self.anchors[i].density).astype(np.int32)
                 ones = np.ones((len(bins), len(self._step_m)), np.float32)
@@ -281,6 +288,7 @@ class Smoother:
         paths: list[list[tuple[int, NDArray[np.int32]]]] = [[] for _ in range(samples)]
         waiting = self._first_states(first, behind, samples, draw)
         for i in range(n):
+            self.progress(0.5 + 0.5 * i / n)
             if first[i] > NOTHING:
                 self._before(i, behind[i][0], float(first[i]), collected)
             state, log_state = self._at_anchor(i, arrived[i])
@@ -296,7 +304,7 @@ class Smoother:
                 self._along(leg, state, log_state, log_evidence, collected, arrived, truth)
             self._sample(i, legs[i], last, waiting, paths, draw)
             legs[i] = []
-        return Smoothed(*self._collect(collected), np.minimum(truth, 1.0), log_evidence, paths)
+        return Smoothed(*self._collect(collected), np.minimum(truth, 1.0), log_evidence, paths, self._ends)
 
     def _along(
         self,
@@ -350,6 +358,7 @@ class Smoother:
     def _after(self, i: int, state: State, share: float, collected: list[list[State]]) -> None:
         """Read out the last true sighting and the steps after it."""
         now = state
+        self._ends.append((self.anchors[i].step, share, state))
         for step in range(self.anchors[i].step, self.steps):
             mass = now[1].sum(axis=1, dtype=np.float64)
             if mass.sum() > 0.0:

@@ -67,12 +67,13 @@ def test_a_watch_in_vain_is_taken_from_the_same_file(town):
     ("text", "says"),
     [
         (HEADER, "no sightings"),
-        ("time,lon\n2026-03-02T08:00:00+08:00,113\n", "sighting 1 has no lat"),
+        ("time,lon\n2026-03-02T08:00:00+08:00,113\n", "sighting 1: no lat; give lon and lat, an edge"),
         (HEADER + "2026-03-02T08:00:00,113.1,27.8,,,,,\n", "sighting 1: time"),
         (HEADER + "2026-03-02T08:00:00+08:00,x,27.8,,,,,\n", "sighting 1: lon 'x' is no number"),
         (HEADER + row(0, 0, 0, "20,1.5,,,"), "sighting 1: probability 1.5 is not from 0 to 1"),
         (HEADER + row(0, 0, 0, ",,,no,2026-03-02T07:00:00+08:00"), "not after its start"),
-        ('{"features": 3}', "neither CSV nor GeoJSON"),
+        ('{"features": 3}', "no GeoJSON FeatureCollection"),
+        ("{x", "neither CSV nor GeoJSON"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused_with_the_sighting(town, text, says):

@@ -1,0 +1,264 @@
+"""The answer as GeoJSON: paths, sightings, cells and regions at each moment, gates, where to look next."""
+
+import hashlib
+import math
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib import metadata, resources
+from pathlib import Path as File
+from typing import Any
+
+import numpy as np
+import shapely
+from h3.api import basic_int as h3
+
+from geo_policing.model import Sighting
+from geo_policing.roads import RoadNetwork
+from geo_policing.tracks.containment import Passing, containment, gates_of
+from geo_policing.tracks.fit import information_bits, leave_one_out
+from geo_policing.tracks.movement import MovementModel
+from geo_policing.tracks.reconstruction import Occupancy, Path, Reconstruction
+from geo_policing.tracks.turns import Turns
+
+Feature = dict[str, Any]
+#: Shares of the probability of which the regions are told.
+SHARES = (0.5, 0.9)
+#: A sighting that its neighbours make less likely than this does not fit.
+MISFIT = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is read out of a reconstruction.
+
+    Parameters
+    ----------
+    every_s : int
+        Seconds between the moments.
+    paths : int
+        How many of the most frequent paths.
+    resolution : int
+        Of the H3 cells, 9 to 11.
+    cameras : mapping of str to int
+        Edges that cameras look at, by their ids; every edge that may have been passed where there are none.
+    looks : int
+        How many of the cameras that tell most.
+    """
+
+    every_s: int = 60
+    paths: int = 5
+    resolution: int = 10
+    cameras: Mapping[str, int] | None = None
+    looks: int = 20
+
+
+def features_of(
+    found: Reconstruction,
+    model: MovementModel,
+    wanted: Wanted | None = None,
+    *,
+    turns: Turns | None = None,
+    seed: int = 0,
+) -> list[Feature]:
+    """Read everything out of a reconstruction, as GeoJSON features that ``what`` tells apart.
+
+    Parameters
+    ----------
+    found : Reconstruction
+        The answer.
+    model : MovementModel
+        As it was given to `reconstruct`.
+    wanted : Wanted, optional
+        What is read out.
+    turns : Turns, optional
+        Those of the network, where they are known from before.
+    seed : int
+        Of the ways drawn after the last sighting.
+    """
+    wanted = wanted or Wanted()
+    network = found.lattice.network
+    features = [path_feature(network, found.best_path, "best")]
+    features += [path_feature(network, way, "sampled") for way in found.paths(wanted.paths)]
+    alone = leave_one_out(network, found.sightings, model, turns=turns)
+    features += [
+        sighting_feature(one, float(truth), float(fit))
+        for one, truth, fit in zip(found.sightings, found.truth, alone, strict=True)
+    ]
+    for moment in moments_of(found, wanted.every_s):
+        there = found.occupancy(moment, wanted.resolution)
+        features += region_features(there)
+        features += cell_features(there, 0.9)
+    after = [m for m in moments_of(found, 60) if m > found.sightings[-1].last]
+    if after:
+        features += [gate_feature(p, after) for p in containment(found, gates_of(network), after, seed=seed)]
+    features += camera_features(found, wanted.cameras, wanted.looks)
+    return features
+
+
+def moments_of(found: Reconstruction, every_s: int) -> list[datetime]:
+    """Return the moments of the window, from its start."""
+    count = int((found.window.end - found.window.start) / timedelta(seconds=every_s))
+    return [found.window.start + timedelta(seconds=every_s * k) for k in range(count + 1)]
+
+
+def path_feature(network: RoadNetwork, way: Path, kind: str) -> Feature:
+    """Return a path with the times at which its edges were entered."""
+    return {
+        "type": "Feature",
+        "geometry": {"type": "LineString", "coordinates": way.lonlat(network).round(7).tolist()},
+        "properties": {
+            "what": "path",
+            "kind": kind,
+            "probability": round(way.probability, 4) if kind == "sampled" else None,
+            "edges": [network.edge_ids[e] for e in way.edges.tolist()],
+            "entered": [time.isoformat() for time in way.entered],
+        },
+    }
+
+
+def sighting_feature(sighting: Sighting, truth: float, fit: float) -> Feature:
+    """Return a sighting with how probable it is after all, and by its neighbours alone."""
+    geometry: dict[str, Any] = {
+        "type": "Point",
+        "coordinates": [round(sighting.lon, 7), round(sighting.lat, 7)],
+    }
+    if sighting.area is not None:
+        geometry = shapely.geometry.mapping(shapely.transform(sighting.area, lambda c: c.round(7)))
+    elif sighting.cell:
+        geometry = _ring(int(sighting.cell, 16))
+    return {
+        "type": "Feature",
+        "geometry": geometry,
+        "properties": {
+            "what": "sighting",
+            "time": sighting.time.isoformat(),
+            "until": None if sighting.until is None else sighting.until.isoformat(),
+            "observer": sighting.observer,
+            "kind": sighting.kind.value,
+            "edge": sighting.edge,
+            "accuracy_m": round(sighting.accuracy_m, 3),
+            "given_probability": sighting.probability,
+            "probability": round(truth, 6),
+            "leave_one_out": None if math.isnan(fit) else round(fit, 6),
+            "fits": None if math.isnan(fit) else fit >= MISFIT,
+        },
+    }
+
+
+def region_features(there: Occupancy) -> list[Feature]:
+    """Return the smallest regions that hold 50 and 90 %."""
+    found = []
+    for share in SHARES:
+        shape = shapely.geometry.shape(there.polygon(share))
+        # RFC 7946, 3.1.6: the outer ring runs against the clock.
+        shape = shapely.transform(shapely.orient_polygons(shape), lambda c: c.round(7))
+        found.append(
+            {
+                "type": "Feature",
+                "geometry": shapely.geometry.mapping(shape),
+                "properties": {
+                    "what": "region",
+                    "time": there.time.isoformat(),
+                    "share": share,
+                    "area_km2": round(sum(h3.cell_area(int(c), "km^2") for c in there.region(share)), 4),
+                },
+            }
+        )
+    return found
+
+
+def cell_features(there: Occupancy, share: float = 1.0) -> list[Feature]:
+    """Return the cells that together hold a share of the probability, the most probable first."""
+    kept = len(there.region(share)) if share < 1.0 else len(there.cell)
+    return [
+        {
+            "type": "Feature",
+            "geometry": _ring(cell),
+            "properties": {
+                "what": "cell",
+                "time": there.time.isoformat(),
+                "cell": h3.int_to_str(cell),
+                "probability": round(probability, 6),
+            },
+        }
+        for cell, probability in zip(
+            there.cell[:kept].tolist(), there.probability[:kept].tolist(), strict=True
+        )
+    ]
+
+
+def gate_feature(passing: Passing, moments: Sequence[datetime]) -> Feature:
+    """Return a gate with the probability of having been passed by each moment."""
+    gate = passing.gate
+    return {
+        "type": "Feature",
+        "geometry": {"type": "Point", "coordinates": [round(gate.lon, 7), round(gate.lat, 7)]},
+        "properties": {
+            "what": "gate",
+            "name": gate.name,
+            "kind": gate.kind.value,
+            "earliest": None if passing.earliest is None else passing.earliest.isoformat(),
+            "times": [moment.isoformat() for moment in moments],
+            "passed": [round(float(p), 4) for p in passing.passed],
+        },
+    }
+
+
+def camera_features(
+    found: Reconstruction, cameras: Mapping[str, int] | None = None, most: int = 20
+) -> list[Feature]:
+    """Return the cameras that are expected to tell most about the path, or the edges where one would."""
+    network = found.lattice.network
+    named = (
+        {network.edge_ids[e]: e for e in found.likely_edges()}
+        if cameras is None
+        else dict(sorted(cameras.items()))
+    )
+    bits = information_bits(found, list(named.values()))
+    order = np.argsort(-bits, kind="stable")[:most]
+    ids = list(named)
+    features = []
+    for k in order.tolist():
+        edge = named[ids[k]]
+        if bits[k] <= 0.0:
+            continue
+        middle = network.lonlat(edge).mean(axis=0)
+        features.append(
+            {
+                "type": "Feature",
+                "geometry": {"type": "Point", "coordinates": middle.round(7).tolist()},
+                "properties": {
+                    "what": "camera",
+                    "camera": ids[k] if cameras is not None else None,
+                    "edge": network.edge_ids[edge],
+                    "name": network.name_of(edge),
+                    "bits": round(float(bits[k]), 4),
+                    "passing": round(found.passing(edge), 4),
+                },
+            }
+        )
+    return features
+
+
+def versions() -> dict[str, str]:
+    """Return what computed it: versions of this package and of what its numbers depend on."""
+    names = ("geo-policing", "numpy", "numba", "h3", "shapely")
+    return {"python": platform.python_version()} | {name: metadata.version(name) for name in names}
+
+
+def fingerprint(content: bytes | File) -> str:
+    """SHA-256 of what was put in, as hexadecimal digits."""
+    data = content.read_bytes() if isinstance(content, File) else content
+    return hashlib.sha256(data).hexdigest()
+
+
+def model_fingerprint() -> str:
+    """SHA-256 of the numbers that the movement model was learned to have."""
+    return fingerprint((resources.files("geo_policing.tracks") / "learned.json").read_bytes())
+
+
+def _ring(cell: int) -> dict[str, Any]:
+    ring = [[round(lon, 7), round(lat, 7)] for lat, lon in h3.cell_to_boundary(cell)]
+    return {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
