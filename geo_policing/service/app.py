@@ -27,6 +27,7 @@ from geo_policing.service.dependencies import Rooms
 from geo_policing.service.guard import Guard
 from geo_policing.service.hub import Hub
 from geo_policing.service.picture import Picture
+from geo_policing.service.reconstructions import Reconstructions
 from geo_policing.service.routers import (
     devices,
     health,
@@ -35,6 +36,7 @@ from geo_policing.service.routers import (
     looks,
     maps,
     pages,
+    reconstructions,
     sign_in,
     tiles,
     tracks,
@@ -70,7 +72,20 @@ def create_app(rooms: Rooms) -> FastAPI:
     )
     app.state.rooms = rooms
     problems.install(app)
-    for noun in (health, sign_in, units, devices, incidents, tracks, looks, live, maps, tiles, pages):
+    for noun in (
+        health,
+        sign_in,
+        units,
+        devices,
+        incidents,
+        tracks,
+        reconstructions,
+        looks,
+        live,
+        maps,
+        tiles,
+        pages,
+    ):
         app.include_router(noun.router)
     app.mount("/assets", StaticFiles(directory=assets_folder()), name="assets")
     app.add_middleware(Guard)
@@ -108,6 +123,8 @@ async def open_rooms(settings: ServiceSettings, ingest: IngestSettings) -> Async
         picture.move(pipeline.latest.values())
         roads = settings.roads or _beside(settings, "city.roads")
         tracks = Tracks(store, records, roads)
+        work = await run_in_threadpool(Reconstructions, records, tracks)
+        stack.push_async_callback(run_in_threadpool, work.close)
         registry = Registry(
             (device.id for device in known),
             ingest.lines,
@@ -127,6 +144,7 @@ async def open_rooms(settings: ServiceSettings, ingest: IngestSettings) -> Async
             picture=picture,
             hub=Hub(picture.snapshot),
             tracks=tracks,
+            reconstructions=work,
             extent=await run_in_threadpool(_extent, roads),
             tiles=_tiles(settings),
         )

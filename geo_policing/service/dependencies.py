@@ -21,6 +21,7 @@ from geo_policing.model import Account, BoundingBox, Role, TimeWindow
 from geo_policing.service.chores import Chores
 from geo_policing.service.hub import Hub
 from geo_policing.service.picture import Picture
+from geo_policing.service.reconstructions import Reconstructions
 from geo_policing.service.tracks import Tracks
 from geo_policing.settings import ServiceSettings
 from geo_policing.store import Records
@@ -55,6 +56,7 @@ class Rooms:
     picture: Picture
     hub: Hub
     tracks: Tracks
+    reconstructions: Reconstructions
     extent: BoundingBox
     tiles: Path | None = None
     incidents_in_order: anyio.Lock = field(default_factory=anyio.Lock)

@@ -60,10 +60,11 @@ _THERE = {
     "device": "; GET /api/devices lists those there are",
     "incident": "; GET /api/incidents lists those there are",
     "line in quarantine": "; GET /api/devices/quarantine lists those there are",
+    "reconstruction": "; GET /api/reconstructions?case=… lists those of a case",
     "basemap": "; make one with `geo-policing build-tiles` and start the service with it",
 }
 #: The field that named what was not found, where it is called otherwise.
-_HELD_IN = {"line in quarantine": "key", "basemap": "path"}
+_HELD_IN = {"line in quarantine": "key", "basemap": "path", "reconstruction": "key"}
 
 _NUMBER = "is no number; write digits, like 113.13"
 _WHOLE = "is no whole number; write digits, like 100"

@@ -12,6 +12,7 @@ from geo_policing.model import DeviceKind, TimeWindow, Track
 from geo_policing.roads import RoadNetwork
 from geo_policing.roads.network import Access
 from geo_policing.store import FixStore, Records
+from geo_policing.tracks.answer import fingerprint
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,20 @@ class Tracks:
             If there is no road network.
         """
         access = ACCESS.get(kind)
+        network = self.network()
+        with self._loading:
+            if access not in self._matchers:
+                self._matchers[access] = Matcher(network, access=access)
+            return self._matchers[access]
+
+    def network(self) -> RoadNetwork:
+        """Return the roads, loaded when first needed.
+
+        Raises
+        ------
+        Unavailable
+            If there is no road network.
+        """
         with self._loading:
             if self._network is None:
                 if self._roads is None:
@@ -79,9 +94,11 @@ class Tracks:
                         "city.roads`, put it into the data folder, or ask with match=false"
                     )
                 self._network = RoadNetwork.load(self._roads)
-            if access not in self._matchers:
-                self._matchers[access] = Matcher(self._network, access=access)
-            return self._matchers[access]
+            return self._network
+
+    def roads_fingerprint(self) -> str:
+        """SHA-256 of the file of the roads; empty without one."""
+        return "" if self._roads is None else fingerprint(self._roads)
 
     def track(self, device: str, window: TimeWindow, *, match: bool) -> Track:
         """Return where a device was in a window.

@@ -1,4 +1,4 @@
-"""The records (devices, units, incidents, accounts, looks) in SQLite or what SQLAlchemy is pointed at."""
+"""The records (devices, units, incidents, accounts, looks, reconstructions), in SQLite or elsewhere."""
 
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +11,7 @@ from geo_policing.store.devices import Devices, Units
 from geo_policing.store.engine import open_engine
 from geo_policing.store.incidents import Incidents
 from geo_policing.store.looks import Looks
+from geo_policing.store.reconstructions import Reconstructions
 
 
 class Records:
@@ -40,6 +41,7 @@ class Records:
         self.accounts = Accounts(self._engine)
         self.sessions = Sessions(self._engine)
         self.looks = Looks(self._engine)
+        self.reconstructions = Reconstructions(self._engine)
 
     def __enter__(self) -> Self:
         return self

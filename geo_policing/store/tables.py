@@ -107,3 +107,20 @@ looks = sa.Table(
     sa.Index("looks_by_account", "account", "id"),
     sqlite_autoincrement=True,
 )
+
+reconstructions = sa.Table(
+    "reconstructions",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("case_number", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("created_us", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("question", sa.JSON, nullable=False),
+    sa.Column("problem", sa.Text, nullable=True),
+    sa.Column("ended_us", sa.BigInteger, nullable=True),
+    # JSON, compressed; null until it is done.
+    sa.Column("answer", sa.LargeBinary, nullable=True),
+    sa.Index("reconstructions_by_case", "case_number", "created_us", "id"),
+)

@@ -25,8 +25,9 @@ from geo_policing.tracks.turns import Turns
 Feature = dict[str, Any]
 #: Shares of the probability of which the regions are told.
 SHARES = (0.5, 0.9)
-#: A sighting that its neighbours make less likely than this does not fit.
-MISFIT = 0.05
+#: A sighting that its neighbours make less likely than this does not fit; the first and the last have but one
+#: neighbour, from which one may have come by many ways.
+MISFIT, MISFIT_AT_END = 0.05, 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,8 @@ def features_of(
     features += [path_feature(network, way, "sampled") for way in found.paths(wanted.paths)]
     alone = leave_one_out(network, found.sightings, model, turns=turns)
     features += [
-        sighting_feature(one, float(truth), float(fit))
-        for one, truth, fit in zip(found.sightings, found.truth, alone, strict=True)
+        sighting_feature(one, float(truth), float(fit), at_end=i in (0, len(alone) - 1))
+        for i, (one, truth, fit) in enumerate(zip(found.sightings, found.truth, alone, strict=True))
     ]
     for moment in moments_of(found, wanted.every_s):
         there = found.occupancy(moment, wanted.resolution)
@@ -118,7 +119,7 @@ def path_feature(network: RoadNetwork, way: Path, kind: str) -> Feature:
     }
 
 
-def sighting_feature(sighting: Sighting, truth: float, fit: float) -> Feature:
+def sighting_feature(sighting: Sighting, truth: float, fit: float, *, at_end: bool = False) -> Feature:
     """Return a sighting with how probable it is after all, and by its neighbours alone."""
     geometry: dict[str, Any] = {
         "type": "Point",
@@ -142,7 +143,7 @@ def sighting_feature(sighting: Sighting, truth: float, fit: float) -> Feature:
             "given_probability": sighting.probability,
             "probability": round(truth, 6),
             "leave_one_out": None if math.isnan(fit) else round(fit, 6),
-            "fits": None if math.isnan(fit) else fit >= MISFIT,
+            "fits": None if math.isnan(fit) else fit >= (MISFIT_AT_END if at_end else MISFIT),
         },
     }
 
@@ -222,7 +223,7 @@ def camera_features(
     features = []
     for k in order.tolist():
         edge = named[ids[k]]
-        if bits[k] <= 0.0:
+        if bits[k] < 1e-6:
             continue
         middle = network.lonlat(edge).mean(axis=0)
         features.append(

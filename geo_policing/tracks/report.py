@@ -124,7 +124,8 @@ def report_pdf(document: dict[str, Any]) -> bytes:
     invariant, rl_config.invariant = rl_config.invariant, 1
     try:
         SimpleDocTemplate(
-            *(written, A4),
+            written,
+            pagesize=A4,
             leftMargin=42,
             rightMargin=42,
             topMargin=42,

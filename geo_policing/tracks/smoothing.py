@@ -226,6 +226,7 @@ class Smoother:
             short = self.anchors[j].step - begin <= LONG and self._used < self._memory / 2
             every = 1 if short else KEPT_EVERY
             for step in range(self.anchors[j].step - 1, begin - 1, -1):
+                self.progress(0.5 * (len(self.anchors) - 1 - i) / len(self.anchors))
                 now, scale = self._step_back(now, step, begin, weight, came_m)
                 log += scale
                 if (step - begin) % every == 0:
@@ -351,7 +352,9 @@ class Smoother:
         for step in range(self.anchors[i].step - 1, -1, -1):
             now, _ = self._backward(now, self.lattice.back[2], self.lattice.bin_m, np.inf)
             now = self._watched(step, now)
+            self.progress(0.5 + 0.5 * i / len(self.anchors))
             mass = (now[1] @ self.model.start) * self.lattice.bin_m[now[0]]
+            self._count((now[0], mass))
             if mass.sum() > 0.0:
                 collected[step].append((now[0], share * mass / mass.sum()))
 
@@ -360,7 +363,9 @@ class Smoother:
         now = state
         self._ends.append((self.anchors[i].step, share, state))
         for step in range(self.anchors[i].step, self.steps):
+            self.progress(0.5 + 0.5 * i / len(self.anchors))
             mass = now[1].sum(axis=1, dtype=np.float64)
+            self._count((now[0], mass))
             if mass.sum() > 0.0:
                 collected[step].append((now[0], share * mass / mass.sum()))
             if step + 1 < self.steps:

@@ -179,3 +179,8 @@ def test_a_window_beyond_the_memory_is_refused_with_the_number_and_a_remedy(town
     far = [seen(0, 0, 0), seen(5, 5, 1400)]
     with pytest.raises(InvalidInput, match=r"takes more than the 1 MB allowed.*coarser steps"):
         reconstruct(town, far, window=TimeWindow(at(0), at(0) + timedelta(seconds=1400)), memory_bytes=10**6)
+
+
+def test_a_window_long_after_the_last_sighting_counts_as_well(town):
+    with pytest.raises(InvalidInput, match="takes more than the 2 MB allowed"):
+        reconstruct(town, [seen(0, 0, 0)], window=TimeWindow(at(0), at(200_000)), memory_bytes=2 * 10**6)

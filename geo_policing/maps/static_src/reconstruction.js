@@ -7,7 +7,8 @@
     { from: 0.2, colour: "#7a0177", says: "≥ 20 %" },
     { from: 0.05, colour: "#c51b8a", says: "5–20 %" },
     { from: 0.01, colour: "#f768a1", says: "1–5 %" },
-    { from: 0, colour: "#fbb4b9", says: "< 1 %" },
+    { from: 0.002, colour: "#fbb4b9", says: "0.2–1 %" },
+    { from: 0, colour: "#fde3e6", says: "< 0.2 %" },
   ];
   const BEST = "#1c5fa8";
   const OTHER = "#3aa0c9";

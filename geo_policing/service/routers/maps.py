@@ -1,9 +1,11 @@
 """Pages with maps."""
 
-from fastapi import APIRouter, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import HTMLResponse
 
-from geo_policing.maps import live_map, render, track_map
+from geo_policing.maps import live_map, reconstruction_map, render, track_map
 from geo_policing.service.dependencies import (
     INVESTIGATORS,
     Asking,
@@ -48,6 +50,23 @@ def show_track(
         name=rooms.picture.name_of(device),
         time_zone=rooms.settings.time_zone,
         home_url="/",
+    )
+    return HTMLResponse(render(page))
+
+
+@router.get("/reconstructions/{key}")
+def show_reconstruction(
+    request: Request,
+    rooms: InRooms,
+    who: Investigating,
+    key: Annotated[str, Path(description="Id of a reconstruction.", max_length=64)],
+) -> HTMLResponse:
+    """Show where a suspect was when, by which ways, and how well the sightings fit. It is recorded."""
+    with recorded(request, rooms, who) as answer:
+        document = rooms.records.reconstructions.answer(key)
+        answer.rows = len(document["features"])
+    page = reconstruction_map(
+        document, tiles_url=_tiles(rooms), time_zone=rooms.settings.time_zone, home_url="/"
     )
     return HTMLResponse(render(page))
 

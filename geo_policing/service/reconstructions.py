@@ -1,0 +1,247 @@
+"""Reconstructions beside the requests: one at a time, told how far they are, and ended when asked to."""
+
+import json
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from h3.api import basic_str as h3
+
+from geo_policing.errors import Conflict, GeoPolicingError, InvalidInput, Unavailable
+from geo_policing.model import Sighting, TimeWindow, Watch, geojson_rows, read_rows
+from geo_policing.roads import RoadNetwork
+from geo_policing.service.tracks import Tracks
+from geo_policing.store import Records
+from geo_policing.store.reconstructions import KeptReconstruction, WorkState
+from geo_policing.tracks import MovementModel, Reconstruction, answer, reconstruct
+from geo_policing.tracks.evidence import edge_number, edge_place
+from geo_policing.tracks.turns import Turns
+
+log = logging.getLogger(__name__)
+
+#: So many may wait or run; who asks for more is told to come back.
+MOST_WAITING = 8
+#: What one may hold of each.
+MOST_SIGHTINGS = 200
+#: Share of the work that is done when the filter has ended and the rest is read out.
+READ_OUT = 0.8
+
+
+class _Cancelled(Exception):
+    """Somebody has ended the work."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What was asked, valid."""
+
+    sightings: list[Sighting]
+    watches: list[Watch]
+    window: TimeWindow | None
+    model: MovementModel
+    wanted: answer.Wanted
+    seed: int
+
+
+class Reconstructions:
+    """Works on reconstructions in a thread of its own; safe to use from several threads.
+
+    Parameters
+    ----------
+    records : Records
+        Where they are kept.
+    tracks : Tracks
+        Has the roads.
+    """
+
+    def __init__(self, records: Records, tracks: Tracks) -> None:
+        self._records, self._tracks = records, tracks
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="reconstruction")
+        self._progress: dict[str, float] = {}
+        self._ending: set[str] = set()
+        self._changing = threading.Lock()
+        self._turns: dict[str, Turns] = {}
+        records.reconstructions.abandon("the service was stopped; ask for a new one", _now_us())
+
+    def ask(self, given: dict[str, Any], *, case: str, reason: str, account: str) -> KeptReconstruction:
+        """Keep a question and begin to work on it when its turn comes.
+
+        Raises
+        ------
+        InvalidInput
+            If it cannot be worked on: which sighting, field and value, and what to do.
+        Unavailable
+            If there are no roads, or too many wait.
+        """
+        question = self._read(given)
+        with self._changing:
+            if len(self._progress) >= MOST_WAITING:
+                raise Unavailable(
+                    f"{MOST_WAITING} reconstructions wait already; try again when one has ended"
+                )
+            kept = KeptReconstruction(
+                *(secrets.token_urlsafe(12), case, reason, account, _now_us(), WorkState.WAITING, given)
+            )
+            self._records.reconstructions.add(kept)
+            self._progress[kept.id] = 0.0
+        self._pool.submit(self._work, kept, question)
+        return kept
+
+    def progress(self, kept: KeptReconstruction) -> float:
+        """Return the share of the work that is done, 0 to 1."""
+        return 1.0 if kept.state is WorkState.DONE else self._progress.get(kept.id, 0.0)
+
+    def cancel(self, key: str) -> KeptReconstruction:
+        """End the work on one; it stays in the records as cancelled.
+
+        Raises
+        ------
+        NotFound
+            If there is none with this id.
+        Conflict
+            If it has ended.
+        """
+        self._records.reconstructions.move(key, WorkState.CANCELLED, ended_us=_now_us())
+        with self._changing:
+            if key in self._progress:
+                self._ending.add(key)
+        return self._records.reconstructions.get(key)
+
+    def close(self) -> None:
+        """End all work."""
+        self._ending.update(list(self._progress))
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _read(self, given: dict[str, Any]) -> _Question:
+        network = self._tracks.network()
+        seen, watched = read_rows(geojson_rows(given["sightings"]), lambda edge: edge_place(network, edge))
+        if not seen:
+            raise InvalidInput("no sightings; give at least one", field="sightings")
+        if len(seen) + len(watched) > MOST_SIGHTINGS:
+            raise InvalidInput(
+                f"{len(seen) + len(watched)} sightings and watches; give at most {MOST_SIGHTINGS}",
+                field="sightings",
+                value=len(seen) + len(watched),
+            )
+        for name in [*(one.edge for one in seen), *(one.edge for one in watched)]:
+            edge_number(network, name)
+        window = None if given["window"] is None else TimeWindow.parse(given["window"], field="window")
+        if window is not None:
+            for one in seen:
+                if not (window.start <= one.time and one.last <= window.end):
+                    raise InvalidInput(
+                        f"the sighting of {one.time.isoformat()} is outside the window {given['window']}; "
+                        "leave it out or widen the window",
+                        field="window",
+                        value=given["window"],
+                    )
+        cameras = None
+        if given["cameras"]:
+            cameras = {name: _edge(network, edge) for name, edge in given["cameras"].items()}
+        wanted = answer.Wanted(given["every_s"], given["paths"], given["resolution"], cameras)
+        return _Question(seen, watched, window, MovementModel.of(given["mode"]), wanted, given["seed"])
+
+    def _work(self, kept: KeptReconstruction, question: _Question) -> None:
+        records = self._records.reconstructions
+        try:
+            self._tell(kept.id, 0.0)
+            records.move(kept.id, WorkState.RUNNING)
+            document = self._answer(kept, question)
+            records.move(kept.id, WorkState.DONE, answer=document, ended_us=_now_us())
+        except (_Cancelled, Conflict):
+            log.info("reconstruction %s was cancelled", kept.id)
+        except GeoPolicingError as error:
+            self._fail(kept.id, str(error))
+        except Exception:
+            log.exception("reconstruction %s failed", kept.id)
+            self._fail(kept.id, "the service failed; its log says why")
+        finally:
+            with self._changing:
+                self._progress.pop(kept.id, None)
+                self._ending.discard(kept.id)
+
+    def _fail(self, key: str, problem: str) -> None:
+        try:
+            self._records.reconstructions.move(key, WorkState.FAILED, problem=problem, ended_us=_now_us())
+        except GeoPolicingError as error:
+            log.warning("reconstruction %s: %s (%s)", key, problem, error)
+
+    def _tell(self, key: str, share: float) -> None:
+        if key in self._ending:
+            raise _Cancelled
+        self._progress[key] = share
+
+    def _answer(self, kept: KeptReconstruction, question: _Question) -> dict[str, Any]:
+        network = self._tracks.network()
+        if question.model.mode not in self._turns:
+            self._turns[question.model.mode] = Turns.of(network, question.model.access)
+        turns = self._turns[question.model.mode]
+        found = reconstruct(
+            *(network, question.sightings, question.model, question.window),
+            watches=question.watches,
+            turns=turns,
+            seed=question.seed,
+            progress=lambda share: self._tell(kept.id, READ_OUT * share),
+        )
+        self._tell(kept.id, READ_OUT)
+        features = answer.features_of(found, question.model, question.wanted, turns=turns, seed=question.seed)
+        self._tell(kept.id, 0.95)
+        return {
+            "type": "FeatureCollection",
+            "case": kept.case_number,
+            "reason": kept.reason,
+            "window": [found.window.start.isoformat(), found.window.end.isoformat()],
+            "mode": question.model.mode.value,
+            "step_s": found.step_s,
+            "bin_m": found.model.bin_m,
+            "every_s": question.wanted.every_s,
+            "resolution": question.wanted.resolution,
+            "log_evidence": round(found.log_evidence, 6),
+            "watches": len(question.watches),
+            "roads": network.source,
+            "seed": question.seed,
+            "inputs": {
+                "roads": self._tracks.roads_fingerprint(),
+                "question": answer.fingerprint(
+                    json.dumps(kept.question, ensure_ascii=False, sort_keys=True).encode()
+                ),
+                "model": answer.model_fingerprint(),
+            },
+            "versions": answer.versions(),
+            "features": features,
+            "occupancies": occupancies(found, question.wanted, lambda: self._tell(kept.id, 0.97)),
+        }
+
+
+def occupancies(
+    found: Reconstruction, wanted: answer.Wanted, tell: Callable[[], None]
+) -> list[dict[str, Any]]:
+    """All cells at each moment with their probabilities, which sum to 1."""
+    told = []
+    for moment in answer.moments_of(found, wanted.every_s):
+        tell()
+        there = found.occupancy(moment, wanted.resolution)
+        told.append(
+            {
+                "time": moment.isoformat(),
+                "cells": [h3.int_to_str(cell) for cell in there.cell.tolist()],
+                "probabilities": [float(f"{p:.6g}") for p in there.probability.tolist()],
+            }
+        )
+    return told
+
+
+def _edge(network: RoadNetwork, name: str) -> int:
+    edge = edge_number(network, name)
+    if edge is None:
+        raise InvalidInput("a camera has no edge; give the id of the edge it looks at", field="cameras")
+    return edge
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1_000

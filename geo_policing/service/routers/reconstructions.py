@@ -1,0 +1,180 @@
+"""Where a suspect was: reconstructions from sightings, kept under their case."""
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import HTMLResponse, Response
+from h3.api import basic_int as h3
+from pydantic import BaseModel, Field
+
+from geo_policing.errors import InvalidInput
+from geo_policing.model import format_instant, parse_instant
+from geo_policing.service.dependencies import InRooms, Investigating, OneLine, Rooms
+from geo_policing.service.looks import recorded
+from geo_policing.service.parameters import KNOWN_ONLY
+from geo_policing.store.reconstructions import KeptReconstruction, WorkState
+from geo_policing.tracks import Occupancy
+from geo_policing.tracks.answer import cell_features, region_features
+from geo_policing.tracks.report import report_html, report_pdf
+
+router = APIRouter(prefix="/api/reconstructions", tags=["reconstructions"], dependencies=[KNOWN_ONLY])
+
+Key = Annotated[str, Path(description="Id of a reconstruction.", max_length=64)]
+CaseNumber = Annotated[str, Query(min_length=1, max_length=64, description="Number of a case.")]
+
+
+class Question(BaseModel):
+    """Sightings of one suspect, the case they belong to, and why somebody may know."""
+
+    model_config = {"extra": "forbid"}
+
+    case: OneLine = Field(min_length=1, max_length=64, examples=["A20260302001"])
+    reason: OneLine = Field(min_length=4, max_length=500, examples=["盗窃案嫌疑车辆去向"])
+    sightings: dict[str, Any] = Field(description="A GeoJSON FeatureCollection; see docs/reconstruction.md.")
+    mode: Literal["car", "e-bike", "foot", "any"] = "car"
+    window: str | None = Field(
+        None, max_length=100, description="start/end; from the first to the last sighting when absent."
+    )
+    every_s: int = Field(60, ge=10, le=3600, description="Seconds between the moments that are kept.")
+    paths: int = Field(5, ge=1, le=50)
+    resolution: int = Field(10, ge=9, le=11, description="Of the H3 cells.")
+    seed: int = Field(0, ge=0, le=2**31, description="The same question and seed give the same answer.")
+    cameras: dict[str, str] = Field(
+        default_factory=dict,
+        max_length=5000,
+        description="Edges that cameras look at, by camera; every likely edge without them.",
+    )
+
+
+@router.post("", status_code=202)
+def ask(request: Request, rooms: InRooms, who: Investigating, question: Question) -> dict[str, Any]:
+    """Begin to reconstruct a track, and return its id and state; the work goes on beside the requests.
+
+    Who asked, in which case and why is recorded.
+    """
+    with recorded(request, rooms, who):
+        given = question.model_dump(exclude={"case", "reason"})
+        kept = rooms.reconstructions.ask(given, case=question.case, reason=question.reason, account=who.key)
+    return _told(rooms, kept, [])
+
+
+@router.get("")
+def read_of_case(request: Request, rooms: InRooms, who: Investigating, case: CaseNumber) -> dict[str, Any]:
+    """Return the reconstructions of a case, the newest first, without their answers. It is recorded."""
+    with recorded(request, rooms, who) as answer:
+        found = rooms.records.reconstructions.of_case(case)
+        answer.rows = len(found)
+    return {"reconstructions": [_about(rooms, one) for one in found]}
+
+
+@router.get("/{key}")
+def read_one(request: Request, rooms: InRooms, who: Investigating, key: Key) -> dict[str, Any]:
+    """Return how far it is, and once it is done the sightings with their fit, and the gates. Recorded."""
+    with recorded(request, rooms, who) as answer:
+        kept = rooms.records.reconstructions.get(key)
+        features = _features(rooms, key, "sighting", "gate") if kept.state is WorkState.DONE else []
+        answer.rows = len(features)
+    return _told(rooms, kept, features)
+
+
+@router.post("/{key}/cancel")
+def cancel(request: Request, rooms: InRooms, who: Investigating, key: Key) -> dict[str, Any]:
+    """End the work on it; the question stays under the case. It is recorded."""
+    with recorded(request, rooms, who):
+        kept = rooms.reconstructions.cancel(key)
+    return _told(rooms, kept, [])
+
+
+@router.get("/{key}/occupancy")
+def read_occupancy(
+    request: Request,
+    rooms: InRooms,
+    who: Investigating,
+    key: Key,
+    at: Annotated[str, Query(description="RFC 3339 with an offset.", max_length=60)],
+) -> dict[str, Any]:
+    """Return cells with their probabilities, and the 50 and 90 % regions, at the kept moment nearest to one.
+
+    ``time`` says which moment that is. It is recorded.
+    """
+    with recorded(request, rooms, who) as answer:
+        moment = parse_instant(at, field="at")
+        document = rooms.records.reconstructions.answer(key)
+        first, last = (parse_instant(text) for text in document["window"])
+        if not first <= moment <= last:
+            raise InvalidInput(
+                f"at {at} is outside {document['window'][0]} to {document['window'][1]}; "
+                "give a moment of the window",
+                field="at",
+                value=at,
+            )
+        kept = min(document["occupancies"], key=lambda one: abs(parse_instant(one["time"]) - moment))
+        there = Occupancy(
+            parse_instant(kept["time"]),
+            np.array([h3.str_to_int(cell) for cell in kept["cells"]], np.uint64),
+            np.array(kept["probabilities"]),
+        )
+        features = [*region_features(there), *cell_features(there)]
+        answer.rows = len(features)
+    return {"type": "FeatureCollection", "time": kept["time"], "features": features}
+
+
+@router.get("/{key}/paths")
+def read_paths(request: Request, rooms: InRooms, who: Investigating, key: Key) -> dict[str, Any]:
+    """Return the paths, the representative one first. It is recorded."""
+    return _part(request, rooms, who, key, "path")
+
+
+@router.get("/{key}/next-cameras")
+def read_next_cameras(request: Request, rooms: InRooms, who: Investigating, key: Key) -> dict[str, Any]:
+    """Return the cameras that are expected to tell most about the path, by bits. It is recorded."""
+    return _part(request, rooms, who, key, "camera")
+
+
+@router.get("/{key}/report.html", response_class=HTMLResponse)
+def read_report(request: Request, rooms: InRooms, who: Investigating, key: Key) -> HTMLResponse:
+    """Return the report to print. It is recorded."""
+    with recorded(request, rooms, who) as answer:
+        document = rooms.records.reconstructions.answer(key)
+        answer.rows = len(document["features"])
+    return HTMLResponse(report_html(document))
+
+
+@router.get("/{key}/report.pdf", response_class=Response)
+def read_report_pdf(request: Request, rooms: InRooms, who: Investigating, key: Key) -> Response:
+    """Return the report as PDF; the same bytes each time. It is recorded."""
+    with recorded(request, rooms, who) as answer:
+        document = rooms.records.reconstructions.answer(key)
+        answer.rows = len(document["features"])
+    return Response(report_pdf(document), media_type="application/pdf")
+
+
+def _part(request: Request, rooms: Rooms, who: Any, key: str, what: str) -> dict[str, Any]:
+    with recorded(request, rooms, who) as answer:
+        features = _features(rooms, key, what)
+        answer.rows = len(features)
+    return {"type": "FeatureCollection", "features": features}
+
+
+def _features(rooms: Rooms, key: str, *what: str) -> list[dict[str, Any]]:
+    document = rooms.records.reconstructions.answer(key)
+    return [feature for feature in document["features"] if feature["properties"]["what"] in what]
+
+
+def _about(rooms: Rooms, kept: KeptReconstruction) -> dict[str, Any]:
+    return {
+        "id": kept.id,
+        "case": kept.case_number,
+        "reason": kept.reason,
+        "account": kept.account,
+        "created": format_instant(kept.created_us),
+        "ended": None if kept.ended_us is None else format_instant(kept.ended_us),
+        "state": kept.state.value,
+        "progress": round(rooms.reconstructions.progress(kept), 3),
+        "problem": kept.problem,
+    }
+
+
+def _told(rooms: Rooms, kept: KeptReconstruction, features: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"type": "FeatureCollection", **_about(rooms, kept), "features": features}

@@ -1,0 +1,99 @@
+"""The printed report: what is in it, and that it can be repeated."""
+
+import json
+
+import pytest
+
+from geo_policing.cli.reconstruct import read_sightings, reconstruct
+from geo_policing.errors import InvalidFile, InvalidInput
+from geo_policing.tracks.answer import fingerprint
+from geo_policing.tracks.report import sections
+from tests.matching.city import LAT, LON, STEP, grid
+
+ROWS = "time,lon,lat,edge,cell,observer\n" + "".join(
+    f"2026-03-02T08:0{m}:00+08:00,{LON + STEP * c:.6f},{LAT + STEP * r:.6f},,,{o}\n"
+    for m, c, r, o in ((0, 0, 0, "C1"), (1, 2, 1, "<b>C2"), (2, 4, 1, "C3"))
+)
+
+
+@pytest.fixture
+def town(tmp_path):
+    grid().save(tmp_path / "town.roads")
+    (tmp_path / "seen.csv").write_text(ROWS, encoding="utf-8")
+    return tmp_path
+
+
+def run(town, **options):
+    reconstruct(town / "town.roads", town / "seen.csv", town / "out.geojson", **options)
+    return json.loads((town / "out.geojson").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("name", ["report.html", "report.pdf"])
+def test_the_same_input_gives_the_same_bytes(town, name):
+    run(town, report=town / name)
+    first = (town / name).read_bytes()
+    run(town, report=town / name)
+    assert (town / name).read_bytes() == first
+    assert first.startswith(b"%PDF" if name.endswith("pdf") else b"<!DOCTYPE html>")
+
+
+def test_it_names_inputs_versions_and_every_sighting_and_takes_no_text_for_markup(town):
+    document = run(town, report=town / "report.html")
+    page = (town / "report.html").read_text("utf-8")
+    for name in ("town.roads", "seen.csv"):
+        assert fingerprint(town / name) in page
+    assert document["versions"]["geo-policing"] in page
+    assert "&lt;b&gt;C2" in page
+    assert "<b>C2" not in page
+    titles = [section.title for section in sections(document)]
+    assert titles[:3] == ["输入与版本 Inputs and versions", "目击 Sightings", "路径 Paths"]
+
+
+def test_other_sightings_are_another_fingerprint(town):
+    before = run(town)["inputs"]
+    (town / "seen.csv").write_text(ROWS + "\n", encoding="utf-8")
+    after = run(town)["inputs"]
+    assert before["sightings"] != after["sightings"]
+    assert before["roads"] == after["roads"]
+
+
+def test_after_the_last_sighting_the_gates_are_told(town):
+    window = "2026-03-02T08:00:00+08:00/2026-03-02T08:05:00+08:00"
+    found = run(town, window=window, map_=town / "map.html")
+    kinds = {f["properties"]["what"] for f in found["features"]}
+    assert {"path", "sighting", "cell", "region", "camera"} <= kinds
+    assert "reconstructionMap(" in (town / "map.html").read_text("utf-8")
+
+
+def test_a_camera_is_known_by_its_edge_alone(town):
+    network = grid()
+    text = ROWS + "2026-03-02T08:00:30+08:00,,,0>1,,C9\n"
+    (town / "seen.csv").write_text(text, encoding="utf-8")
+    seen, _ = read_sightings(town / "seen.csv", network)
+    camera = seen[-1]
+    assert (camera.lon, camera.lat) == pytest.approx((LON + STEP / 2, LAT), abs=1e-6)
+    assert camera.accuracy_m == pytest.approx(network.length_m[0] / 2)
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "says"),
+    [
+        ("cameras", "camera,edge\nK1,nowhere\n", "camera 1: edge 'nowhere' is not in the network"),
+        ("cameras", "camera\nK1\n", "camera 1 has no edge; give the columns camera,edge"),
+    ],
+)
+def test_bad_cameras_are_refused_with_their_row(town, option, text, says):
+    (town / "c.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(InvalidFile, match=says):
+        run(town, **{option: town / "c.csv"})
+
+
+def test_a_report_of_another_kind_is_refused_before_the_work(town):
+    with pytest.raises(InvalidInput, match=r"neither \.html nor \.pdf"):
+        run(town, report=town / "report.docx")
+    assert not (town / "out.geojson").exists()
+
+
+def test_a_file_that_is_not_there_is_refused(town):
+    with pytest.raises(InvalidFile, match="cannot be read"):
+        read_sightings(town / "nothing.csv", grid())
