@@ -47,12 +47,15 @@ class Section:
         Names of the columns.
     rows : sequence of tuple of str
         The table.
+    widths : tuple of int
+        How wide the columns are beside each other on paper; all the same where there are none.
     """
 
     title: str
     note: str
     head: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
+    widths: tuple[int, ...] = ()
 
 
 def write_report(document: dict[str, Any], path: Path) -> None:
@@ -117,8 +120,10 @@ def report_pdf(document: dict[str, Any]) -> bytes:
         if section.note:
             story.append(Paragraph(escape(section.note), text))
         cells = [[Paragraph(escape(cell), small) for cell in row] for row in (section.head, *section.rows)]
-        width = (A4[0] - 84) / len(section.head)
-        story.append(Table(cells, colWidths=[width] * len(section.head), style=grid, repeatRows=1))
+        weights = section.widths or (1,) * len(section.head)
+        widths = [(A4[0] - 84) * weight / sum(weights) for weight in weights]
+        # A row may be longer than a page: that of a path of hours.
+        story.append(Table(cells, colWidths=widths, style=grid, repeatRows=1, splitInRow=1))
     written = BytesIO()
     # Without the time of printing and a random id: the same input gives the same bytes.
     invariant, rl_config.invariant = rl_config.invariant, 1
@@ -171,7 +176,9 @@ def _inputs(document: dict[str, Any]) -> Section:
         *((name, value) for name, value in sorted(document["versions"].items())),
     ]
     note = "Who has the same inputs and versions gets the same answer, to the byte."
-    return Section("输入与版本 Inputs and versions", note, ("", "Value 值"), [(a, b) for a, b in rows])
+    return Section(
+        "输入与版本 Inputs and versions", note, ("", "Value 值"), [(a, b) for a, b in rows], (2, 5)
+    )
 
 
 def _sightings(found: Sequence[dict[str, Any]]) -> Section:
@@ -179,7 +186,7 @@ def _sightings(found: Sequence[dict[str, Any]]) -> Section:
     for one in found:
         alone = one["leave_one_out"]
         fits = "—" if alone is None else f"{alone:.3f}" + ("" if one["fits"] else " 不符 does not fit")
-        when = _time(one["time"]) + ("" if one["until"] is None else " – " + _time(one["until"]))
+        when = one["time"] + ("" if one["until"] is None else " – " + one["until"])
         rows.append(
             (
                 *(when, one["observer"] or "—", one["kind"], f"{one['given_probability']:.2f}"),
@@ -191,7 +198,7 @@ def _sightings(found: Sequence[dict[str, Any]]) -> Section:
         "that the suspect was near, by the sightings before and after it alone; small is a misfit."
     )
     head = ("Time 时间", "Observer 来源", "Kind 类型", "Given 初值", "After all 后验", "By its neighbours")
-    return Section("目击 Sightings", note, head, rows)
+    return Section("目击 Sightings", note, head, rows, (5, 3, 2, 2, 2, 3))
 
 
 def _paths(found: Sequence[dict[str, Any]]) -> Section:
@@ -206,7 +213,7 @@ def _paths(found: Sequence[dict[str, Any]]) -> Section:
     note = (
         "Edges with the times at which they were entered. Shares are of sampled paths with just these edges."
     )
-    return Section("路径 Paths", note, ("Share 占比", "From, to 起止", "Edges 路段"), rows)
+    return Section("路径 Paths", note, ("Share 占比", "From, to 起止", "Edges 路段"), rows, (2, 2, 7))
 
 
 def _regions(found: Sequence[dict[str, Any]]) -> Section:

@@ -7,7 +7,7 @@ import pytest
 from geo_policing.cli.reconstruct import read_sightings, reconstruct
 from geo_policing.errors import InvalidFile, InvalidInput
 from geo_policing.tracks.answer import fingerprint
-from geo_policing.tracks.report import sections
+from geo_policing.tracks.report import report_pdf, sections
 from tests.matching.city import LAT, LON, STEP, grid
 
 ROWS = "time,lon,lat,edge,cell,observer\n" + "".join(
@@ -47,6 +47,15 @@ def test_it_names_inputs_versions_and_every_sighting_and_takes_no_text_for_marku
     assert "<b>C2" not in page
     titles = [section.title for section in sections(document)]
     assert titles[:3] == ["输入与版本 Inputs and versions", "目击 Sightings", "路径 Paths"]
+
+
+def test_a_path_longer_than_a_page_is_printed_over_several(town):
+    document = run(town)
+    for feature in document["features"]:
+        about = feature["properties"]
+        if about["what"] == "path":
+            about["edges"], about["entered"] = about["edges"] * 400, about["entered"] * 400
+    assert report_pdf(document).count(b"/Type /Page\n") > 5
 
 
 def test_other_sightings_are_another_fingerprint(town):
