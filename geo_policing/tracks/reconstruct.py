@@ -71,6 +71,12 @@ def reconstruct(
     """
     if not sightings:
         raise InvalidInput("no sightings; give at least one", field="sightings")
+    if not any(s.probability > 0.0 for s in sightings):
+        raise InvalidInput(
+            "all sightings have probability 0; give at least one that may be the suspect",
+            field="probability",
+            value=0.0,
+        )
     model = model or MovementModel.of()
     ordered = tuple(sorted(sightings, key=lambda s: (s.time, s.lon, s.lat, s.observer)))
     if window is None:

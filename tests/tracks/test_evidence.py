@@ -184,3 +184,8 @@ def test_a_window_beyond_the_memory_is_refused_with_the_number_and_a_remedy(town
 def test_a_window_long_after_the_last_sighting_counts_as_well(town):
     with pytest.raises(InvalidInput, match="takes more than the 2 MB allowed"):
         reconstruct(town, [seen(0, 0, 0)], window=TimeWindow(at(0), at(200_000)), memory_bytes=2 * 10**6)
+
+
+def test_sightings_of_which_none_may_be_true_are_refused(town):
+    with pytest.raises(InvalidInput, match="all sightings have probability 0; give at least one"):
+        reconstruct(town, [seen(0, 0, 0, probability=0.0), seen(1, 0, 20, probability=0.0)])

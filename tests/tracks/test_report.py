@@ -74,6 +74,20 @@ def test_after_the_last_sighting_the_gates_are_told(town):
     assert "reconstructionMap(" in (town / "map.html").read_text("utf-8")
 
 
+def test_one_sighting_alone_spreads_both_ways_in_time(town):
+    (town / "seen.csv").write_text("\n".join(ROWS.splitlines()[:2]) + "\n", encoding="utf-8")
+    window = "2026-03-02T07:58:00+08:00/2026-03-02T08:02:00+08:00"
+    found = run(town, window=window, map_=town / "map.html", report=town / "report.pdf")
+    areas = [
+        f["properties"]["area_km2"]
+        for f in found["features"]
+        if f["properties"]["what"] == "region" and f["properties"]["share"] == 0.9
+    ]
+    assert len(areas) == 5
+    assert areas[2] < areas[1] < areas[0]
+    assert areas[2] < areas[3] < areas[4]
+
+
 def test_a_camera_is_known_by_its_edge_alone(town):
     network = grid()
     text = ROWS + "2026-03-02T08:00:30+08:00,,,0>1,,C9\n"
