@@ -132,6 +132,7 @@ def reconstruct(
         smoothed=smoothed,
         anchor_step=anchor_step,
         model=model,
+        unseen=unseen,
     )
 
 

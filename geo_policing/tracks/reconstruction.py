@@ -16,7 +16,7 @@ from geo_policing.roads import RoadNetwork, Route
 from geo_policing.tracks.lattice import Lattice
 from geo_policing.tracks.movement import MovementModel
 from geo_policing.tracks.routes import Unfolder, representative, without_wavering
-from geo_policing.tracks.smoothing import Smoothed
+from geo_policing.tracks.smoothing import Smoothed, State
 
 Array = NDArray[np.float64]
 
@@ -98,6 +98,8 @@ class Reconstruction:
         Logarithm of the density of the sightings, for comparing models.
     model : MovementModel
         How the suspect was taken to move, in the steps and bins that were used.
+    unseen : dict of int to ((k,) int32, (k, classes) float32)
+        At the steps that are watched, bins and the probability of not being detected in each.
     """
 
     window: TimeWindow
@@ -109,6 +111,7 @@ class Reconstruction:
     smoothed: Smoothed = field(repr=False)
     anchor_step: tuple[int, ...]
     model: MovementModel = field(repr=False)
+    unseen: dict[int, State] = field(default_factory=dict, repr=False)
 
     def occupancy(self, at: datetime, resolution: int = 10) -> Occupancy:
         """Where the suspect was at a moment of the window, over the H3 cells of a resolution, 9 to 11.

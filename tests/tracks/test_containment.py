@@ -8,7 +8,7 @@ import pytest
 import shapely
 
 from geo_policing.errors import InvalidInput
-from geo_policing.model import TimeWindow
+from geo_policing.model import TimeWindow, Watch
 from geo_policing.roads.network import EdgeFlag, RoadClass
 from geo_policing.tracks import Gate, GateKind, containment, gates_of, reconstruct
 from geo_policing.tracks.answer import region_features
@@ -89,6 +89,21 @@ def test_the_same_seed_gives_the_same_answer_and_another_nearly_so(town, fled):
     first, again, other = (containment(fled, gates, moments, seed=s)[0].passed for s in (1, 1, 2))
     assert first.tolist() == again.tolist()
     assert first == pytest.approx(other, abs=0.06)
+
+
+def test_a_gate_that_was_watched_in_vain_has_less_probably_been_passed(town):
+    """By Bayes' rule, for a gate passed with probability p and watched with rate r: p (1 - r) / (1 - p r)."""
+    ends, window = [seen(0.3, 0, 0), seen(1.5, 0, 24)], TimeWindow(at(0), at(114))
+    lon, lat = town.lonlat(town.edge_ids.index("2>3")).mean(axis=0)
+    watch = Watch(at(26), at(114), lon, lat, radius_m=80.0, detection=0.9, edge="2>3")
+    before, after = (
+        containment(
+            reconstruct(town, ends, window=window, watches=watches), [gate(town, "3>4", "3>9")], [at(114)]
+        )[0].passed[-1]
+        for watches in ([], [watch])
+    )
+    assert before > 0.3
+    assert after == pytest.approx(before * 0.1 / (1 - before * 0.9), abs=0.12)
 
 
 def test_moments_outside_the_window_are_refused(town, fled):
