@@ -21,6 +21,8 @@ from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table, Tabl
 
 #: A font that readers of PDF carry themselves; it has Chinese and Latin letters.
 FONT = "STSong-Light"
+#: A row does not go over the end of a page, so that the way of hours takes several.
+EDGES_A_ROW = 100
 WARNING = (
     "概率是地点的概率,不是有罪的概率。 "
     "These are probabilities of places under a model of how people travel, "
@@ -122,8 +124,7 @@ def report_pdf(document: dict[str, Any]) -> bytes:
         cells = [[Paragraph(escape(cell), small) for cell in row] for row in (section.head, *section.rows)]
         weights = section.widths or (1,) * len(section.head)
         widths = [(A4[0] - 84) * weight / sum(weights) for weight in weights]
-        # A row may be longer than a page: that of a path of hours.
-        story.append(Table(cells, colWidths=widths, style=grid, repeatRows=1, splitInRow=1))
+        story.append(Table(cells, colWidths=widths, style=grid, repeatRows=1))
     written = BytesIO()
     # Without the time of printing and a random id: the same input gives the same bytes.
     invariant, rl_config.invariant = rl_config.invariant, 1
@@ -202,14 +203,14 @@ def _sightings(found: Sequence[dict[str, Any]]) -> Section:
 
 
 def _paths(found: Sequence[dict[str, Any]]) -> Section:
-    rows = [
-        (
-            "最具代表 representative" if one["kind"] == "best" else f"{one['probability']:.1%}",
-            _time(one["entered"][0]) + " – " + _time(one["entered"][-1]),
-            " ".join(f"{edge}@{_time(at)}" for edge, at in zip(one["edges"], one["entered"], strict=True)),
-        )
-        for one in found
-    ]
+    rows = []
+    for one in found:
+        passed = [f"{edge}@{_time(at)}" for edge, at in zip(one["edges"], one["entered"], strict=True)]
+        share = "最具代表 representative" if one["kind"] == "best" else f"{one['probability']:.1%}"
+        when = _time(one["entered"][0]) + " – " + _time(one["entered"][-1])
+        for first in range(0, len(passed), EDGES_A_ROW):
+            text = " ".join(passed[first : first + EDGES_A_ROW])
+            rows.append((share, when, text) if first == 0 else ("", "", text))
     note = (
         "Edges with the times at which they were entered. Shares are of sampled paths with just these edges."
     )
