@@ -11,9 +11,10 @@ from geo_policing.errors import InvalidInput
 from geo_policing.model import Sighting, TimeWindow, Watch
 from geo_policing.roads import Access, RoadNetwork, route
 from geo_policing.tracks.lattice import Lattice
+from geo_policing.tracks.legs import State
 from geo_policing.tracks.movement import MovementModel
 from geo_policing.tracks.reconstruction import Reconstruction
-from geo_policing.tracks.smoothing import Anchor, Impossible, Smoother, State
+from geo_policing.tracks.smoothing import Anchor, Impossible, Smoother
 from geo_policing.tracks.turns import Turns
 
 Array = NDArray[np.float64]

@@ -9,7 +9,7 @@ import pytest
 from geo_policing.errors import InvalidInput
 from geo_policing.geodesy import cells
 from geo_policing.model import Sighting, TimeWindow, Watch
-from geo_policing.tracks import MovementModel, information_bits, leave_one_out, reconstruct, smoothing
+from geo_policing.tracks import MovementModel, information_bits, leave_one_out, legs, reconstruct
 from geo_policing.tracks.lattice import Lattice
 from geo_policing.tracks.routes import without_wavering
 from geo_policing.tracks.smoothing import Anchor, Smoother
@@ -196,8 +196,8 @@ def test_what_is_made_again_is_what_was_not_kept(town, monkeypatch):
     sightings = [seen(0, 0, 0), seen(4, 0, 61), seen(5, 3, 160)]
     watches = [Watch(at(70), at(120), LON + STEP * 5, LAT, radius_m=60.0)]
     kept = reconstruct(town, sightings, watches=watches)
-    monkeypatch.setattr(smoothing, "LONG", 3)
-    monkeypatch.setattr(smoothing, "KEPT_EVERY", 7)
+    monkeypatch.setattr(legs, "LONG", 3)
+    monkeypatch.setattr(legs, "KEPT_EVERY", 7)
     again = reconstruct(town, sightings, watches=watches)
     assert again.log_evidence == kept.log_evidence
     assert all((a == b).all() for a, b in zip(again.smoothed.mass, kept.smoothed.mass, strict=True))
