@@ -23,11 +23,17 @@ State = tuple[NDArray[Any], NDArray[Any]]
 #: A state, what all of it was divided by (logarithm), and the steps read out: bins and their mass.
 Passed = tuple[State, float, list[State]]
 
-#: Of longer legs, and of all when half of the memory is used, one state in so many is kept; those between are
-#: made again when they are needed.
+#: Of longer legs, and of all when a quarter of the memory is used, one state in so many is kept; those
+#: between are made again when they are needed.
 LONG, KEPT_EVERY = 400, 20
 #: A way whose detour weighs less than exp(-this) is not followed.
 MOST_DETOUR = 16.0
+#: What is forgotten where both directions are known, as a share of what is forgotten backward.
+JOINED = 0.01
+#: A leg on which all was forgotten, since it takes rare haste, is tried again with so much less forgotten.
+LAST_RESORT = 1e-7
+#: How far one can have come is told in cells of so many metres.
+REACH_CELL_M = 20.0
 
 
 @dataclass(slots=True, eq=False)
@@ -48,6 +54,10 @@ class Leg:
         Shortest ways to its end and from its start; inf where no way of weight leads through.
     start_weight : (b,) float64
         exp(-penalty * detour) of beginning elsewhere than where the way is shortest.
+    prior : (b,) float64
+        exp(-penalty * detour) of passing there at best.
+    prune : float
+        Share of the whole below which a bin was forgotten.
     every : int
         One state in so many is kept.
     behind : list of State
@@ -65,6 +75,8 @@ class Leg:
     to_go_m: Array
     came_m: Array
     start_weight: Array
+    prior: Array
+    prune: float
     every: int
     behind: list[State]
     log_weight: float
@@ -100,6 +112,8 @@ class LegFilter:
     ) -> None:
         self._lattice, self._model, self._unseen = lattice, model, unseen
         self._memory, self._used = memory_bytes, 0
+        self._far: list[Array] = []
+        self._driven = np.empty((0, 0))
         n, classes = len(lattice), len(model.speed_mps)
         self._step_m = model.speed_mps * model.step_s
         self._dense = np.zeros((n, classes))
@@ -123,20 +137,27 @@ class LegFilter:
         for penalty, share in zip(model.penalty_per_m.tolist(), model.penalty_share.tolist(), strict=True):
             aside = penalty * detour_m > MOST_DETOUR if penalty > 0.0 else ~np.isfinite(detour_m)
             to_go = np.where(aside, np.inf, to_go_m)
+            prior = np.exp(-np.where(aside, np.inf, penalty * detour_m))
             weight = self._weights(lattice.back, to_go, penalty, transposed=True)
-            short = last - begin <= LONG and self._used < self._memory / 2
+            short = last - begin <= LONG and self._used < self._memory / 4
             every = 1 if short else KEPT_EVERY
-            now, log, behind = arrived, 0.0, [arrived]
-            for step in range(last - 1, begin - 1, -1):
-                now, scale = self._step_back(now, step, begin, weight, came_m)
-                log += scale
-                if (step - begin) % every == 0:
-                    behind.append(now)
-                    self._count(now)
+            for prune in (model.prune, model.prune * LAST_RESORT):
+                now, log, behind = arrived, 0.0, [arrived]
+                for step in range(last - 1, begin - 1, -1):
+                    now, scale = self._step_back(now, step, begin, weight, came_m, prior, prune)
+                    log += scale
+                    if (step - begin) % every == 0:
+                        behind.append(now)
+                        self._count(now)
+                if np.isin(start, now[0]).any():
+                    break
+            else:
+                continue
             if log > -np.inf:
                 beyond = np.where(aside, np.inf, penalty * np.maximum(to_go_m - shortest, 0.0))
                 yield Leg(
-                    *(*pair, begin, last - begin, penalty, share, to_go, came_m, np.exp(-beyond), every),
+                    *(*pair, begin, last - begin, penalty, share, to_go, came_m, np.exp(-beyond)),
+                    *(prior, prune, every),
                     behind=behind[::-1],
                     log_weight=log + float(np.log(share)),
                 )
@@ -162,8 +183,9 @@ class LegFilter:
                 self._ride(riders, behind, weight, draw)
             if k == leg.steps:
                 break
-            # What came forward is narrowed to what can still arrive, so it may be pruned no other way.
-            bins, mass, _, values = bin_filter.join(*now, *behind, self._model.prune, self._at)
+            # What came forward is narrowed to what can still arrive, so it may be pruned no other way. What
+            # is lost here is missing at the next sighting, so it has to be less than backward.
+            bins, mass, _, values = bin_filter.join(*now, *behind, JOINED * leg.prune, self._at)
             read.append((bins, mass))
             now = (bins, values) if k == 0 else self.watched(leg.begin + k, (bins, values))
         return self.watched(leg.begin + leg.steps, now), log, read
@@ -188,46 +210,72 @@ class LegFilter:
             first = leg.begin + k * leg.every
             between, now = [], leg.behind[k + 1]
             for step in range(min(first + leg.every, leg.begin + leg.steps) - 1, first, -1):
-                now, _ = self._step_back(now, step, leg.begin, weight, leg.came_m)
+                now, _ = self._step_back(now, step, leg.begin, weight, leg.came_m, leg.prior, leg.prune)
                 between.append(now)
             yield kept
             yield from reversed(between)
         yield leg.behind[-1]
 
     def _step_back(
-        self, state: State, step: int, begin: int, weight: NDArray[np.float32], came_m: Array
+        self,
+        state: State,
+        step: int,
+        begin: int,
+        weight: NDArray[np.float32],
+        came_m: Array,
+        prior: Array,
+        prune: float,
     ) -> tuple[State, float]:
         """Go back to a step of a leg that begins at another, where only what can have come that far is."""
         reach_m = (step - begin + 1) * self._step_m[-1] + 2.0 * self._model.bin_m
-        now, scale = self.backward(state, weight, came_m, reach_m)
+        back = self._lattice.back
+        bins, values, log = bin_filter.backward(
+            *(*state, *back[:2], weight, self._model.chain, self._lattice.kind),
+            *(came_m, reach_m, self._come(step - begin), REACH_CELL_M, prior),
+            *(prune, self._dense, self._touched, self._at),
+        )
+        now, scale = (bins, values), log
         return (self.watched(step, now) if step > begin else now), scale
 
     def onward(self, state: State, weight: NDArray[np.float32] | None = None) -> tuple[State, float]:
-        """Go a step on; with the weights of the turns alone where no leg gives others."""
+        """Go a step on; by the turns alone, and pruned, where no leg gives weights."""
         ahead = self._lattice.ahead
         bins, values, log = bin_filter.forward(
             *(*state, *ahead[:2], ahead[2] if weight is None else weight),
-            *(self._model.chain, self._lattice.kind, self._model.prune),
+            *(self._model.chain, self._lattice.kind, self._model.prune if weight is None else 0.0),
             *(self._dense, self._touched, self._at),
         )
         return (bins, values), log
 
-    def backward(
-        self,
-        state: State,
-        weight: NDArray[np.float32] | None = None,
-        came_m: Array | None = None,
-        reach_m: float = np.inf,
-    ) -> tuple[State, float]:
-        """Go a step back, to bins no farther from the start than reach_m."""
-        back = self._lattice.back
+    def backward(self, state: State) -> tuple[State, float]:
+        """Go a step back, by the weights of the turns alone."""
+        ones = np.ones(len(self._lattice))
         bins, values, log = bin_filter.backward(
-            *(*state, *back[:2], back[2] if weight is None else weight),
-            *(self._model.chain, self._lattice.kind),
-            *(self._lattice.bin_m if came_m is None else came_m, reach_m, self._model.prune),
-            *(self._dense, self._touched, self._at),
+            *(*state, *self._lattice.back[:3], self._model.chain, self._lattice.kind),
+            *(ones, np.inf, ones[:1], np.inf, ones),
+            *(self._model.prune, self._dense, self._touched, self._at),
         )
         return (bins, values), log
+
+    def _come(self, steps: int) -> Array:
+        """Probability of having driven so many cells of `REACH_CELL_M`, or more, in some steps."""
+        classes = len(self._step_m)
+        if not self._far:
+            self._driven = np.full((classes, 1), 1.0 / classes)
+            self._far.append(np.ones(1))
+        chain = self._model.chain[-1]
+        while len(self._far) <= steps:
+            mixed = chain.T @ self._driven
+            cells = self._step_m / REACH_CELL_M
+            self._driven = np.zeros((classes, mixed.shape[1] + int(cells.max()) + 1))
+            for c, (whole, part) in enumerate(zip(cells.astype(int), cells % 1.0, strict=True)):
+                self._driven[c, whole : whole + mixed.shape[1]] += (1.0 - part) * mixed[c]
+                self._driven[c, whole + 1 : whole + 1 + mixed.shape[1]] += part * mixed[c]
+            tail = np.cumsum(self._driven.sum(axis=0)[::-1])[::-1]
+            # Where a leg starts, and where in a bin one is, is known to a bin or two.
+            spare = int(np.ceil(2.0 * self._model.bin_m / REACH_CELL_M)) + 1
+            self._far.append(np.concatenate([np.ones(spare), tail]))
+        return self._far[steps]
 
     def watched(self, step: int, state: State) -> State:
         """Take the probability of not being seen into a state."""

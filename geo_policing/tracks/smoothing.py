@@ -210,7 +210,9 @@ class Smoother:
         first = np.exp(np.array(log_first) - log_evidence)
 
         collected: list[list[State]] = [[] for _ in range(self.steps)]
-        truth = first.copy()
+        truth, false = first.copy(), np.zeros(n)
+        for i in range(n):
+            false[:i] += first[i]
         paths: list[list[tuple[int, NDArray[np.int32]]]] = [[] for _ in range(samples)]
         waiting = self._first_states(first, behind, samples, draw)
         for i in range(n):
@@ -223,6 +225,7 @@ class Smoother:
             if last > -np.inf:
                 whole = float(np.log(state[1].sum(dtype=np.float64)))
                 weight = float(np.exp(log_state + last + whole - log_evidence))
+                false[i + 1 :] += weight
                 if weight > NOTHING:
                     self._after(i, state, weight, collected)
             riders = self._riders(i, legs[i], last, waiting[i], paths, draw)
@@ -232,6 +235,7 @@ class Smoother:
                 if not share > NOTHING and not len(mine.path):
                     continue
                 truth[leg.end] += share
+                false[leg.start + 1 : leg.end] += share
                 now, log, read = self._filter.forward(leg, now, mine, draw)
                 for step, (bins, mass) in enumerate(read, leg.begin):
                     collected[step].append((bins, share * mass))
@@ -239,7 +243,7 @@ class Smoother:
                 arrived[leg.end].append((now, log + float(np.log(leg.share))))
                 self._arrive(leg, mine, waiting, paths)
             legs[i] = []
-        return Smoothed(*self._collect(collected), np.minimum(truth, 1.0), log_evidence, paths)
+        return Smoothed(*self._collect(collected), truth / (truth + false), log_evidence, paths)
 
     def _before(self, i: int, state: State, share: float, collected: list[list[State]]) -> None:
         """Read out the steps before the first true sighting: where one that comes here may have been."""

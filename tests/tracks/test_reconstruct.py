@@ -81,6 +81,23 @@ def test_a_doubtful_sighting_that_does_not_fit_is_found_out(town):
     assert reconstruct(town, [*sure, fits]).truth[1] > 0.8
 
 
+def test_a_sure_sighting_is_true_however_much_is_forgotten_on_the_way(town):
+    ends = [seen(0, 0, 0), seen(2, 3, 200), seen(5, 5, 420)]
+    hasty = replace(MovementModel.of(), prune=1e-3)
+    assert reconstruct(town, ends, hasty).truth == pytest.approx([1.0, 1.0, 1.0])
+
+
+def test_haste_that_is_too_rare_for_what_is_kept_is_still_found(town, monkeypatch):
+    sightings = [seen(0, 0, 0), seen(5, 0, 45)]
+    forgetful = replace(MovementModel.of(), prune=0.2)
+    found = reconstruct(town, sightings, forgetful)
+    assert found.truth == pytest.approx([1.0, 1.0])
+    assert {"1>2", "2>3", "3>4"} < {town.edge_ids[e] for e in found.best_path.edges}
+    monkeypatch.setattr(legs, "LAST_RESORT", 1.0)
+    with pytest.raises(InvalidInput, match="cannot both be true"):
+        reconstruct(town, sightings, forgetful)
+
+
 def test_what_was_watched_and_not_seen_is_less_probable(town):
     ends = [seen(0, 0, 0), seen(2, 2, 120)]
     corner = Watch(at(0), at(120), LON + STEP * 2, LAT, radius_m=40.0, detection=0.95)
