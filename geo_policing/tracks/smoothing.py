@@ -21,8 +21,9 @@ Array = NDArray[np.float64]
 
 #: So many doubtful sightings in a row may be false.
 MOST_FALSE = 2
-#: Beyond this, weights of mixtures are nothing.
-NOTHING = 1e-7
+#: Beyond this, weights of mixtures are nothing: of legs, and of the times before the first and after the last
+#: true sighting, which are long and spread over all of the city.
+NOTHING, NOTHING_OUTSIDE = 1e-6, 1e-3
 
 
 class Impossible(Exception):
@@ -216,7 +217,7 @@ class Smoother:
         paths: list[list[tuple[int, NDArray[np.int32]]]] = [[] for _ in range(samples)]
         waiting = self._first_states(first, behind, samples, draw)
         for i in range(n):
-            if first[i] > NOTHING:
+            if first[i] > NOTHING_OUTSIDE:
                 self._before(i, behind[i][0], float(first[i]), collected)
             state, log_state = self._at_anchor(i, arrived[i])
             if log_state == -np.inf:
@@ -226,7 +227,7 @@ class Smoother:
                 whole = float(np.log(state[1].sum(dtype=np.float64)))
                 weight = float(np.exp(log_state + last + whole - log_evidence))
                 false[i + 1 :] += weight
-                if weight > NOTHING:
+                if weight > NOTHING_OUTSIDE:
                     self._after(i, state, weight, collected)
             riders = self._riders(i, legs[i], last, waiting[i], paths, draw)
             for leg, mine in zip(legs[i], riders, strict=True):
