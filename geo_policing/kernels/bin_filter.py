@@ -15,22 +15,27 @@ from numpy.typing import NDArray
 
 @njit(cache=True, nogil=True)
 def _keep(
-    dense: NDArray[Any], touched: NDArray[Any], n: int, at: NDArray[Any], prune: float
+    dense: NDArray[Any], touched: NDArray[Any], n: int, at: NDArray[Any], prune: float, worth: NDArray[Any]
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], float]:
-    """Take what is over `prune` of the whole out of dense (b, classes), scaled to 1, and clear it."""
+    """Take what is over `prune` of the whole out of dense (b, classes), scaled to 1, and clear it.
+
+    worth (n,) f64: what each bin counts for when that is judged.
+    """
     classes = dense.shape[1]
-    total = 0.0
+    total, worthy = 0.0, 0.0
+    held = np.empty(n)
     for i in range(n):
+        mass = 0.0
         for c in range(classes):
-            total += dense[touched[i], c]
+            mass += dense[touched[i], c]
+        held[i] = mass * worth[i]
+        total += mass
+        worthy += held[i]
     kept = 0
     bins = np.empty(n, np.int32)
     for i in range(n):
         b = touched[i]
-        mass = 0.0
-        for c in range(classes):
-            mass += dense[b, c]
-        if mass > prune * total:
+        if held[i] > prune * worthy:
             bins[kept] = b
             kept += 1
         else:
@@ -87,7 +92,7 @@ def forward(
                     touched[n] = j
                     n += 1
                 dense[j, d] += mass * weight[k]
-    return _keep(dense, touched, n, at, prune)
+    return _keep(dense, touched, n, at, prune, np.ones(n))
 
 
 @njit(cache=True, nogil=True)
@@ -101,6 +106,9 @@ def backward(
     bin_type: NDArray[Any],
     came_m: NDArray[Any],
     reach_m: float,
+    reached: NDArray[Any],
+    cell_m: float,
+    prior: NDArray[Any],
     prune: float,
     dense: NDArray[Any],
     touched: NDArray[Any],
@@ -109,7 +117,8 @@ def backward(
     """b(i, c) = sum over d of chain(type(i), c, d) sum over j of w(i, d, j) b'(j, d).
 
     As `forward`, with the rows of `bin_steps.transpose`. Bins with came_m (b,) f64 beyond reach_m are left
-    out: nobody can be there yet.
+    out: nobody can be there yet. What is pruned is judged with what can have come forward: prior (b,) f64
+    times reached (r,) f64, the probability of having come so far by now, in cells of cell_m.
     """
     classes = values.shape[1]
     n = 0
@@ -129,9 +138,10 @@ def backward(
                     touched[n] = j
                     n += 1
                 dense[j, d] += mass * weight[k]
-    mixed = np.empty(classes)
+    mixed, worth = np.empty(classes), np.empty(n)
     for i in range(n):
         b = touched[i]
+        worth[i] = prior[b] * reached[min(int(min(came_m[b], reach_m) / cell_m), reached.shape[0] - 1)]
         p = chain[bin_type[b]]
         for c in range(classes):
             mass = 0.0
@@ -140,7 +150,7 @@ def backward(
             mixed[c] = mass
         for c in range(classes):
             dense[b, c] = mixed[c]
-    return _keep(dense, touched, n, at, prune)
+    return _keep(dense, touched, n, at, prune, worth)
 
 
 @njit(cache=True, nogil=True)

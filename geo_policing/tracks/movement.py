@@ -67,7 +67,7 @@ class MovementModel:
     turn: Array
     penalty_per_m: Array
     penalty_share: Array
-    prune: float = 1e-7
+    prune: float = 1e-6
 
     @classmethod
     def of(cls, mode: Mode | str = Mode.CAR) -> Self:

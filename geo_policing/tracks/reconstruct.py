@@ -13,16 +13,17 @@ from geo_policing.roads import Access, RoadNetwork, route
 from geo_policing.tracks import intervals
 from geo_policing.tracks.evidence import likelihood, watched
 from geo_policing.tracks.lattice import Lattice
+from geo_policing.tracks.legs import State
 from geo_policing.tracks.movement import MovementModel
 from geo_policing.tracks.reconstruction import Reconstruction
-from geo_policing.tracks.smoothing import Anchor, Impossible, Smoothed, Smoother, State
+from geo_policing.tracks.smoothing import Anchor, Impossible, Smoothed, Smoother
 from geo_policing.tracks.turns import Turns
 
 Array = NDArray[np.float64]
 
 #: Up to so long between sightings, seconds, how much coarser than the model's steps and bins are. The finer
 #: the bins, the less an even spread in them blurs the time of passing, which short gaps show most.
-COARSER = ((200.0, 1, 1 / 3), (450.0, 1, 2 / 3), (900.0, 1, 1.0), (1500.0, 2, 2.0), (np.inf, 4, 4.0))
+COARSER = ((200.0, 1, 1 / 3), (450.0, 1, 2 / 3), (650.0, 1, 1.0), (1500.0, 2, 2.0), (np.inf, 4, 4.0))
 
 
 def reconstruct(

@@ -14,9 +14,10 @@ from geo_policing.errors import InvalidInput
 from geo_policing.model import Sighting, TimeWindow
 from geo_policing.roads import RoadNetwork, Route
 from geo_policing.tracks.lattice import Lattice
+from geo_policing.tracks.legs import State
 from geo_policing.tracks.movement import MovementModel
-from geo_policing.tracks.routes import Unfolder, representative, without_wavering
-from geo_policing.tracks.smoothing import Smoothed, State
+from geo_policing.tracks.routes import Unfolder, consensus, passing_steps, without_wavering
+from geo_policing.tracks.smoothing import Smoothed
 
 Array = NDArray[np.float64]
 
@@ -180,7 +181,7 @@ class Reconstruction:
 
     @cached_property
     def best_path(self) -> Path:
-        """The path most alike to all that are probable: leg by leg the medoid of the sampled ones.
+        """The path most alike to all that are probable: leg by leg the consensus of the sampled ones.
 
         It visits the sightings that most sampled paths take for true, each on the edge that most pass there.
         """
@@ -196,15 +197,19 @@ class Reconstruction:
         ends: list[int] = []
         for k in range(len(visited)):
             at_end = edge_at[k + 1] if k + 1 < len(visited) else None
-            mine = [
-                legs[k] for legs in agreed if legs[k][1][0] == edge_at[k] and at_end in (None, legs[k][1][-1])
-            ] or [legs[k] for legs in agreed]
-            leg = mine[representative([leg[1] for leg in mine], length_m)]
-            skip = 1 if edges and edges[-1] == leg[1][0] else 0
-            begin = self.anchor_step[leg[0]]
-            edges += leg[1][skip:]
-            entered += [begin + step for step in leg[2][skip:]]
-            ends += [int(leg[3][0]), int(leg[3][-1])]
+            legs_here = [legs[k] for legs in agreed]
+            if at_end is None:
+                route: tuple[int, ...] = (edge_at[k],)
+            else:
+                routes = [leg[1] for leg in legs_here]
+                route = consensus(routes, (edge_at[k], at_end), self.lattice.turns, length_m)
+            begin, steps = self.anchor_step[visited[k]], len(legs_here[0][3]) - 1
+            skip = 1 if edges and edges[-1] == route[0] else 0
+            times = passing_steps(route, [leg[1:3] for leg in legs_here], steps, length_m)
+            edges += route[skip:]
+            entered += [begin + step for step in times[skip:]]
+            like = next((leg for leg in legs_here if leg[1][0] == edge_at[k]), legs_here[0])
+            ends += [int(like[3][0]), int(like[3][-1])]
         return self._path(edges, entered, ends[0], ends[-1], 0.0)
 
     @cached_property

@@ -14,6 +14,8 @@ Route = tuple[int, ...]
 #: A metre of way counts as much as this share of a natural logarithm of turns, where a step passed several
 #: edges.
 METRE = 0.02
+#: What a metre of way costs where nobody passes, in metres of one that all pass: more than one in five.
+UNPASSED = 1.2
 
 
 class Unfolder:
@@ -98,6 +100,68 @@ def representative(routes: Sequence[Route], length_m: NDArray[np.float64]) -> in
         if alike > most:
             best, most = i, alike
     return routes.index(kinds[best][0])
+
+
+def consensus(
+    routes: Sequence[Route],
+    ends: tuple[int, int],
+    turns: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]],
+    length_m: NDArray[np.float64],
+) -> Route:
+    """Way between two edges along what most pass: a metre costs `UNPASSED` less the share that pass it.
+
+    The routes need not be alike for it: it puts together what each has in common with the others, and is the
+    shortest way where they have nothing in common. Where it leads back to the edge it starts at, or the most
+    representative route costs no more, as one that turns back within an edge, that one is taken.
+    """
+    start, end = ends
+    fit = [route for route in routes if (route[0], route[-1]) == ends] or list(routes)
+    sampled = fit[representative(fit, length_m)]
+    if start == end:
+        return sampled
+    passing = Counter(edge for route in routes for edge in set(route))
+
+    def cost(edge: int) -> float:
+        return float(length_m[edge]) * (UNPASSED - passing[edge] / len(routes))
+
+    offset, target, _ = turns
+    before = {start: start}
+    heap = [(0.0, start, start)]
+    done: set[int] = set()
+    while heap and end not in done:
+        so_far, edge, came_from = heapq.heappop(heap)
+        if edge in done:
+            continue
+        done.add(edge)
+        before[edge] = came_from
+        for follows in target[offset[edge] : offset[edge + 1]].tolist():
+            if follows not in done:
+                heapq.heappush(heap, (so_far + cost(follows), follows, edge))
+    if end not in done or sum(map(cost, sampled[1:])) <= so_far:
+        return sampled
+    found = [end]
+    while found[-1] != start:
+        found.append(before[found[-1]])
+    return tuple(reversed(found))
+
+
+def passing_steps(
+    route: Route, sampled: Sequence[tuple[Route, Sequence[int]]], steps: int, length_m: NDArray[np.float64]
+) -> list[int]:
+    """Step (e,) at which each edge of a route is entered: the median of the sampled routes that enter it.
+
+    Where none does it is between its neighbours by the way; a leg ends after so many steps.
+    """
+    known: dict[int, list[int]] = {}
+    for edges, entered in sampled:
+        for edge, step in zip(edges, entered, strict=True):
+            known.setdefault(edge, []).append(step)
+    at_m = np.concatenate([[0.0], np.cumsum(length_m[list(route)])])
+    when = [0.0, *(float(np.median(known[e])) if e in known else np.nan for e in route[1:]), float(steps)]
+    told = ~np.isnan(when)
+    filled = np.interp(at_m, at_m[told], np.array(when)[told])
+    rising: list[int] = np.maximum.accumulate(np.round(filled[:-1]).astype(int)).tolist()
+    return rising
 
 
 def _metres(edges: Iterable[int], length_m: NDArray[np.float64]) -> float:

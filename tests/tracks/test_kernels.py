@@ -108,7 +108,7 @@ def test_filters_equal_dense_products(seed):
 
     back = bin_steps.transpose(*matrix, classes)
     there, values, log = bin_filter.backward(
-        bins, state, *back[:3], chain, kind, np.zeros(n), np.inf, 0.0, *scratch
+        bins, state, *back[:3], chain, kind, np.zeros(n), np.inf, np.ones(1), 1.0, np.ones(n), 0.0, *scratch
     )
     expected = np.einsum("bcd,bdj,jd->bc", chain[kind], move, state)
     got = np.zeros((n, classes))
@@ -116,6 +116,25 @@ def test_filters_equal_dense_products(seed):
     assert got == pytest.approx(expected, rel=1e-4, abs=1e-6)
     assert (scratch[0] == 0).all()
     assert (scratch[2] == -1).all()
+
+
+def test_backward_a_bin_is_forgotten_by_its_weight_times_what_can_have_come_there():
+    classes, n = 1, 4
+    stay = (np.arange(n + 1), np.arange(n, dtype=np.int32), np.ones(n, np.float32))
+    chain, kind = np.ones((1, 1, 1)), np.zeros(n, np.uint8)
+    state = np.array([[0.1], [0.2], [0.3], [0.4]], np.float32)
+    came_m, prior = np.array([0.0, 15.0, 25.0, 35.0]), np.array([1.0, 1.0, 0.5, 1.0])
+    reached, prune = np.array([1.0, 0.5, 0.2]), 0.2
+    worth = state[:, 0] * prior * np.array([1.0, 0.5, 0.2, 0.2])
+    there, values, log = bin_filter.backward(
+        *(np.arange(n, dtype=np.int32), state, *stay, chain, kind),
+        *(came_m, 30.0, reached, 10.0, prior, prune),
+        *(np.zeros((n, classes)), np.zeros(n, np.int32), np.full(n, -1, np.int32)),
+    )
+    # The last one is too far to be reached at all.
+    kept = [i for i in range(3) if worth[i] > prune * worth[:3].sum()]
+    assert there.tolist() == kept == [0, 1]
+    assert values[:, 0] * np.exp(log) == pytest.approx(state[kept, 0])
 
 
 def test_what_is_joined_is_the_product_scaled_to_one():

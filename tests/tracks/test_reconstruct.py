@@ -9,7 +9,7 @@ import pytest
 from geo_policing.errors import InvalidInput
 from geo_policing.geodesy import cells
 from geo_policing.model import Sighting, TimeWindow, Watch
-from geo_policing.tracks import MovementModel, information_bits, leave_one_out, reconstruct, smoothing
+from geo_policing.tracks import MovementModel, information_bits, leave_one_out, legs, reconstruct
 from geo_policing.tracks.lattice import Lattice
 from geo_policing.tracks.routes import without_wavering
 from geo_policing.tracks.smoothing import Anchor, Smoother
@@ -79,6 +79,23 @@ def test_a_doubtful_sighting_that_does_not_fit_is_found_out(town):
     sure = [seen(0, 0, 0), seen(4, 0, 120)]
     assert reconstruct(town, [*sure, doubtful]).truth[1] < 0.1
     assert reconstruct(town, [*sure, fits]).truth[1] > 0.8
+
+
+def test_a_sure_sighting_is_true_however_much_is_forgotten_on_the_way(town):
+    ends = [seen(0, 0, 0), seen(2, 3, 200), seen(5, 5, 420)]
+    hasty = replace(MovementModel.of(), prune=1e-3)
+    assert reconstruct(town, ends, hasty).truth == pytest.approx([1.0, 1.0, 1.0])
+
+
+def test_haste_that_is_too_rare_for_what_is_kept_is_still_found(town, monkeypatch):
+    sightings = [seen(0, 0, 0), seen(5, 0, 45)]
+    forgetful = replace(MovementModel.of(), prune=0.2)
+    found = reconstruct(town, sightings, forgetful)
+    assert found.truth == pytest.approx([1.0, 1.0])
+    assert {"1>2", "2>3", "3>4"} < {town.edge_ids[e] for e in found.best_path.edges}
+    monkeypatch.setattr(legs, "LAST_RESORT", 1.0)
+    with pytest.raises(InvalidInput, match="cannot both be true"):
+        reconstruct(town, sightings, forgetful)
 
 
 def test_what_was_watched_and_not_seen_is_less_probable(town):
@@ -196,8 +213,8 @@ def test_what_is_made_again_is_what_was_not_kept(town, monkeypatch):
     sightings = [seen(0, 0, 0), seen(4, 0, 61), seen(5, 3, 160)]
     watches = [Watch(at(70), at(120), LON + STEP * 5, LAT, radius_m=60.0)]
     kept = reconstruct(town, sightings, watches=watches)
-    monkeypatch.setattr(smoothing, "LONG", 3)
-    monkeypatch.setattr(smoothing, "KEPT_EVERY", 7)
+    monkeypatch.setattr(legs, "LONG", 3)
+    monkeypatch.setattr(legs, "KEPT_EVERY", 7)
     again = reconstruct(town, sightings, watches=watches)
     assert again.log_evidence == kept.log_evidence
     assert all((a == b).all() for a, b in zip(again.smoothed.mass, kept.smoothed.mass, strict=True))
