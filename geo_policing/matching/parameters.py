@@ -56,10 +56,10 @@ class MatcherParameters:
     wide_radius_m: float = 200.0
     candidates: int = 10
     held: int = 2
-    hold_cost: float = 13.0
+    hold_cost: float = 14.0
     hold_share: float = 0.01
     jump_cost: float = 22.0
-    beta_m: float = 9.0
+    beta_m: float = 8.5
     beta_share: float = 0.08
     detour_cost: float = 36.0
     right_angle_m: float = 13.0
