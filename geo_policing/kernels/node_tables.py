@@ -215,30 +215,3 @@ def cost_between(a: int, b: int, at: int, table: Table, ways: Ways) -> float:
     last = table.in_edge[table.in_offset[v] + last_of(way)]
     into = ways.turn_cost[ways.turn_offset[a] + first_of(way)]
     return into + cost_of(way) + turn_between(last, b, ways)
-
-
-@njit(cache=True, nogil=True)
-def edges_between(a: int, b: int, at: int, table: Table, ways: Ways) -> NDArray[np.int32]:
-    """Edges (e,) i32 between edges a and b by the way at that place of the table, neither included."""
-    in_offset, in_edge, from_node, target, ways_at = (
-        table.in_offset,
-        table.in_edge,
-        ways.from_node,
-        table.target,
-        table.way,
-    )
-    u, v = ways.to_node[a], from_node[b]
-    row = table.node[u]["rank"]
-    start, end = table.offset[row], table.offset[row + 1]
-    out = np.empty(16, np.int32)
-    size = 0
-    while v != u:
-        if size == out.shape[0]:
-            out = np.concatenate((out, np.empty_like(out)))
-        e = in_edge[in_offset[v] + last_of(ways_at[at])]
-        out[size] = e
-        size += 1
-        v = from_node[e]
-        if v != u:
-            at = find_in(target, start, end, table.node[v]["rank"])
-    return out[:size][::-1].copy()

@@ -7,7 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from geo_policing.kernels.map_matching import AHEAD, BACK, BY_WAY
-from geo_policing.kernels.node_tables import Table, cost_between, edges_between, find, turn_between
+from geo_policing.kernels.node_tables import Table, cost_between, find_in, last_of, turn_between
 from geo_policing.kernels.way_search import Ways, scratch, search
 
 
@@ -50,17 +50,6 @@ def _longer(path: NDArray[np.int32], size: int) -> NDArray[np.int32]:
 
 
 @njit(cache=True, nogil=True)
-def _between(a: int, b: int, ways: Ways, table: Table) -> tuple[bool, NDArray[np.int32]]:
-    """Whether the table knows the way from edge a to edge b, and the edges between them."""
-    if ways.to_node[a] == ways.from_node[b]:
-        return turn_between(a, b, ways) < np.inf, np.empty(0, np.int32)
-    at = find(ways.to_node[a], ways.from_node[b], table)
-    if at < 0 or not cost_between(a, b, at, table, ways) < np.inf:
-        return False, np.empty(0, np.int32)
-    return True, edges_between(a, b, at, table, ways)
-
-
-@njit(cache=True, nogil=True)
 def join(
     edge: NDArray[Any],
     offset: NDArray[Any],
@@ -83,6 +72,11 @@ def join(
     at = np.zeros(n, np.int64)
     starts = np.zeros(n, np.bool_)
     entered, left = offset.copy(), offset.copy()
+    # Taken out of their tuples once: the way between two places is walked back over them.
+    to_node, from_node, length_m = ways.to_node, ways.from_node, ways.length_m
+    nodes, row, target, packed = table.node, table.offset, table.target, table.way
+    in_offset, in_edge = table.in_offset, table.in_edge
+    way = np.empty(64, np.int32)
     on = scratch(0)
     size = 0
     for i in range(n):
@@ -96,26 +90,47 @@ def join(
                 starts[i] = False
                 continue
         elif i > 0 and how[i] == BACK:
-            length = ways.length_m[edge[i - 1]]
+            length = length_m[edge[i - 1]]
             turn = min(length, max(left[i - 1], length - offset[i]))
             left[i - 1] = turn
-            entered[i] = min(ways.length_m[b], length - turn)
+            entered[i] = min(length_m[b], length - turn)
             left[i] = max(offset[i], entered[i])
         elif i > 0 and how[i] == BY_WAY and not new[i]:
-            found, way = _between(edge[i - 1], b, ways, table)
-            if not found:
+            a = edge[i - 1]
+            u, v = to_node[a], from_node[b]
+            inner = 0
+            if u == v:
+                found = turn_between(a, b, ways) < np.inf
+            else:
+                first, last = row[nodes[u]["rank"]], row[nodes[u]["rank"] + 1]
+                at_way = find_in(target, first, last, nodes[v]["rank"])
+                found = at_way >= 0 and cost_between(a, b, at_way, table, ways) < np.inf
+                while found and v != u:
+                    if inner == way.shape[0]:
+                        way = _longer(way, 2 * inner)
+                    e = in_edge[in_offset[v] + last_of(packed[at_way])]
+                    way[inner] = e
+                    inner += 1
+                    v = from_node[e]
+                    if v != u:
+                        at_way = find_in(target, first, last, nodes[v]["rank"])
+            if found:
+                path = _longer(path, size + inner)
+                for back in range(inner):
+                    path[size + back] = way[inner - 1 - back]
+            else:
                 if on.target.shape[0] == 0:
-                    on = scratch(ways.to_node.shape[0])
+                    on = scratch(to_node.shape[0])
                 on.target[b] = i
                 # Where on its edge the search starts adds the same to every path.
-                search(edge[i - 1], 0.0, np.inf, 1, i, ways, on)
+                search(a, 0.0, np.inf, 1, i, ways, on)
                 found = on.settled[b] == i
                 if found:
-                    way = _walk_back(edge[i - 1], b, on.before)[1:-1]
+                    searched = _walk_back(a, b, on.before)[1:-1]
+                    inner = searched.shape[0]
+                    path = _longer(path, size + inner)
+                    path[size : size + inner] = searched
             if found:
-                inner = way.shape[0]
-                path = _longer(path, size + inner)
-                path[size : size + inner] = way
                 size += inner
                 starts[i] = False
         path = _longer(path, size + 1)
