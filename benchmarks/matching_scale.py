@@ -6,12 +6,16 @@ For each size it invents a city (a grid of streets of about 150 m, its crossings
 in ten left out), saves it, makes a matcher on the file (which makes the table and keeps it), another one that
 finds it, drives random ways through it and matches them, several rounds. Fixes a second are those of the
 median and of the best round, by the clock, with the kernels compiled and the processes started; rounds follow
-each other without a pause. ``own_cpu_share`` is what the process that asks works itself, of one core, in that
-time: where that is much, more processes gain little.
+each other without a pause. Where others use the machine too, the clock says little:
+``fixes_per_cpu_second`` is by the processor time of all processes together (Linux), and ``asking_share`` how
+much of it the process that asks works itself. If a CPU second does as much with two processes as with one,
+two reach twice one on two free cores.
 """
 
 import argparse
 import json
+import multiprocessing
+import os
 import resource
 import tempfile
 import time
@@ -95,8 +99,8 @@ def measure(
     """Make, find, match."""
     city(n_edges).save(roads)
     network = RoadNetwork.load(roads)
-    seconds, matcher = _timed(network)
-    found_seconds, matcher = _timed(network)
+    seconds, cpu_seconds, matcher = _timed(network)
+    found_seconds, _, matcher = _timed(network)
     traces = drives(network, tracks, every_s)
     for trace in traces[:5]:
         matcher.match(**trace)
@@ -107,6 +111,7 @@ def measure(
         "network_bytes": roads.stat().st_size,
         "table_bytes": matcher.table_bytes,
         "matcher_seconds": round(seconds, 2),
+        "matcher_cpu_seconds": round(cpu_seconds, 2),
         "matcher_seconds_with_kept_table": round(found_seconds, 2),
         "every_s": every_s,
         "tracks": tracks,
@@ -117,10 +122,10 @@ def measure(
     return row
 
 
-def _timed(network: RoadNetwork) -> tuple[float, Matcher]:
-    start = time.perf_counter()
+def _timed(network: RoadNetwork) -> tuple[float, float, Matcher]:
+    start, cpu = time.perf_counter(), time.process_time()
     matcher = Matcher(network)
-    return time.perf_counter() - start, matcher
+    return time.perf_counter() - start, time.process_time() - cpu, matcher
 
 
 def _match_all(
@@ -128,19 +133,30 @@ def _match_all(
 ) -> dict[str, float]:
     """Match the traces in rounds, the first of which starts the processes and does not count."""
     found = match_many(matcher, chain.from_iterable([traces] * (ROUNDS + 1)), workers=workers)
-    seconds, shares, empty = [], [], 0
+    seconds, cpu, asking, empty = [], [], [], 0
     for _ in range(ROUNDS + 1):
-        start, own = time.perf_counter(), time.process_time()
+        start, own, of_all = time.perf_counter(), time.process_time(), _cpu_seconds()
         empty = sum(not (isinstance(one, Match) and one.pieces) for one in islice(found, len(traces)))
         seconds.append(time.perf_counter() - start)
-        shares.append((time.process_time() - own) / seconds[-1])
+        cpu.append(_cpu_seconds() - of_all)
+        asking.append(time.process_time() - own)
     counted = np.array(seconds[1:])
     return {
         "fixes_per_second": round(fixes / float(np.median(counted))),
         "fixes_per_second_best": round(fixes / float(counted.min())),
-        "own_cpu_share": round(float(np.median(shares[1:])), 2),
+        "fixes_per_cpu_second": round(fixes * ROUNDS / sum(cpu[1:])),
+        "asking_share": round(sum(asking[1:]) / sum(cpu[1:]), 3),
         "empty": empty,
     }
+
+
+def _cpu_seconds() -> float:
+    """Processor time of this process and those it has started."""
+    ticks = 0
+    for process in multiprocessing.active_children():
+        after_name = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        ticks += int(after_name[11]) + int(after_name[12])  # utime and stime, proc(5)
+    return time.process_time() + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
