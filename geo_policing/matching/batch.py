@@ -22,7 +22,9 @@ NEEDED = ("t_s", "lon", "lat")
 COLUMNS = (*NEEDED, "speed_mps", "course_deg", "accuracy_m")
 
 #: Fixes handed to a process at a time: what it costs to hand them over is then small beside matching them.
-_FIXES = 2000
+_FIXES = 8000
+#: The first part is this small, each after it twice as large, so that few traces are shared out too.
+_FIRST = 500
 #: Traces, at most: of those of a few fixes each.
 _TRACES = 64
 #: Such parts under way for each process, so that none waits, nor traces pile up.
@@ -104,13 +106,13 @@ def _spread(
 def _parts(traces: Iterable[Mapping[str, ArrayLike]]) -> Iterator[list[Mapping[str, ArrayLike]]]:
     """Cut the row of traces into parts of about as many fixes."""
     part: list[Mapping[str, ArrayLike]] = []
-    fixes = 0
+    fixes, most = 0, _FIRST
     for trace in traces:
         part.append(trace)
         fixes += int(np.size(trace.get("t_s", ())))
-        if fixes >= _FIXES or len(part) == _TRACES:
+        if fixes >= most or len(part) == _TRACES:
             yield part
-            part, fixes = [], 0
+            part, fixes, most = [], 0, min(2 * most, _FIXES)
     if part:
         yield part
 
