@@ -8,8 +8,9 @@ import typer
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import ArrayLike
 
-    from geo_policing.matching import Match, Matcher, Piece
+    from geo_policing.matching import Piece
     from geo_policing.roads import RoadNetwork
 
 REQUIRED = ("track", "t", "lon", "lat")
@@ -44,6 +45,7 @@ def match(
         Traveller, typer.Option(help="Only roads that this traveller may use.")
     ] = Traveller.ANY,
     crs: Annotated[str, typer.Option(help="System of lon and lat: EPSG code, gcj02 or bd09.")] = "EPSG:4326",
+    workers: Annotated[int, typer.Option(min=1, help="Processes that match.")] = 1,
 ) -> None:
     """Match every track of a file; edge ids are those of the source of the roads."""
     import json
@@ -54,7 +56,7 @@ def match(
     from rich.progress import track as progress
 
     from geo_policing.errors import InvalidInput
-    from geo_policing.matching import Matcher
+    from geo_policing.matching import Matcher, match_many
     from geo_policing.roads import Access, RoadNetwork
 
     for path in (out, geojson):
@@ -66,20 +68,33 @@ def match(
     rows: list[tuple[str, str]] = []
     features: list[dict[str, Any]] = []
     lost: list[str] = []
+    refused: list[InvalidInput] = []
     groups = list(table.groupby("track", sort=False))
-    for name, trace in progress(groups, "matching", console=Console(stderr=True), transient=True):
-        found = _match(matcher, fixes, str(name), trace)
+    all_found = match_many(matcher, (_columns(trace) for _, trace in groups), workers=workers)
+    console = Console(stderr=True)
+    for (name, _), found in progress(
+        zip(groups, all_found, strict=True), "matching", len(groups), console=console, transient=True
+    ):
+        if isinstance(found, InvalidInput):
+            says = f"{fixes}: track {name}: {found}"
+            refused.append(InvalidInput(says, field=found.field, value=found.value))
+            rows.append((str(name), ""))
+            continue
         rows.extend((str(name), " ".join(network.edge_ids[e] for e in p.tolist())) for p in found.paths())
         features.extend(_feature(network, str(name), piece) for piece in found.pieces)
         if not found.pieces:
             rows.append((str(name), ""))
             lost.append(str(name))
-    if len(lost) == len(groups):
+    if len(refused) == len(groups):
+        raise refused[0]
+    if len(lost) + len(refused) == len(groups):
         raise InvalidInput(_off_the_network(network, fixes, table, crs), field="lon,lat")
     pd.DataFrame(rows, columns=["track", "edges"]).to_csv(out, index=False)
     if geojson is not None:
         collection = {"type": "FeatureCollection", "features": features}
         geojson.write_text(json.dumps(collection, ensure_ascii=False), encoding="utf-8")
+    for error in refused:
+        print(f"{error}; it has no edges", file=sys.stderr)
     if lost:
         named = ", ".join(lost[:5]) + (" …" if len(lost) > 5 else "")
         print(
@@ -87,14 +102,10 @@ def match(
         )
 
 
-def _match(matcher: "Matcher", path: Path, name: str, trace: "pd.DataFrame") -> "Match":
-    from geo_policing.errors import InvalidInput
-
-    more = {column: trace[column] for column in OPTIONAL if column in trace}
-    try:
-        return matcher.match(trace["t"], trace["lon"], trace["lat"], **more)
-    except InvalidInput as error:
-        raise InvalidInput(f"{path}: track {name}: {error}", field=error.field, value=error.value) from None
+def _columns(trace: "pd.DataFrame") -> "dict[str, ArrayLike]":
+    """Columns of a track under the names the matcher gives them."""
+    names = {"t_s": "t", "lon": "lon", "lat": "lat"} | {name: name for name in OPTIONAL if name in trace}
+    return {ours: trace[theirs].to_numpy() for ours, theirs in names.items()}
 
 
 def _read(path: Path, crs: str) -> "pd.DataFrame":

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from geo_policing.kernels import edge_grid, node_tables, turning
 from geo_policing.kernels.way_search import Ways, out_slots
+from geo_policing.matching.kept_table import KeptTable, key_of
 from geo_policing.matching.parameters import MatcherParameters
 from geo_policing.roads import Access, RoadNetwork
 
@@ -47,6 +48,8 @@ class Graph:
         Time each edge usually takes.
     table : Table
         Ways between near nodes.
+    key : str
+        What the table depends on, as a digest.
     grid, shapes : Grid, Shapes
         What finds the usable edges near a place.
     """
@@ -58,6 +61,7 @@ class Graph:
     geometry: tuple[NDArray[Any], ...]
     travel_s: NDArray[np.float64]
     table: node_tables.Table
+    key: str
     grid: edge_grid.Grid
     shapes: edge_grid.Shapes
 
@@ -93,14 +97,20 @@ class Graph:
         )
         cost_s, turn_s = _read_only(travel_s * feels, turn_cost / TURNING_MPS)
         times = ways._replace(cost_m=cost_s, turn_cost=turn_s)
-        table = node_tables.build(ways, node_tables.morton_ranks(network.node_x, network.node_y), ROW)
-        table = node_tables.Table(*_read_only(*table))
+        rank = node_tables.morton_ranks(network.node_x, network.node_y)
+        key = key_of(ways, rank, ROW)
+        kept = None if network.path is None else KeptTable.beside(network.path, access, key)
+        table = None if kept is None else kept.read()
+        if table is None:
+            table = node_tables.Table(*_read_only(*node_tables.build(ways, rank, ROW)))
+            # Mapped again, so that those who open it later share the memory of the one who made it.
+            table = table if kept is None else kept.write(table) or table
         shapes = edge_grid.Shapes(
             *_read_only(*drawing[:3], edge_grid.along(*drawing), length_m, reverse, usable)
         )
         grid = edge_grid.build(shapes, CELL_M)
         grid = edge_grid.Grid(*grid[:5], *_read_only(*grid[5:]))
-        return cls(network, usable, ways, times, drawing, travel_s, table, grid, shapes)
+        return cls(network, usable, ways, times, drawing, travel_s, table, key, grid, shapes)
 
 
 def _read_only(*arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:

@@ -15,6 +15,9 @@ from geo_policing.roads import Access, RoadNetwork
 class Matcher:
     """Match traces to one road network.
 
+    The table of ways between near nodes of a network that was loaded from a file is kept beside that file,
+    where it can be, and shared by all who match on it.
+
     Parameters
     ----------
     network : RoadNetwork
@@ -34,8 +37,14 @@ class Matcher:
     ) -> None:
         self.network = network
         self.parameters = parameters or MatcherParameters()
+        self.access = access
         self._graph = Graph.of(network, access, self.parameters)
         self._reading, self._model = self.parameters.reading, self.parameters.model
+
+    @property
+    def key(self) -> str:
+        """Digest of the roads as this traveller drives them: equal ones match alike."""
+        return self._graph.key
 
     @property
     def table_bytes(self) -> int:

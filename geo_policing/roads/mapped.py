@@ -7,6 +7,7 @@ JSON, and the arrays, each aligned to 64 bytes. The header carries the CRC-32 of
 import json
 import math
 import os
+import threading
 import zlib
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,10 @@ _FAMILY = 7
 _ALIGN = 64
 
 
-def write_arrays(path: Path, arrays: dict[str, NDArray[Any]], extra: dict[str, Any]) -> None:
-    """Write arrays and JSON, whole or not at all."""
+def write_arrays(
+    path: Path, arrays: dict[str, NDArray[Any]], extra: dict[str, Any], magic: bytes = _MAGIC
+) -> None:
+    """Write arrays and JSON, whole or not at all; magic (8 bytes) says of what kind the file is."""
     head: dict[str, Any] = {"extra": extra, "arrays": {}}
     offset = crc = 0
     for key, array in arrays.items():
@@ -33,10 +36,10 @@ def write_arrays(path: Path, arrays: dict[str, NDArray[Any]], extra: dict[str, A
     head |= {"bytes": offset, "crc32": crc}
     text = json.dumps(head, ensure_ascii=False).encode()
     text = text.ljust(-(-(16 + len(text)) // _ALIGN) * _ALIGN - 16)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
         with part.open("wb") as out:
-            out.write(_MAGIC + len(text).to_bytes(4, "little") + zlib.crc32(text).to_bytes(4, "little"))
+            out.write(magic + len(text).to_bytes(4, "little") + zlib.crc32(text).to_bytes(4, "little"))
             out.write(text)
             for array in arrays.values():
                 out.write(_padded(array))
@@ -47,7 +50,7 @@ def write_arrays(path: Path, arrays: dict[str, NDArray[Any]], extra: dict[str, A
         part.unlink(missing_ok=True)
 
 
-def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+def read_arrays(path: Path, magic: bytes = _MAGIC) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Map the arrays of `write_arrays`, read-only, and return them with the JSON.
 
     Raises
@@ -57,13 +60,13 @@ def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """
     with path.open("rb") as file:
         first = file.read(16)
-        if first[:8] != _MAGIC and first[:_FAMILY] == _MAGIC[:_FAMILY]:
+        if first[:8] != magic and first[:_FAMILY] == magic[:_FAMILY]:
             raise InvalidFile(
                 f"{path} was written by another version of geo-policing; import the roads again",
                 field="roads",
                 value=str(path),
             )
-        if len(first) < 16 or first[:8] != _MAGIC:
+        if len(first) < 16 or first[:8] != magic:
             # Another name than that of what was given: it may be the source, and would be written over.
             stem = path.name.partition(".")[0]
             new = f"{stem}.roads" if path.name != f"{stem}.roads" else f"{stem}-new.roads"

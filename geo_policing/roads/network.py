@@ -97,6 +97,8 @@ class RoadNetwork:
         H3 cell to edges.
     source : str
         Where it came from: file, projection, licence.
+    path : Path, optional
+        The file whose arrays these are, when it was loaded.
     """
 
     plane: LocalPlane
@@ -121,6 +123,7 @@ class RoadNetwork:
     forbidden_turn: NDArray[np.int32]
     index: EdgeIndex
     source: str = ""
+    path: Path | None = None
 
     @classmethod
     def build(
@@ -281,12 +284,14 @@ class RoadNetwork:
         InvalidFile
             If the file is no road network, cut short, damaged, or of another version.
         """
-        arrays, extra = read_arrays(Path(path))
+        path = Path(path)
+        arrays, extra = read_arrays(path)
         try:
             return cls(
                 plane=LocalPlane(**extra["plane"]),
                 names=tuple(extra["names"]),
                 source=extra["source"],
+                path=path,
                 index=EdgeIndex(**{f.name: arrays.pop("index." + f.name) for f in fields(EdgeIndex)}),
                 **arrays,
             )

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import matching
+from benchmarks import matching, matching_scale
 from tests.matching.city import drive, grid
 from tests.shared_data import shared
 
@@ -96,3 +96,14 @@ def test_it_scores_real_drives_as_their_own_scorer_does(tmp_path):
         command = [sys.executable, str(folder / "score.py"), str(predicted), "--only", only]
         said = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
         assert (row["RMF"], row["F1"], row["empty"]) == (said["RMF"], said["F1"], said["empty"])
+
+
+def test_an_invented_city_has_the_size_asked_for_and_all_its_drives_are_matched(tmp_path):
+    out = tmp_path / "scale.json"
+    asked = ["--edges", "600", "--workers", "1", "--tracks", "12", "--json", str(out)]
+    assert matching_scale.main(asked) == 0
+    (row,) = json.loads(out.read_text())
+    assert row["edges"] == pytest.approx(600, rel=0.15)
+    assert row["with_workers"]["1"]["empty"] == 0
+    # A way of 150 edges of about 150 m at 10 m/s, a fix every 15 s.
+    assert row["fixes"] == pytest.approx(12 * 150, rel=0.15)

@@ -75,6 +75,25 @@ def test_a_track_off_the_roads_has_an_empty_row_and_is_named(town, capsys):
     assert "1 of 2 tracks: far" in capsys.readouterr().err
 
 
+def test_a_track_that_cannot_be_matched_is_named_and_the_others_go_on_over_two_processes_too(town, capsys):
+    lon, lat = drive(grid(), ROUTE)
+    tables = [trace(lon, lat, f"{i:03}").assign(t=np.arange(len(lon))) for i in range(150)]
+    tables[70]["t"] = np.inf
+    expected = [(f"{i:03}", ROUTE if i != 70 else []) for i in range(150)]
+    for workers in (1, 2):
+        assert run(town, pd.concat(tables), workers=workers) == expected
+        assert f"{town / 'in.csv'}: track 070: fix 0: t_s is inf; leave" in capsys.readouterr().err
+    (town / "out.csv").unlink()
+    with pytest.raises(InvalidInput, match="track 070: fix 0: t_s is inf"):
+        run(town, tables[70])
+    assert not (town / "out.csv").exists()
+
+
+def test_the_table_of_the_roads_is_kept_beside_them(town):
+    run(town, trace(*drive(grid(), ROUTE)), access=Traveller.CAR)
+    assert (town / "town.roads.car.ways").is_file()
+
+
 def test_what_the_receiver_says_of_itself_may_be_missing_here_and_there(town):
     lon, lat = drive(grid(), ROUTE)
     table = trace(lon, lat, speed_mps=10.0, course_deg="", accuracy_m="nan")

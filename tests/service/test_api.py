@@ -128,6 +128,7 @@ def test_a_track_by_time_window_comes_back_matched_to_the_roads(service, detecti
     pieces = [f["properties"] for f in matched["features"] if f["properties"]["role"] == "path"]
     assert [edge for piece in pieces for edge in piece["edges"]] == streets
     assert not any(piece["inferred"] for piece in pieces)
+    assert (service.rooms.settings.data_dir / "city.roads.car.ways").is_file()
     assert all(0 < piece["confidence"] <= 1 for piece in pieces)
     page = detective.get("/maps/tracks/patrol-07", params=asked)
     assert page.status_code == 200
