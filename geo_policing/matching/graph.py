@@ -36,14 +36,10 @@ class Graph:
     ----------
     network : RoadNetwork
         The roads, m edges.
-    usable : (m,) bool
-        Whether this traveller may use an edge.
     ways : Ways
         What driving costs in metres; edges that may not be used leave no node.
     times : Ways
         The same in seconds.
-    geometry : tuple
-        What the kernels take for the drawing: vertex_offset, vertex_x, vertex_y, length_m.
     travel_s : (m,) float64
         Time each edge usually takes.
     table : Table
@@ -55,10 +51,8 @@ class Graph:
     """
 
     network: RoadNetwork
-    usable: NDArray[np.bool_]
     ways: Ways
     times: Ways
-    geometry: tuple[NDArray[Any], ...]
     travel_s: NDArray[np.float64]
     table: node_tables.Table
     key: str
@@ -110,7 +104,7 @@ class Graph:
         )
         grid = edge_grid.build(shapes, CELL_M)
         grid = edge_grid.Grid(*grid[:5], *_read_only(*grid[5:]))
-        return cls(network, usable, ways, times, drawing, travel_s, table, key, grid, shapes)
+        return cls(network, ways, times, travel_s, table, key, grid, shapes)
 
 
 def _read_only(*arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:

@@ -158,6 +158,22 @@ def test_a_bad_trace_names_the_argument_and_says_what_is_wrong(columns, field, s
     assert raised.value.field == field
 
 
+def test_edges_are_looked_for_as_far_as_the_accuracy_of_a_fix_says():
+    network = grid()
+    lon, lat = drive(network, ROUTE[:2])
+    street, across = network.vertices(network.edge_ids.index("0>1")), len(lon) // 2
+    x, y = network.plane.forward(lon, lat)
+    # 30 m from the street that crosses, 60 m from the one that is driven.
+    x[across], y[across] = street[1, 0] - 30.0, street[1, 1] + 60.0
+    lon, lat = network.plane.inverse(x, y)
+    accuracy_m = np.full(len(lon), np.nan)
+    t = np.arange(len(lon)) * 4.0
+    assert Matcher(network).match(t, lon, lat, accuracy_m=accuracy_m).edge[across] == -1
+    accuracy_m[across] = 25.0
+    edge = Matcher(network).match(t, lon, lat, accuracy_m=accuracy_m).edge[across]
+    assert network.edge_ids[edge] in ROUTE
+
+
 def test_a_thousand_fixes_do_not_underflow():
     network = grid(12)
     there = [f"{i}>{i + 1}" for i in range(11)]
