@@ -38,6 +38,11 @@ class Matcher:
         self._reading, self._model = self.parameters.reading, self.parameters.model
 
     @property
+    def graph(self) -> Graph:
+        """The roads as the kernels take them."""
+        return self._graph
+
+    @property
     def table_bytes(self) -> int:
         """Memory that the table of ways between near nodes takes."""
         return sum(column.nbytes for column in self._graph.table)
