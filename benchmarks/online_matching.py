@@ -10,6 +10,7 @@ drive with the largest network, each from another fix on, one call of ``feed`` a
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections import Counter
@@ -129,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not folders:
         parser.error(f"--data {data}: no folder in it has a truth.txt")
     both = longer = 0.0
-    worst, largest = (1.0, ""), None
+    worst, largest = (math.inf, ""), None
     for folder in folders:
         matcher, fixes = read(folder)
         metres, of = agreement(matcher, fixes, args.lag, args.fixes)
