@@ -6,7 +6,16 @@ May import: roads and below.
 from geo_policing.matching.batch import match_many
 from geo_policing.matching.match import Match, Piece
 from geo_policing.matching.matcher import Matcher
+from geo_policing.matching.online import OnlineMatcher
 from geo_policing.matching.parameters import MatcherParameters
 from geo_policing.matching.track import match_track
 
-__all__ = ["Match", "Matcher", "MatcherParameters", "Piece", "match_many", "match_track"]
+__all__ = [
+    "Match",
+    "Matcher",
+    "MatcherParameters",
+    "OnlineMatcher",
+    "Piece",
+    "match_many",
+    "match_track",
+]

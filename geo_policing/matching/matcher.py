@@ -47,6 +47,11 @@ class Matcher:
         return self._graph.key
 
     @property
+    def graph(self) -> Graph:
+        """The roads as the kernels take them."""
+        return self._graph
+
+    @property
     def table_bytes(self) -> int:
         """Memory that the table of ways between near nodes takes."""
         return sum(column.nbytes for column in self._graph.table)

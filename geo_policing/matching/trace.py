@@ -35,8 +35,10 @@ class Trace:
         speed_mps: ArrayLike | None = None,
         course_deg: ArrayLike | None = None,
         accuracy_m: ArrayLike | None = None,
+        *,
+        ordered: bool = True,
     ) -> Self:
-        """Take columns that can be matched.
+        """Take columns that can be matched; of several devices they need not be ordered by time.
 
         Raises
         ------
@@ -71,7 +73,7 @@ class Trace:
                     value=float(column[at]),
                 )
         _check_on_earth(columns["lon"], columns["lat"])
-        if (np.diff(t) < 0).any():
+        if ordered and (np.diff(t) < 0).any():
             at = int(np.argmax(np.diff(t) < 0)) + 1
             raise InvalidInput(
                 f"fix {at}: time runs backward from {t[at - 1]:.12g} to {t[at]:.12g}; sort the trace by time",
