@@ -190,7 +190,7 @@ def _at(found: Reconstruction, second: int, cell: int) -> tuple[float, float, fl
     return region(probability, at, 0.5)[0], region(probability, at, 0.9)[0], chance
 
 
-def measure(cars: Sequence[Drive], gap_s: int) -> dict[str, Any]:
+def measure(cars: Sequence[Drive], gap_s: int, per_car: bool = False) -> dict[str, Any]:
     """Score all cars with and without watches."""
     console = Console(stderr=True)
     both = [
@@ -198,6 +198,8 @@ def measure(cars: Sequence[Drive], gap_s: int) -> dict[str, Any]:
         for car in progress(cars, f"{gap_s} s", console=console, transient=True)
     ]
     gain = np.array([after["log_score"] - before["log_score"] for before, after in both])
+    for car, more in zip(cars, gain.tolist(), strict=True) if per_car else ():
+        console.print(f"{len(car.lon)} s, {len(car.watches)} watches, missed {car.missed}, gain {more:.4f}")
 
     def mean(side: int) -> dict[str, float]:
         return {name: round(float(np.mean([pair[side][name] for pair in both])), 4) for name in both[0][side]}
@@ -226,6 +228,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cars", type=int, default=8, help="people with a car in each")
     parser.add_argument("--gap", default="300", help="seconds between sightings, separated by commas")
     parser.add_argument("--detection", type=float, default=0.9, help="how likely a camera sees who passes")
+    parser.add_argument("--per-car", action="store_true", help="say the gain of each car")
     parser.add_argument("--json", type=Path, help="file to write; without it only printed")
     args = parser.parse_args(arguments)
     try:
@@ -235,7 +238,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cars = [car for seed in range(1, args.seeds + 1) for car in drives(seed, args.cars, args.detection)]
     if not cars:
         parser.error(f"--cars {args.cars}: none is on the road for {LEAST_S} s; give more")
-    text = json.dumps([measure(cars, gap) for gap in gaps], indent=2)
+    text = json.dumps([measure(cars, gap, args.per_car) for gap in gaps], indent=2)
     if args.json is not None:
         args.json.write_text(text + "\n", encoding="ascii")
     print(text)
