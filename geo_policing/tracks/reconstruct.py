@@ -68,7 +68,8 @@ def reconstruct(
     ------
     InvalidInput
         If there is no sighting, one is outside the window, off the roads, or names an edge that is not there,
-        if what is certain cannot all be true, or if it takes more memory than allowed.
+        if what is certain cannot all be true, if it takes more memory than allowed, or if the model's
+        ``prune`` is so large that all places are forgotten.
     """
     if not sightings:
         raise InvalidInput("no sightings; give at least one", field="sightings")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geo_policing.errors import InvalidInput
 from geo_policing.tracks.lattice import Lattice
 from geo_policing.tracks.legs import Leg, LegFilter, Riders, State
 from geo_policing.tracks.movement import MovementModel
@@ -126,7 +127,7 @@ class Smoother:
         Impossible
             If what is certain has probability 0.
         InvalidInput
-            If it takes more memory than allowed.
+            If it takes more memory than allowed, or the model's ``prune`` forgets all places of a step.
         """
         n = len(self.anchors)
         legs: list[list[Leg]] = [[] for _ in range(n)]
@@ -350,7 +351,15 @@ class Smoother:
         bins: list[NDArray[Any]] = []
         mass: list[NDArray[Any]] = []
         dense = np.zeros(len(self.lattice))
-        for parts in collected:
+        for step, parts in enumerate(collected):
+            if not parts:
+                prune = self.model.prune
+                raise InvalidInput(
+                    f"no place is left {step * self.model.step_s:.0f} s after the begin of the window: prune "
+                    f"{prune:g} forgets all; give a smaller one (the default is 1e-6)",
+                    field="prune",
+                    value=prune,
+                )
             for found, share in parts:
                 dense[found] += share
             there = np.unique(np.concatenate([found for found, _ in parts]))

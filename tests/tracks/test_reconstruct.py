@@ -98,6 +98,13 @@ def test_haste_that_is_too_rare_for_what_is_kept_is_still_found(town, monkeypatc
         reconstruct(town, sightings, forgetful)
 
 
+def test_a_prune_that_forgets_all_places_is_refused_by_name(town):
+    absurd = replace(MovementModel.of(), prune=0.5)
+    with pytest.raises(InvalidInput, match=r"prune 0\.5 forgets all; give a smaller one") as refused:
+        reconstruct(town, [seen(0, 0, 0), seen(5, 0, 45)], absurd)
+    assert (refused.value.field, refused.value.value) == ("prune", 0.5)
+
+
 def test_what_was_watched_and_not_seen_is_less_probable(town):
     ends = [seen(0, 0, 0), seen(2, 2, 120)]
     corner = Watch(at(0), at(120), LON + STEP * 2, LAT, radius_m=40.0, detection=0.95)
