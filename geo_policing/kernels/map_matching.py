@@ -342,14 +342,20 @@ def trace_back(score: NDArray[Any], back: NDArray[Any]) -> NDArray[np.int64]:
 
 
 @njit(cache=True, nogil=True)
-def posterior(step: NDArray[Any]) -> NDArray[np.float64]:
-    """Probability of each state given all fixes. step (n, s, s) of `forward` -> (n, s) f64.
+def posterior(step: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Probability given all fixes of each state, and of each transition.
 
-    Forward and backward, scaled to 1 at each fix: L. R. Rabiner, "A tutorial on hidden Markov models", 1989.
+    step (n, s, s) f32 of `forward` -> (n, s) f64; (n, s, s) f32, zeros for the first fix:
+
+        P(h, j | all fixes) = ahead[i - 1, h] weight[i, h, j] behind[i, j] / the sum of that over all h, j
+
+    Forward and backward, scaled to 1 at each fix: L. R. Rabiner, "A tutorial on hidden Markov models", 1989,
+    equation 37 for a pair of states.
     """
     n, s, _ = step.shape
     weight = np.zeros((n, s, s), np.float32)
     ahead, out = np.zeros((n, s)), np.zeros((n, s))
+    scale = np.empty(n)
     behind, earlier = np.ones(s), np.empty(s)
     for i in range(n):
         top = -np.inf
@@ -366,6 +372,7 @@ def posterior(step: NDArray[Any]) -> NDArray[np.float64]:
                     weight[i, h, j] = math.exp(step[i, h, j] - top)
                     ahead[i, j] += before * weight[i, h, j]
                     total += before * weight[i, h, j]
+        scale[i] = total
         for j in range(s):
             ahead[i, j] /= total
     for i in range(n - 1, -1, -1):
@@ -377,9 +384,14 @@ def posterior(step: NDArray[Any]) -> NDArray[np.float64]:
             out[i, h] /= total
             earlier[h] = 0.0
             if i > 0 and ahead[i - 1, h] > 0.0:
+                share = ahead[i - 1, h] / (scale[i] * total)
                 for j in range(s):
-                    earlier[h] += weight[i, h, j] * behind[j]
+                    on = weight[i, h, j] * behind[j]
+                    earlier[h] += on
+                    # What is used up makes room for what it leads to.
+                    weight[i, h, j] = share * on
             total_earlier += earlier[h]
         for h in range(s):
             behind[h] = earlier[h] / total_earlier if i > 0 else 0.0
-    return out
+    weight[0] = 0.0
+    return out, weight

@@ -50,7 +50,7 @@ def _longer(path: NDArray[np.int32], size: int) -> NDArray[np.int32]:
 
 
 @njit(cache=True, nogil=True)
-def _between(a: int, b: int, ways: Ways, table: Table) -> tuple[bool, NDArray[np.int32]]:
+def between(a: int, b: int, ways: Ways, table: Table) -> tuple[bool, NDArray[np.int32]]:
     """Whether the table knows the way from edge a to edge b, and the edges between them."""
     if ways.to_node[a] == ways.from_node[b]:
         return turn_between(a, b, ways) < np.inf, np.empty(0, np.int32)
@@ -102,7 +102,7 @@ def join(
             entered[i] = min(ways.length_m[b], length - turn)
             left[i] = max(offset[i], entered[i])
         elif i > 0 and how[i] == BY_WAY and not new[i]:
-            found, way = _between(edge[i - 1], b, ways, table)
+            found, way = between(edge[i - 1], b, ways, table)
             if not found:
                 if on.target.shape[0] == 0:
                     on = scratch(ways.to_node.shape[0])

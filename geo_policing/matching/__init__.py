@@ -5,7 +5,8 @@ May import: roads and below.
 
 from geo_policing.matching.match import Match, Piece
 from geo_policing.matching.matcher import Matcher
+from geo_policing.matching.one_trace import match
 from geo_policing.matching.parameters import MatcherParameters
 from geo_policing.matching.track import match_track
 
-__all__ = ["Match", "Matcher", "MatcherParameters", "Piece", "match_track"]
+__all__ = ["Match", "Matcher", "MatcherParameters", "Piece", "match", "match_track"]
