@@ -7,6 +7,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from geo_policing.kernels.map_matching import Links, linked
 from geo_policing.kernels.node_tables import Table
 from geo_policing.kernels.path_joining import between
 from geo_policing.kernels.way_search import Ways
@@ -36,18 +37,16 @@ def calibrated(p: float, usual_s: float) -> float:
 
 
 @njit(cache=True, nogil=True)
-def chained(
-    first: int, last: int, chosen: NDArray[Any], of_state: NDArray[Any], of_pair: NDArray[Any]
-) -> float:
+def chained(first: int, last: int, chosen: NDArray[Any], of_state: NDArray[Any], links: Links) -> float:
     """Posterior probability of the states chosen from one fix to another, those between held.
 
         P(z[a..b]) = P(z[a], z[a + 1]) P(z[a + 1], z[a + 2]) / P(z[a + 1]) ...
 
-    chosen (n,) i64; of_state (n, s), of_pair (n, s, s) of `map_matching.posterior`.
+    chosen (n,) i64; of_state (n, s), links of `map_matching.posterior`.
     """
     out = 1.0
     for i in range(first + 1, last + 1):
-        out *= of_pair[i, chosen[i - 1], chosen[i]]
+        out *= linked(i, chosen[i - 1], chosen[i], links)
         if i < last:
             out /= max(of_state[i, chosen[i]], 1e-12)
     return min(out, 1.0)
@@ -73,7 +72,7 @@ def of_edges(
     edge: NDArray[Any],
     offset: NDArray[Any],
     of_state: NDArray[Any],
-    of_pair: NDArray[Any],
+    links: Links,
     candidates: int,
     backward_m: float,
     usual_s: float,
@@ -90,7 +89,7 @@ def of_edges(
     and that `calibrated`. Of an edge that no transition passes, where a path is one place, the posterior.
     path (p,) i32, at (u,) i64, starts (u,) bool of `path_joining`; used (u,) i64, ascending, the fixes that
     have a place; chosen (n,) i64, edge (n, s) i32, offset (n, s) f64 m of `map_matching`; of_state (n, s) and
-    of_pair (n, s, s) of its `posterior`; states from candidates on are held;
+    links of its `posterior`; states from candidates on are held;
     usual_s, usual time between fixes. -> (p,) f64. A way that the table
     does not know counts for no edge but its ends.
     """
@@ -105,7 +104,7 @@ def of_edges(
         if i == 0 or starts[i]:
             continue
         first, last = at[i - 1], at[i]
-        likely = chained(used[i - 1], fix, chosen, of_state, of_pair)
+        likely = chained(used[i - 1], fix, chosen, of_state, links)
         summed[first : last + 1] = likely
         if likely < SURE and used[i - 1] == fix - 1:
             for h in range(candidates):
@@ -113,7 +112,7 @@ def of_edges(
                     continue
                 a = edge[fix - 1, h]
                 for j in range(candidates):
-                    p = of_pair[fix, h, j]
+                    p = linked(fix, h, j, links)
                     if p < LEAST or (h == chosen[fix - 1] and j == chosen[fix]):
                         continue
                     b = edge[fix, j]

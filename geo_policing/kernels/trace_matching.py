@@ -147,7 +147,7 @@ def match_trace(
         x[fix], y[fix], emission, candidate_edge, candidate_offset, ways, table, reading.held, model
     )
     chosen = map_matching.trace_back(score, back)
-    of_state, of_pair = map_matching.posterior(step)
+    of_state, links = map_matching.posterior(step)
     # A held state is an outlier, and has no place.
     used = np.flatnonzero(chosen < reading.candidates)
     u = used.shape[0]
@@ -156,14 +156,14 @@ def match_trace(
     for i in range(u):
         at_fix, state = used[i], chosen[used[i]]
         edge[i], offset_m[i] = state_edge[at_fix, state], state_offset[at_fix, state]
-        how[i], probability[i] = arrival[at_fix, state], of_state[at_fix, state]
+        how[i], probability[i] = arrival[at_fix, state], min(of_state[at_fix, state], 1.0)
     fix = fix[used]
     silent_s = max(reading.gap_s, reading.gap_intervals * usual_s)
     gap = path_times.unseen(t_s, speaker, fix, x[fix], y[fix], silent_s, reading.gap_m, reading.fastest_mps)
     path, at, starts, entered_m, left_m = path_joining.join(edge, offset_m, how, gap, ways, table)
     entered_s = path_times.entered(path, at, starts, left_m, t_s[fix], travel_s, ways.length_m)
     sure = path_confidence.of_edges(
-        *(path, at, starts, used, chosen, state_edge, state_offset, of_state, of_pair),
+        *(path, at, starts, used, chosen, state_edge, state_offset, of_state, links),
         *(reading.candidates, model.backward_m, usual_s, ways, table),
     )
     return Found(

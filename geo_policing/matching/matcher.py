@@ -79,7 +79,7 @@ class Matcher:
         trace = Trace.checked(t_s, lon, lat, speed_mps, course_deg, accuracy_m)
         n = len(trace)
         edge, offset = np.full(n, -1, np.int32), np.zeros(n)
-        sure, unseen = np.full(n, np.nan), np.full(n, False)
+        sure, unseen = np.full(n, np.nan), np.zeros(n, np.bool_)
         if n == 0 or self.network.n_edges == 0:
             return Match(edge, offset, trace.t_s, sure, unseen, ())
         x, y = self.network.plane.forward(trace.lon, trace.lat)
@@ -90,7 +90,7 @@ class Matcher:
             *(self._reading, self._model),
         )
         edge[found.fix], offset[found.fix] = found.edge, found.offset_m
-        sure[found.fix] = np.minimum(found.probability, 1.0)
+        sure[found.fix] = found.probability
         pieces = pieces_of(graph, found, trace.t_s, x, y)
         for piece, after in pairwise(pieces):
             if piece.inferred:

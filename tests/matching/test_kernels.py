@@ -330,7 +330,10 @@ def test_the_posterior_is_that_of_every_sequence_added_up(seed):
     step = rng.normal(0.0, 2.0, (n, s, s)).astype(np.float32)
     step[0, 1:] = -np.inf
     step[2, 1, 0] = -np.inf
-    state, pair = map_matching.posterior(step)
+    state, links = map_matching.posterior(step)
+    pair = np.zeros((n, s, s))
+    for i, h, j in itertools.product(range(1, n), range(s), range(s)):
+        pair[i, h, j] = map_matching.linked(i, h, j, links)
     of_state, of_pair = naive.posterior(step)
     assert state == pytest.approx(of_state, abs=1e-5)
     assert pair == pytest.approx(of_pair, abs=1e-5)
@@ -360,11 +363,11 @@ def test_an_edge_is_as_sure_as_all_the_ways_that_pass_it(seed):
         x, y, emission, edge, offset, town.ways, table, 0, model
     )
     chosen, used = map_matching.trace_back(score, back), np.arange(n)
-    of_state, of_pair = map_matching.posterior(step)
+    of_state, links = map_matching.posterior(step)
     places = edge[used, chosen], offset[used, chosen], how[used, chosen]
     path, at, starts, *_ = path_joining.join(*places, np.zeros(n, bool), town.ways, table)
     sure = path_confidence.of_edges(
-        *(path, at, starts, used, chosen, edge, offset, of_state, of_pair),
+        *(path, at, starts, used, chosen, edge, offset, of_state, links),
         *(k, model.backward_m, 30.0, town.ways, table),
     )
     best, passed = np.zeros(len(path)), np.zeros(len(path), bool)
@@ -373,7 +376,7 @@ def test_an_edge_is_as_sure_as_all_the_ways_that_pass_it(seed):
         if i == 0 or starts[i]:
             continue
         for p in range(at[i - 1], at[i] + 1):
-            total = of_pair[i, chosen[i - 1], chosen[i]]
+            total = map_matching.linked(i, chosen[i - 1], chosen[i], links)
             for h, j in itertools.product(range(k), repeat=2):
                 if (h, j) == (chosen[i - 1], chosen[i]) or edge[i - 1, h] < 0 or edge[i, j] < 0:
                     continue
@@ -382,7 +385,7 @@ def test_an_edge_is_as_sure_as_all_the_ways_that_pass_it(seed):
                 on_along = a == b and offset[i, j] >= offset[i - 1, h] - model.backward_m
                 if not on_along and town.ways.reverse[a] != b:
                     way |= set(path_joining.between(a, b, town.ways, table)[1].tolist())
-                total += of_pair[i, h, j] if path[p] in way else 0.0
+                total += map_matching.linked(i, h, j, links) if path[p] in way else 0.0
             best[p], passed[p] = max(best[p], min(total, 1.0)), True
     for p in range(len(path)):
         # What is less likely than 0.001 is left out, of 25 transitions.
