@@ -7,6 +7,9 @@ length_m, arcs, wkt), ``arcs.csv.gz`` (arc, length_m, the straight parts of edge
 (t, lon, lat) and ``truth.txt``, the arcs driven. For each interval it thins the fixes, matches, writes the
 predictions beside OUT and scores them. Seconds are those in the matcher, on one thread, with the networks
 loaded and the kernels compiled: the median of a few passes over all tracks.
+
+``--calibration`` prints instead, for bins of the confidence that edges of a path were given, what share of
+their length was driven: on the drives the calibration was fitted on, every second one, and on the others.
 """
 
 import argparse
@@ -17,7 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from statistics import median
 
@@ -36,6 +39,8 @@ BESIDE = Path(__file__).resolve().parents[2] / "shared" / "matching" / "tracks"
 PASSES = 5
 #: An arc driven for less than this, where a stretch starts, ends or turns back, is noise of the receiver.
 TOUCHED_M = 8.0
+#: Bounds of the bins of confidence.
+BINS = (0.0, 0.5, 0.7, 0.85, 0.95, 0.98, 0.99, 0.995, 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,14 +118,14 @@ class Drive:
                 edge, start_m, _ = parts.pop()
                 mine[0] = (edge, start_m, mine[0][2])
             elif before is not None and not piece.turned_back:
-                yield [arc for part in parts for arc in self._arcs(*part)] or self._arc_at(*parts[0])
+                yield [arc for part in parts for arc in self.arcs_on(*part)] or self._arc_at(*parts[0])
                 parts = []
             parts += mine
             before = piece
         if parts:
-            yield [arc for part in parts for arc in self._arcs(*part)] or self._arc_at(*parts[0])
+            yield [arc for part in parts for arc in self.arcs_on(*part)] or self._arc_at(*parts[0])
 
-    def _arcs(self, edge: int, start_m: float, end_m: float) -> list[int]:
+    def arcs_on(self, edge: int, start_m: float, end_m: float) -> list[int]:
         """Arcs of an edge driven from one place on it to another."""
         arcs = self.arcs_of[edge].tolist()
         length_m = [self.arc_length_m[arc] for arc in arcs]
@@ -203,6 +208,60 @@ def measure(drives: Sequence[Drive], every_s: float, predictions: Path | None) -
     }
 
 
+def confidences(drive: Drive, match: Match) -> Iterator[tuple[float, float, float]]:
+    """Yield confidence, length and length driven of each edge of the observed pieces of a match.
+
+    A street that is there more often than it was driven is right in that share.
+    """
+    ours, theirs = Counter(arc for arcs in drive.driven(match) for arc in arcs), Counter(drive.truth)
+    for piece in match.pieces:
+        if piece.inferred:
+            continue
+        starts_m = [piece.start_m] + [0.0] * (len(piece.edges) - 1)
+        ends_m = [*drive.matcher.network.length_m[piece.edges[:-1]].tolist(), piece.end_m]
+        parts = zip(piece.edges.tolist(), starts_m, ends_m, piece.confidence_of_edges.tolist(), strict=True)
+        for edge, start_m, end_m, sure in parts:
+            arcs = drive.arcs_on(edge, start_m, end_m)
+            length_m = sum(drive.arc_length_m[arc] for arc in arcs)
+            right_m = sum(drive.arc_length_m[arc] * min(1.0, theirs[arc] / max(ours[arc], 1)) for arc in arcs)
+            yield sure, length_m, right_m
+
+
+def calibration(drives: Sequence[Drive], intervals: Sequence[float]) -> str:
+    """Return a table of what was given and what was right, for the drives fitted on and the others."""
+    lines = [
+        "| Interval | Confidence | Fitted on: given | right | km | Others: given | right | km |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    found: dict[float, list[NDArray[np.float64]]] = {}
+    for every_s in intervals:
+        halves: tuple[list[tuple[float, float, float]], ...] = ([], [])
+        for number, drive in enumerate(drives):
+            taken = drive.sampled(every_s)
+            match = drive.matcher.match(*(taken[column].to_numpy() for column in ("t", "lon", "lat")))
+            halves[number % 2].extend(confidences(drive, match))
+        found[every_s] = [np.array(half).reshape(-1, 3) for half in halves]
+    groups = {f"{every_s:g} s": halves for every_s, halves in found.items()}
+    if len(found) > 1:
+        groups["all"] = [np.concatenate(half) for half in zip(*found.values(), strict=True)]
+    for name, pair in groups.items():
+        for low, high in pairwise(BINS):
+            cells = []
+            for sure, length_m, right_m in (half.T for half in pair):
+                on = (sure >= low) & ((sure < high) | (high == 1.0))
+                total = length_m[on].sum()
+                if total > 0.0:
+                    cells += [
+                        f"{(sure * length_m)[on].sum() / total:.3f}",
+                        f"{right_m[on].sum() / total:.3f}",
+                    ]
+                else:
+                    cells += ["", ""]
+                cells.append(f"{total / 1000.0:.1f}")
+            lines.append("| " + " | ".join([name, f"{low:g} to {high:g}", *cells]) + " |")
+    return "\n".join(lines)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line, measure, print."""
     parser = argparse.ArgumentParser(
@@ -210,6 +269,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--data", type=Path, help="folder of tracks; without it, the one beside the checkout")
     parser.add_argument("--sampling", default="1,15,60", help="seconds between fixes, separated by commas")
+    parser.add_argument(
+        "--calibration", action="store_true", help="print how right edges of each confidence are"
+    )
     parser.add_argument("--only", help="names of tracks, separated by commas")
     parser.add_argument(
         "--json", type=Path, help="file to write; without it nothing is written, only printed"
@@ -233,6 +295,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"--data {data}: no folder in it has a truth.txt")
     console = Console(stderr=True)
     drives = [Drive.read(f) for f in progress(folders, "reading", console=console, transient=True)]
+    if args.calibration:
+        print(calibration(drives, intervals))
+        return 0
     found = []
     for every_s in intervals:
         beside = None if args.json is None else args.json.with_name(f"{args.json.stem}-{every_s:g}s.csv")

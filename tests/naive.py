@@ -164,15 +164,25 @@ def best_sequence(roads, x, y, emission, edge, offset, model):
     return best
 
 
-def posterior(step):
-    """Probability of each state by adding up every sequence; step (n, s, s), the first fix in step[0, 0]."""
+def sequences(step):
+    """Every sequence of states with its weight; step (n, s, s), the first fix in step[0, 0]."""
     n, s, _ = step.shape
-    weight = np.zeros((n, s))
-    for sequence in itertools.product(range(s), repeat=n):
-        logp = step[0, 0, sequence[0]] + sum(step[i, sequence[i - 1], sequence[i]] for i in range(1, n))
-        for i, state in enumerate(sequence):
-            weight[i, state] += math.exp(logp)
-    return weight / weight.sum(axis=1, keepdims=True)
+    for states in itertools.product(range(s), repeat=n):
+        logp = step[0, 0, states[0]] + sum(step[i, states[i - 1], states[i]] for i in range(1, n))
+        yield states, math.exp(logp)
+
+
+def posterior(step):
+    """Probability of each state, and of each transition, by adding up every sequence."""
+    n, s, _ = step.shape
+    state, pair, total = np.zeros((n, s)), np.zeros((n, s, s)), 0.0
+    for states, weight in sequences(step):
+        total += weight
+        for i, j in enumerate(states):
+            state[i, j] += weight
+            if i > 0:
+                pair[i, states[i - 1], j] += weight
+    return state / total, pair / total
 
 
 def speakers(x, y, thin_m):

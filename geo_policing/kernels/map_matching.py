@@ -45,6 +45,17 @@ class Model(NamedTuple):
     turn_back_m: float
 
 
+class Links(NamedTuple):
+    """What the probability of a transition is the product of: ahead (n, s) f64, weight (n, s, s) f32, after.
+
+    after (n, s) f64 is what follows, over the sum of all.
+    """
+
+    ahead: NDArray[Any]
+    weight: NDArray[Any]
+    after: NDArray[Any]
+
+
 @njit(cache=True, nogil=True)
 def detour_logp(over_m: float, beta_m: float, most: float) -> float:
     """-x / (1 + x / most) with x = over / beta: a long detour is hardly less likely than a longer one.
@@ -342,14 +353,28 @@ def trace_back(score: NDArray[Any], back: NDArray[Any]) -> NDArray[np.int64]:
 
 
 @njit(cache=True, nogil=True)
-def posterior(step: NDArray[Any]) -> NDArray[np.float64]:
-    """Probability of each state given all fixes. step (n, s, s) of `forward` -> (n, s) f64.
+def linked(i: int, h: int, j: int, links: Links) -> float:
+    """Probability given all fixes of state h at fix i - 1 and j at fix i, i > 0.
+
+        ahead[i - 1, h] weight[i, h, j] behind[i, j] / the sum of that over all h, j
+
+    Rabiner, as for `posterior`, equation 37. Worked out where it is asked for: few are.
+    """
+    return float(links.ahead[i - 1, h] * links.weight[i, h, j] * links.after[i, j])
+
+
+@njit(cache=True, nogil=True)
+def posterior(step: NDArray[Any]) -> tuple[NDArray[np.float64], Links]:
+    """Probability of each state given all fixes, and what `linked` makes that of transitions from.
+
+    step (n, s, s) f32 of `forward` -> (n, s) f64 and Links.
 
     Forward and backward, scaled to 1 at each fix: L. R. Rabiner, "A tutorial on hidden Markov models", 1989.
     """
     n, s, _ = step.shape
     weight = np.zeros((n, s, s), np.float32)
     ahead, out = np.zeros((n, s)), np.zeros((n, s))
+    scale, after = np.empty(n), np.empty((n, s))
     behind, earlier = np.ones(s), np.empty(s)
     for i in range(n):
         top = -np.inf
@@ -366,6 +391,7 @@ def posterior(step: NDArray[Any]) -> NDArray[np.float64]:
                     weight[i, h, j] = math.exp(step[i, h, j] - top)
                     ahead[i, j] += before * weight[i, h, j]
                     total += before * weight[i, h, j]
+        scale[i] = total
         for j in range(s):
             ahead[i, j] /= total
     for i in range(n - 1, -1, -1):
@@ -373,6 +399,8 @@ def posterior(step: NDArray[Any]) -> NDArray[np.float64]:
         for j in range(s):
             out[i, j] = ahead[i, j] * behind[j]
             total += out[i, j]
+        for j in range(s):
+            after[i, j] = behind[j] / (scale[i] * total)
         for h in range(s):
             out[i, h] /= total
             earlier[h] = 0.0
@@ -382,4 +410,4 @@ def posterior(step: NDArray[Any]) -> NDArray[np.float64]:
             total_earlier += earlier[h]
         for h in range(s):
             behind[h] = earlier[h] / total_earlier if i > 0 else 0.0
-    return out
+    return out, Links(ahead, weight, after)

@@ -7,7 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from geo_policing.kernels.map_matching import AHEAD, BACK, BY_WAY
-from geo_policing.kernels.node_tables import Table, cost_between, find_in, last_of, turn_between
+from geo_policing.kernels.node_tables import Table, cost_between, find, find_in, last_of, turn_between
 from geo_policing.kernels.way_search import Ways, scratch, search
 
 
@@ -50,6 +50,44 @@ def _longer(path: NDArray[np.int32], size: int) -> NDArray[np.int32]:
 
 
 @njit(cache=True, nogil=True)
+def _walk_table(
+    u: int,
+    v: int,
+    at: int,
+    from_node: NDArray[Any],
+    table: Table,
+    way: NDArray[np.int32],
+) -> tuple[NDArray[np.int32], int]:
+    """Edges of the way from node u to node v at that place of the table, last first, and how many."""
+    nodes, row, target, packed = table.node, table.offset, table.target, table.way
+    in_offset, in_edge = table.in_offset, table.in_edge
+    first, last = row[nodes[u]["rank"]], row[nodes[u]["rank"] + 1]
+    size = 0
+    while v != u:
+        way = _longer(way, size + 1)
+        e = in_edge[in_offset[v] + last_of(packed[at])]
+        way[size] = e
+        size += 1
+        v = from_node[e]
+        if v != u:
+            at = find_in(target, first, last, nodes[v]["rank"])
+    return way, size
+
+
+@njit(cache=True, nogil=True)
+def between(a: int, b: int, ways: Ways, table: Table) -> tuple[bool, NDArray[np.int32]]:
+    """Whether the table knows the way from edge a to edge b, and the edges between them."""
+    u, v = ways.to_node[a], ways.from_node[b]
+    if u == v:
+        return turn_between(a, b, ways) < np.inf, np.empty(0, np.int32)
+    at = find(u, v, table)
+    if at < 0 or not cost_between(a, b, at, table, ways) < np.inf:
+        return False, np.empty(0, np.int32)
+    way, size = _walk_table(u, v, at, ways.from_node, table, np.empty(16, np.int32))
+    return True, way[:size][::-1].copy()
+
+
+@njit(cache=True, nogil=True)
 def join(
     edge: NDArray[Any],
     offset: NDArray[Any],
@@ -72,10 +110,7 @@ def join(
     at = np.zeros(n, np.int64)
     starts = np.zeros(n, np.bool_)
     entered, left = offset.copy(), offset.copy()
-    # Taken out of their tuples once: the way between two places is walked back over them.
     to_node, from_node, length_m = ways.to_node, ways.from_node, ways.length_m
-    nodes, row, target, packed = table.node, table.offset, table.target, table.way
-    in_offset, in_edge = table.in_offset, table.in_edge
     way = np.empty(64, np.int32)
     on = scratch(0)
     size = 0
@@ -102,18 +137,10 @@ def join(
             if u == v:
                 found = turn_between(a, b, ways) < np.inf
             else:
-                first, last = row[nodes[u]["rank"]], row[nodes[u]["rank"] + 1]
-                at_way = find_in(target, first, last, nodes[v]["rank"])
+                at_way = find(u, v, table)
                 found = at_way >= 0 and cost_between(a, b, at_way, table, ways) < np.inf
-                while found and v != u:
-                    if inner == way.shape[0]:
-                        way = _longer(way, 2 * inner)
-                    e = in_edge[in_offset[v] + last_of(packed[at_way])]
-                    way[inner] = e
-                    inner += 1
-                    v = from_node[e]
-                    if v != u:
-                        at_way = find_in(target, first, last, nodes[v]["rank"])
+                if found:
+                    way, inner = _walk_table(u, v, at_way, from_node, table, way)
             if found:
                 path = _longer(path, size + inner)
                 for back in range(inner):

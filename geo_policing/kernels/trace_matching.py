@@ -7,7 +7,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from geo_policing.kernels import edge_candidates, edge_grid, map_matching, path_joining, path_times
+from geo_policing.kernels import (
+    edge_candidates,
+    edge_grid,
+    map_matching,
+    path_confidence,
+    path_joining,
+    path_times,
+)
 from geo_policing.kernels.map_matching import Model
 from geo_policing.kernels.node_tables import Table
 from geo_policing.kernels.way_search import Ways
@@ -41,7 +48,7 @@ class Found(NamedTuple):
     fix (u,) i64, which; edge (u,) i32 and offset_m (u,) f64, where; how (u,) i8 of `map_matching`;
     probability (u,) f64; path (p,) i32, edges of all pieces one after the other, with entered_s (p,) f64 of
     `path_times`; at (u,) i64, starts (u,) bool, entered_m, left_m (u,) f64 of `path_joining`; gap (u,) bool
-    of `path_times.unseen`.
+    of `path_times.unseen`; sure (p,) f64 of `path_confidence`, of each edge of path.
     """
 
     fix: NDArray[Any]
@@ -56,6 +63,7 @@ class Found(NamedTuple):
     entered_m: NDArray[Any]
     left_m: NDArray[Any]
     gap: NDArray[Any]
+    sure: NDArray[Any]
 
 
 @njit(cache=True, nogil=True)
@@ -127,7 +135,7 @@ def match_trace(
     if fix.shape[0] == 0:
         reals, none = np.empty(0), np.empty(0, np.int32)
         flags, marks = np.empty(0, np.bool_), np.empty(0, np.int8)
-        return Found(fix, none, reals, marks, reals, none, reals, fix, flags, reals, reals, flags)
+        return Found(fix, none, reals, marks, reals, none, reals, fix, flags, reals, reals, flags, reals)
     emission = map_matching.emission_logp(distance, sigma_m)
     told, concentration = concentrations(speed_mps[fix], course_deg[fix], reading)
     if told:
@@ -139,7 +147,7 @@ def match_trace(
         x[fix], y[fix], emission, candidate_edge, candidate_offset, ways, table, reading.held, model
     )
     chosen = map_matching.trace_back(score, back)
-    posterior = map_matching.posterior(step)
+    of_state, links = map_matching.posterior(step)
     # A held state is an outlier, and has no place.
     used = np.flatnonzero(chosen < reading.candidates)
     u = used.shape[0]
@@ -148,10 +156,16 @@ def match_trace(
     for i in range(u):
         at_fix, state = used[i], chosen[used[i]]
         edge[i], offset_m[i] = state_edge[at_fix, state], state_offset[at_fix, state]
-        how[i], probability[i] = arrival[at_fix, state], posterior[at_fix, state]
+        how[i], probability[i] = arrival[at_fix, state], min(of_state[at_fix, state], 1.0)
     fix = fix[used]
     silent_s = max(reading.gap_s, reading.gap_intervals * usual_s)
     gap = path_times.unseen(t_s, speaker, fix, x[fix], y[fix], silent_s, reading.gap_m, reading.fastest_mps)
     path, at, starts, entered_m, left_m = path_joining.join(edge, offset_m, how, gap, ways, table)
     entered_s = path_times.entered(path, at, starts, left_m, t_s[fix], travel_s, ways.length_m)
-    return Found(fix, edge, offset_m, how, probability, path, entered_s, at, starts, entered_m, left_m, gap)
+    sure = path_confidence.of_edges(
+        *(path, at, starts, used, chosen, state_edge, state_offset, of_state, links),
+        *(reading.candidates, model.backward_m, usual_s, ways, table),
+    )
+    return Found(
+        *(fix, edge, offset_m, how, probability, path, entered_s, at, starts, entered_m, left_m, gap, sure)
+    )

@@ -1,11 +1,15 @@
 """What a trace was matched to: pieces of path, observed or inferred."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geo_policing.roads import RoadNetwork
+
+if TYPE_CHECKING:
+    from geopandas import GeoDataFrame
 
 Array = NDArray[np.float64]
 
@@ -27,6 +31,11 @@ class Piece:
     confidence : float
         Observed: mean posterior probability of the positions chosen on it. Inferred: expected share of it
         that was really travelled. 0 to 1.
+    confidence_of_edges : (e,) float64
+        Observed: probability that each edge was driven here, calibrated on real drives (docs/matching.md).
+        Inferred: the confidence of the piece. 0 to 1.
+    turned_back : bool
+        Whether it begins by turning back within an edge.
     """
 
     edges: NDArray[np.int32]
@@ -35,6 +44,7 @@ class Piece:
     enter_s: Array
     inferred: bool
     confidence: float
+    confidence_of_edges: Array
     turned_back: bool = False
 
     def drawn(self, network: RoadNetwork) -> tuple[Array, Array]:
@@ -61,7 +71,14 @@ class Match:
     edge : (n,) int32
         Edge of each fix; -1 for one that was taken for an outlier, or told nothing new.
     offset_m : (n,) float64
-        How far along that edge.
+        How far along that edge, metres.
+    time : (n,) float64
+        Of each fix, seconds, as it was given.
+    confidence : (n,) float64
+        Posterior probability of the place of each fix given all of them, by adding up all sequences forward
+        and backward (L. R. Rabiner, 1989); NaN of one without a place.
+    inferred : (n,) bool
+        Whether the fix has no place and the path at its time is inferred.
     pieces : tuple of Piece
         The path in order of travel; empty if no fix is near a road. A piece starts where the one before it
         ends, on the same edge, which both name, or turns back there, on the other direction of that edge;
@@ -70,6 +87,9 @@ class Match:
 
     edge: NDArray[np.int32]
     offset_m: Array
+    time: Array
+    confidence: Array
+    inferred: NDArray[np.bool_]
     pieces: tuple[Piece, ...]
 
     def paths(self) -> tuple[NDArray[np.int32], ...]:
@@ -85,6 +105,39 @@ class Match:
                 stretches.append(piece.edges.tolist())
             before = piece
         return tuple(np.array(edges, np.int32) for edges in stretches)
+
+    def to_geodataframe(self, network: RoadNetwork) -> "GeoDataFrame":
+        """Return the pieces on a map.
+
+        Parameters
+        ----------
+        network : RoadNetwork
+            The one that was matched to.
+
+        Returns
+        -------
+        GeoDataFrame
+            EPSG:4326, a LineString a piece in order of travel; columns ``edges`` (ids of the source, in order
+            of travel), ``start_m``, ``end_m`` (on the first and the last of them), ``enter_s`` and
+            ``confidence_of_edges`` (one of each for each edge), ``inferred``, ``confidence``,
+            ``turned_back``. Without rows if nothing was matched.
+        """
+        # It takes a second to load, which who only matches should not wait for.
+        import geopandas as gpd
+        from shapely import linestrings
+
+        columns: dict[str, list[object]] = {
+            "edges": [[network.edge_ids[e] for e in piece.edges.tolist()] for piece in self.pieces],
+            "start_m": [piece.start_m for piece in self.pieces],
+            "end_m": [piece.end_m for piece in self.pieces],
+            "enter_s": [piece.enter_s.tolist() for piece in self.pieces],
+            "confidence_of_edges": [piece.confidence_of_edges.tolist() for piece in self.pieces],
+            "inferred": [piece.inferred for piece in self.pieces],
+            "confidence": [piece.confidence for piece in self.pieces],
+            "turned_back": [piece.turned_back for piece in self.pieces],
+        }
+        lines = [linestrings(*piece.drawn(network)) for piece in self.pieces]
+        return gpd.GeoDataFrame(columns, geometry=lines, crs="EPSG:4326")
 
 
 def _drawn_share(network: RoadNetwork, edge: int) -> float:

@@ -1,5 +1,7 @@
 """The matcher: fixes of one trace to the path on the roads."""
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -91,8 +93,9 @@ class Matcher:
         trace = Trace.checked(t_s, lon, lat, speed_mps, course_deg, accuracy_m)
         n = len(trace)
         edge, offset = np.full(n, -1, np.int32), np.zeros(n)
+        sure, unseen = np.full(n, np.nan), np.zeros(n, np.bool_)
         if n == 0 or self.network.n_edges == 0:
-            return Match(edge, offset, ())
+            return Match(edge, offset, trace.t_s, sure, unseen, ())
         x, y = self.network.plane.forward(trace.lon, trace.lat)
         graph = self._graph
         found = match_trace(
@@ -101,4 +104,10 @@ class Matcher:
             *(self._reading, self._model),
         )
         edge[found.fix], offset[found.fix] = found.edge, found.offset_m
-        return Match(edge, offset, pieces_of(graph, found, trace.t_s, x, y))
+        sure[found.fix] = found.probability
+        pieces = pieces_of(graph, found, trace.t_s, x, y)
+        for piece, after in pairwise(pieces):
+            if piece.inferred:
+                since, until = np.searchsorted(trace.t_s, (piece.enter_s[0], after.enter_s[0]))
+                unseen[since:until] = edge[since:until] < 0
+        return Match(edge, offset, trace.t_s, sure, unseen, pieces)

@@ -36,7 +36,9 @@ def pieces_of(graph: Graph, found: Found, t_s: Array, x: Array, y: Array) -> tup
         on = slice(found.at[first], found.at[last - 1] + 1)
         sure = min(float(found.probability[first:last].mean()), 1.0)
         start_m, end_m = float(found.entered_m[first]), float(found.left_m[last - 1])
-        pieces.append(Piece(found.path[on], start_m, end_m, found.entered_s[on], False, sure, turned))
+        pieces.append(
+            Piece(found.path[on], start_m, end_m, found.entered_s[on], False, sure, found.sure[on], turned)
+        )
     return tuple(pieces)
 
 
@@ -58,5 +60,5 @@ def _across(graph: Graph, found: Found, t_s: Array, x: Array, y: Array, i: int) 
         t_s[found.fix[pair]],
         *(graph.travel_s, graph.ways.length_m),
     )
-    sure = route.confidence * float(found.probability[pair].prod())
-    return Piece(route.edges, a_m, b_m, entered_s, True, min(sure, 1.0))
+    sure = min(route.confidence * float(found.probability[pair].prod()), 1.0)
+    return Piece(route.edges, a_m, b_m, entered_s, True, sure, np.full(len(route.edges), sure))

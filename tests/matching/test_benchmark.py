@@ -81,6 +81,22 @@ def test_it_starts_and_ends_within_edges(tmp_path):
     assert predicted == f"{2 * first + 1} {2 * second}"
 
 
+def test_what_was_driven_is_right_and_what_was_not_is_not_whatever_confidence_it_was_given(tmp_path, capsys):
+    # Of the route that the fixes say, the first two streets were driven.
+    write_track(tmp_path / "001", ROUTE, ["0>1", "1>2"])
+    write_track(tmp_path / "002", ROUTE, ROUTE)
+    assert matching.main(["--data", str(tmp_path), "--calibration", "--sampling", "2"]) == 0
+    cells = [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in capsys.readouterr().out.splitlines()
+    ]
+    halves = [[row for row in cells[2:] if row[column]] for column in (2, 5)]
+    for rows, right, km in zip(halves, (3, 6), (4, 7), strict=True):
+        driven = sum(float(row[right]) * float(row[km]) for row in rows)
+        total = sum(float(row[km]) for row in rows)
+        assert total == pytest.approx(0.8, abs=0.11)
+        assert driven / total == pytest.approx(0.5 if right == 3 else 1.0, abs=0.15)
+
+
 def test_a_folder_without_tracks_is_refused(tmp_path, capsys):
     with pytest.raises(SystemExit):
         matching.main(["--data", str(tmp_path)])
