@@ -138,6 +138,11 @@ def _one(matcher: Matcher, trace: Mapping[str, ArrayLike]) -> Match | InvalidInp
         says = f"no column {', '.join(missing)}" if missing else f"unknown column {', '.join(unknown)}"
         return InvalidInput(f"{says}; a trace has {', '.join(COLUMNS)}", field=(missing + unknown)[0])
     try:
-        return matcher.match(**trace)
+        return matcher.match(
+            *(trace["t_s"], trace["lon"], trace["lat"]),
+            speed_mps=trace.get("speed_mps"),
+            course_deg=trace.get("course_deg"),
+            accuracy_m=trace.get("accuracy_m"),
+        )
     except InvalidInput as error:
         return error

@@ -33,7 +33,7 @@ class Piece:
         that was really travelled. 0 to 1.
     confidence_of_edges : (e,) float64
         Observed: probability that each edge was driven here, calibrated on real drives (docs/matching.md).
-        Inferred: the confidence of the piece. 0 to 1.
+        Inferred: the confidence of the piece. 0 to 1; NaN if it was not asked for.
     turned_back : bool
         Whether it begins by turning back within an edge.
     """

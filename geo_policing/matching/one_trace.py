@@ -59,4 +59,4 @@ def match(
         for name in NEEDED:
             if name not in columns:
                 raise InvalidInput(f"fixes have no column {name}; give t, lon and lat", field=name)
-    return Matcher(network, parameters, access=access).match(columns.pop("t"), **columns)
+    return Matcher(network, parameters, access=access).match(columns.pop("t"), **columns, weigh_edges=True)
