@@ -52,7 +52,7 @@ def agreement(
     whole = match_trace(
         *(t.astype(float), x, y, unknown, unknown, unknown),
         *(graph.grid, graph.shapes, graph.ways, graph.travel_s, graph.table),
-        *(matcher.parameters.reading, matcher.parameters.model),
+        *(matcher.parameters.reading, matcher.parameters.model, False),
     )
     batch = _path(matcher, whole.edge, whole.offset_m, whole.how)
     online = OnlineMatcher(matcher, 1, lag_s=lag_s, lag_fixes=lag_fixes)

@@ -87,14 +87,14 @@ def match(
             lost.append(str(name))
     if len(refused) == len(groups):
         raise refused[0]
+    for error in refused:
+        print(f"{error}; it has no edges", file=sys.stderr)
     if len(lost) + len(refused) == len(groups):
         raise InvalidInput(_off_the_network(network, fixes, table, crs), field="lon,lat")
     pd.DataFrame(rows, columns=["track", "edges"]).to_csv(out, index=False)
     if geojson is not None:
         collection = {"type": "FeatureCollection", "features": features}
         geojson.write_text(json.dumps(collection, ensure_ascii=False), encoding="utf-8")
-    for error in refused:
-        print(f"{error}; it has no edges", file=sys.stderr)
     if lost:
         named = ", ".join(lost[:5]) + (" …" if len(lost) > 5 else "")
         print(

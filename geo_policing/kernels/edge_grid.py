@@ -125,7 +125,8 @@ def build(shapes: Shapes, cell_m: float) -> Grid:
     width, height = float(shapes.x.max()) - west, float(shapes.y.max()) - south
     most = 8 * len(shapes.x) + 4096
     cell_m = max(cell_m, (width * height / most) ** 0.5, 2.0 * max(width, height) / most)
-    rows, columns = int(height // cell_m) + 1, int(width // cell_m) + 1
+    # Divided as `_walk` does it: // rounds otherwise where the last vertex is on the border of a cell.
+    rows, columns = int(height / cell_m) + 1, int(width / cell_m) + 1
     none = np.zeros(1, np.int32), np.empty(0, np.int32), np.empty((0, 6))
     key, edge, vertex = _place(shapes, Grid(cell_m, west, south, rows, columns, *none))
     order = np.argsort(key, kind="stable")

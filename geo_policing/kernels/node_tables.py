@@ -31,9 +31,9 @@ class Table(NamedTuple):
     What is looked up together lies together. node (n,) of NODE: rank, another number for each node, such that
     those near each other have near numbers; leaving, how many edges leave it; turns, where the costs of
     turning at it begin. edge (m,) of EDGE: what a transition asks of edges. offset (n + 1,) i64: rows, by
-    rank;
-    target (z,) u16 or u32, ranks, ascending in a row; way (z,) u32: cost in UNIT_M, 16 bits, then 8 for which
-    of the edges that leave the node comes first, then 8 for which of those that come to the target is last;
+    rank; target (z,) u16 or u32, ranks, ascending in a row; way (z,) u32: cost in UNIT_M, 16 bits, then 8 for
+    which of the edges that leave the node comes first, then 8 for which of those that come to the target is
+    last;
     complete_m (n,) f64, by rank: no node that is missing in a row is nearer; in_offset (n + 1,) i32, in_edge
     i32: edges by their last node.
     """

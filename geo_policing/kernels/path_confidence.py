@@ -89,9 +89,8 @@ def of_edges(
     and that `calibrated`. Of an edge that no transition passes, where a path is one place, the posterior.
     path (p,) i32, at (u,) i64, starts (u,) bool of `path_joining`; used (u,) i64, ascending, the fixes that
     have a place; chosen (n,) i64, edge (n, s) i32, offset (n, s) f64 m of `map_matching`; of_state (n, s) and
-    links of its `posterior`; states from candidates on are held;
-    usual_s, usual time between fixes. -> (p,) f64. A way that the table
-    does not know counts for no edge but its ends.
+    links of its `posterior`; states from candidates on are held; usual_s, usual time between fixes.
+    -> (p,) f64. A way that the table does not know counts for no edge but its ends.
     """
     out = np.zeros(path.shape[0])
     summed = np.empty(path.shape[0])

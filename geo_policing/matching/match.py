@@ -69,7 +69,7 @@ class Match:
     Parameters
     ----------
     edge : (n,) int32
-        Edge of each fix; -1 for one that was taken for an outlier, or told nothing new.
+        Edge of each fix; -1 for one that was taken for an outlier, told nothing new, or has no road near.
     offset_m : (n,) float64
         How far along that edge, metres.
     time : (n,) float64

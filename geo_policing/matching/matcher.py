@@ -45,7 +45,7 @@ class Matcher:
 
     @property
     def key(self) -> str:
-        """Digest of the roads as this traveller drives them: equal ones match alike."""
+        """Digest of nodes, edges and costs: matchers with equal ones have equal tables of ways."""
         return self._graph.key
 
     @property
@@ -97,7 +97,7 @@ class Matcher:
         n = len(trace)
         edge, offset = np.full(n, -1, np.int32), np.zeros(n)
         sure, unseen = np.full(n, np.nan), np.zeros(n, np.bool_)
-        if n == 0 or self.network.n_edges == 0:
+        if n == 0:
             return Match(edge, offset, trace.t_s, sure, unseen, ())
         x, y = self.network.plane.forward(trace.lon, trace.lat)
         graph = self._graph

@@ -42,8 +42,6 @@ class OnlineMatcher:
                 f"lag_fixes is {lag_fixes}; give 0 or more", field="lag_fixes", value=lag_fixes
             )
         self.matcher = roads if isinstance(roads, Matcher) else Matcher(roads)
-        if self.matcher.network.n_edges == 0:
-            raise InvalidInput("the network has no edges; import one with roads", field="roads", value=0)
         self.lag_s, self.lag_fixes = float(lag_s), int(lag_fixes)
         self._reading, self._model = self.matcher.parameters.reading, self.matcher.parameters.model
         self._devices = online_matching.devices(devices, self.lag_fixes, self._reading)

@@ -96,7 +96,8 @@ class Sighting:
         InvalidInput
             If it is no cell.
         """
-        if not h3.is_valid_cell(cell):
+        # Longer than 64 bits is an overflow there, not a cell that is none.
+        if len(cell) > 16 or not h3.is_valid_cell(cell):
             raise InvalidInput(
                 f"cell {cell!r} is no H3 cell; write its index, like 8a40d8b2d28ffff",
                 field="cell",
@@ -237,6 +238,8 @@ def area_of(area: Mapping[str, Any] | Area) -> Area:
         KeyError,
         IndexError,
         AttributeError,
+        OverflowError,
+        RecursionError,
         shapely.errors.GEOSException,
     ) as error:
         raise InvalidGeometry(f"the area cannot be read ({error}); {remedy}", field="area") from None

@@ -3,7 +3,9 @@
 import difflib
 import json
 import math
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import shapely
@@ -19,6 +21,8 @@ NAMES = (
 )
 #: From the id of an edge to lon, lat of its middle and half of its length in metres.
 EdgePlace = Callable[[str], tuple[float, float, float]]
+#: Longest name of an observer or an edge.
+LONGEST_NAME = 200
 _NUMBERS = ("lon", "lat", "accuracy_m", "probability", "radius_m", "detection")
 _NO, _YES = ("no", "false", "0"), ("", "yes", "true", "1")
 _WHERE = "give lon and lat, an edge, a cell or an area"
@@ -111,7 +115,7 @@ def read_row(row: Mapping[str, Any], edge_place: EdgePlace | None = None) -> Sig
     _check_names(row)
     given = {name: row[name] for name in NAMES if row.get(name) is not None and row[name] != ""}
     values: dict[str, Any] = {name: _number(name, given[name]) for name in _NUMBERS if name in given}
-    values |= {name: str(given[name]) for name in ("observer", "edge") if name in given}
+    values |= {name: _text(name, given[name]) for name in ("observer", "edge") if name in given}
     if "time" not in given:
         raise InvalidInput("no time; give it like 2026-03-02T08:00:00+08:00", field="time")
     time = parse_instant(str(given["time"]), field="time")
@@ -185,6 +189,17 @@ def _kind(text: str) -> SightingKind:
     return SightingKind(text)
 
 
+def _text(name: str, given: object) -> str:
+    text = str(given)
+    if len(text) > LONGEST_NAME or any(unicodedata.category(c) in ("Cc", "Cs") for c in text):
+        raise InvalidInput(
+            f"{name} {text[:60]!a} is no name; write at most {LONGEST_NAME} printable characters",
+            field=name,
+            value=text[:LONGEST_NAME].encode(errors="replace").decode(),
+        )
+    return text
+
+
 def _number(name: str, given: object) -> float:
     try:
         value = math.nan if isinstance(given, bool) else float(given)  # type: ignore[arg-type]
@@ -203,12 +218,16 @@ def _area(given: object) -> Any:
     """Return a geometry, of a mapping, its JSON text, or WKT."""
     if not isinstance(given, str):
         return given
-    try:
-        return json.loads(given) if given.lstrip().startswith("{") else shapely.from_wkt(given)
-    except (ValueError, shapely.errors.GEOSException):
-        raise InvalidInput(
-            f"area {given[:60]!r} cannot be read; write GeoJSON, or WKT like "
-            "POLYGON ((113.1 27.8, 113.2 27.8, …))",
-            field="area",
-            value=given[:200],
-        ) from None
+    text = given.lstrip()
+    with suppress(ValueError, RecursionError, shapely.errors.GEOSException):
+        if text.startswith("{"):
+            return json.loads(text)
+        # Collections nest, and GEOS reads them by recursion without a bound.
+        if text.upper().startswith(("POLYGON", "MULTIPOLYGON")):
+            return shapely.from_wkt(text)
+    raise InvalidInput(
+        f"area {given[:60]!r} cannot be read; write GeoJSON, or WKT like "
+        "POLYGON ((113.1 27.8, 113.2 27.8, …))",
+        field="area",
+        value=given[:200],
+    )

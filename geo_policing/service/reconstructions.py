@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 MOST_WAITING = 8
 #: What one may hold of each.
 MOST_SIGHTINGS = 200
+#: Longest window, seconds, and the most moments that are kept of it.
+MOST_WINDOW_S, MOST_MOMENTS = 86_400, 1_440
 #: Share of the work that is done when the filter has ended and the rest is read out.
 READ_OUT = 0.8
 
@@ -74,13 +76,15 @@ class Reconstructions:
         Raises
         ------
         InvalidInput
-            If it cannot be worked on: which sighting, field and value, and what to do.
+            If it cannot be read: which sighting, field and value, and what to do.
         Unavailable
             If there are no roads, or too many wait.
         """
         question = self._read(given)
         with self._changing:
-            if len(self._progress) >= MOST_WAITING:
+            # Cancelled ones leave at their turn; they too are bounded.
+            waiting = len(self._progress.keys() - self._ending)
+            if waiting >= MOST_WAITING or len(self._progress) >= 8 * MOST_WAITING:
                 raise Unavailable(
                     f"{MOST_WAITING} reconstructions wait already; try again when one has ended"
                 )
@@ -119,15 +123,16 @@ class Reconstructions:
 
     def _read(self, given: dict[str, Any]) -> _Question:
         network = self._tracks.network()
-        seen, watched = read_rows(geojson_rows(given["sightings"]), lambda edge: edge_place(network, edge))
+        rows = geojson_rows(given["sightings"])
+        if len(rows) > MOST_SIGHTINGS:
+            raise InvalidInput(
+                f"{len(rows)} sightings and watches; give at most {MOST_SIGHTINGS}",
+                field="sightings",
+                value=len(rows),
+            )
+        seen, watched = read_rows(rows, lambda edge: edge_place(network, edge))
         if not seen:
             raise InvalidInput("no sightings; give at least one", field="sightings")
-        if len(seen) + len(watched) > MOST_SIGHTINGS:
-            raise InvalidInput(
-                f"{len(seen) + len(watched)} sightings and watches; give at most {MOST_SIGHTINGS}",
-                field="sightings",
-                value=len(seen) + len(watched),
-            )
         for name in [*(one.edge for one in seen), *(one.edge for one in watched)]:
             edge_number(network, name)
         window = None if given["window"] is None else TimeWindow.parse(given["window"], field="window")
@@ -140,6 +145,16 @@ class Reconstructions:
                         field="window",
                         value=given["window"],
                     )
+        first = min(one.time for one in seen) if window is None else window.start
+        last = max(one.last for one in seen) if window is None else window.end
+        covered_s = (last - first).total_seconds()
+        if covered_s > min(MOST_WINDOW_S, MOST_MOMENTS * given["every_s"]):
+            raise InvalidInput(
+                f"the window is {covered_s:.0f} s long; cover at most {MOST_WINDOW_S} s and {MOST_MOMENTS} "
+                "moments: a shorter window, or a larger every_s",
+                field="window",
+                value=given["window"],
+            )
         cameras = None
         if given["cameras"]:
             cameras = {name: _edge(network, edge) for name, edge in given["cameras"].items()}
@@ -208,7 +223,9 @@ class Reconstructions:
             "inputs": {
                 "roads": self._tracks.roads_fingerprint(),
                 "question": answer.fingerprint(
-                    json.dumps(kept.question, ensure_ascii=False, sort_keys=True).encode()
+                    json.dumps(kept.question, ensure_ascii=False, sort_keys=True).encode(
+                        errors="surrogatepass"
+                    )
                 ),
                 "model": answer.model_fingerprint(),
             },

@@ -55,6 +55,7 @@ class Tracks:
         self._store, self._records, self._roads = store, records, roads
         self._limits = limits or Limits()
         self._network: RoadNetwork | None = None
+        self._fingerprint = ""
         self._matchers: dict[Access | None, Matcher] = {}
         self._loading = threading.Lock()
 
@@ -93,12 +94,13 @@ class Tracks:
                         "no road network to match to; make one with `geo-policing import-roads SRC -o "
                         "city.roads`, put it into the data folder, or ask with match=false"
                     )
+                self._fingerprint = fingerprint(self._roads)
                 self._network = RoadNetwork.load(self._roads)
             return self._network
 
     def roads_fingerprint(self) -> str:
-        """SHA-256 of the file of the roads; empty without one."""
-        return "" if self._roads is None else fingerprint(self._roads)
+        """SHA-256 of the file of the roads when they were loaded; empty before."""
+        return self._fingerprint
 
     def track(self, device: str, window: TimeWindow, *, match: bool) -> Track:
         """Return where a device was in a window.

@@ -26,7 +26,7 @@ def edge_number(network: RoadNetwork, name: str) -> int | None:
     """
     if not name:
         return None
-    at = np.flatnonzero(network.edge_id == name.encode())
+    at = np.flatnonzero(network.edge_id == name.encode(errors="surrogatepass"))
     if not len(at):
         raise InvalidInput(
             f"edge {name!r} is not in the network; correct it, or leave it out and give lon and lat",

@@ -124,7 +124,7 @@ def report_pdf(document: dict[str, Any]) -> bytes:
         cells = [[Paragraph(escape(cell), small) for cell in row] for row in (section.head, *section.rows)]
         weights = section.widths or (1,) * len(section.head)
         widths = [(A4[0] - 84) * weight / sum(weights) for weight in weights]
-        story.append(Table(cells, colWidths=widths, style=grid, repeatRows=1))
+        story.append(Table(cells, colWidths=widths, style=grid, repeatRows=1, splitInRow=1))
     written = BytesIO()
     # Without the time of printing and a random id: the same input gives the same bytes.
     invariant, rl_config.invariant = rl_config.invariant, 1
