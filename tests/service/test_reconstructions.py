@@ -176,6 +176,12 @@ def test_contradictory_certainty_fails_with_the_pair_and_the_road_time(detective
         (question(sighting(0, 0, 0, edge="nowhere")), "edge", "'nowhere' is not in the network"),
         (question(sighting(0, 0, 0), window="yesterday"), "window", "no window; write start/end"),
         (question(sighting(0, 0, 0), window=f"{at(9)}/{at(19)}"), "window", "outside the window"),
+        (
+            question(sighting(0, 0, 0), window="0001-01-02T00:00:00Z/9999-01-01T00:00:00Z"),
+            "window",
+            "at most 86400 s",
+        ),
+        (question(*[sighting(0, 0, 0)] * 201), "sightings", "201 sightings and watches; give at most 200"),
         (GOOD | {"cameras": {"K1": "nowhere"}}, "edge", "not in the network"),
         (GOOD | {"mode": "tank"}, "mode", "not possible; write"),
         (GOOD | {"every_s": 1}, "every_s", "too small; give 10"),
