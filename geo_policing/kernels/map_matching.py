@@ -160,6 +160,7 @@ def forward(
     table: Table,
     held: int,
     model: Model,
+    thorough: bool = False,
 ) -> tuple[Any, ...]:
     """Best scores and all transitions of a trace of n fixes with k candidates each; s = k + held states.
 
@@ -170,8 +171,9 @@ def forward(
     fix i - 1, emission included; step[0, 0] holds the emissions of the first fix.
 
     What is not in the table is searched for only where it could make a state the likelier, and one that is
-    not BEAM behind the best; elsewhere step has the weight of a jump, which is less. From a state farther
-    behind the best than a jump nothing is worked out.
+    not BEAM behind the best; elsewhere step has the weight of a jump, which is less. Where thorough, it is
+    searched for wherever it is not BEAM behind the best: who wants more than the best sequence needs that.
+    From a state farther behind the best than a jump nothing is worked out.
     """
     n, k = candidate_edge.shape
     s = k + held
@@ -196,7 +198,7 @@ def forward(
     out_slot = np.empty(k, np.int64)
     on = scratch(0)
     stamp = 0
-    for j in range(k):
+    for j in range(k if n > 0 else 0):
         if candidate_edge[0, j] >= 0:
             edge[0, j], offset[0, j] = candidate_edge[0, j], candidate_offset[0, j]
             score[0, j] = step[0, 0, j] = emission[0, j]
@@ -310,7 +312,7 @@ def forward(
                     b = edge[i, j]
                     # Exact where it could matter: where the best way thinkable would be the best so far.
                     thinkable = score[i - 1, h] + open_logp[h, j] + emission[i, j]
-                    if not thinkable > max(score[i, j], best - BEAM):
+                    if not thinkable > best - BEAM or not (thorough or thinkable > score[i, j]):
                         open_logp[h, j] = -np.inf
                     elif on.target[b] != stamp:
                         on.target[b] = stamp

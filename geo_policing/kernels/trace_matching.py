@@ -42,6 +42,28 @@ class Reading(NamedTuple):
     fastest_mps: float
 
 
+class Lattice(NamedTuple):
+    """What can be said of a trace before a sequence is chosen: n of its fixes have candidates.
+
+    fix (n,) i64, which; x, y (n,) f64 m; speaker (of all fixes) i64 of `path_joining.thin`; usual_s, median
+    time between fixes; emission (n, k) f64 and edge, offset, score, back, how, step of
+    `map_matching.forward`.
+    """
+
+    fix: NDArray[Any]
+    x: NDArray[Any]
+    y: NDArray[Any]
+    speaker: NDArray[Any]
+    usual_s: float
+    emission: NDArray[Any]
+    edge: NDArray[Any]
+    offset: NDArray[Any]
+    score: NDArray[Any]
+    back: NDArray[Any]
+    how: NDArray[Any]
+    step: NDArray[Any]
+
+
 class Found(NamedTuple):
     """Path of a trace: u of its fixes have a place.
 
@@ -97,6 +119,103 @@ def concentrations(
 
 
 @njit(cache=True, nogil=True)
+def lattice_of(
+    t_s: NDArray[Any],
+    x: NDArray[Any],
+    y: NDArray[Any],
+    speed_mps: NDArray[Any],
+    course_deg: NDArray[Any],
+    accuracy_m: NDArray[Any],
+    grid: edge_grid.Grid,
+    shapes: edge_grid.Shapes,
+    ways: Ways,
+    table: Table,
+    reading: Reading,
+    model: Model,
+    thorough: bool,
+) -> Lattice:
+    """Thin a trace, find candidates, weigh them and the transitions between them; as for `match_trace`.
+
+    Where no fix is near a road it has no fix. thorough as for `map_matching.forward`.
+    """
+    usual_s = path_times.usual_interval(t_s)
+    # Errors of neighbours are the less alike the longer the time between them.
+    alike_m = max(reading.least_m, reading.thin_m * math.exp(-usual_s / reading.thin_s))
+    speaker = path_joining.thin(x, y, alike_m)
+    fix = np.flatnonzero(speaker == np.arange(speaker.shape[0]))
+    sigma_m = sigmas(accuracy_m[fix], reading)
+    radius_m = np.minimum(np.maximum(reading.radius_m, RADIUS_SIGMAS * sigma_m), reading.wide_radius_m)
+    candidate_edge, distance, candidate_offset = edge_grid.nearest(
+        x[fix], y[fix], radius_m, reading.wide_radius_m, reading.candidates, grid, shapes
+    )
+    has = np.flatnonzero(candidate_edge[:, 0] >= 0)
+    if has.shape[0] < fix.shape[0]:
+        fix, distance, sigma_m = fix[has], distance[has], sigma_m[has]
+        candidate_edge, candidate_offset = candidate_edge[has], candidate_offset[has]
+    emission = map_matching.emission_logp(distance, sigma_m)
+    told, concentration = concentrations(speed_mps[fix], course_deg[fix], reading)
+    if told:
+        heading_deg = edge_candidates.headings(
+            candidate_edge, candidate_offset, shapes.offset, shapes.x, shapes.y, shapes.length_m
+        )
+        emission += map_matching.course_logp(heading_deg, course_deg[fix], concentration)
+    x, y = x[fix], y[fix]
+    edge, offset, score, back, how, step = map_matching.forward(
+        x, y, emission, candidate_edge, candidate_offset, ways, table, reading.held, model, thorough
+    )
+    return Lattice(fix, x, y, speaker, usual_s, emission, edge, offset, score, back, how, step)
+
+
+@njit(cache=True, nogil=True)
+def found_of(
+    lattice: Lattice,
+    chosen: NDArray[Any],
+    arrived: NDArray[Any],
+    of_state: NDArray[Any],
+    links: map_matching.Links,
+    t_s: NDArray[Any],
+    ways: Ways,
+    travel_s: NDArray[Any],
+    table: Table,
+    reading: Reading,
+    model: Model,
+    weigh_edges: bool,
+) -> Found:
+    """Join one sequence of states to a path.
+
+    chosen (n,) i64, state of each fix of the lattice; arrived (n,) i8 of `map_matching`, how; of_state and
+    links of `map_matching.posterior`; the others as for `match_trace`.
+    """
+    # A held state is an outlier, and has no place.
+    used = np.flatnonzero(chosen < reading.candidates)
+    u = used.shape[0]
+    edge, offset_m = np.empty(u, np.int32), np.empty(u)
+    probability = np.empty(u)
+    for i in range(u):
+        at_fix, state = used[i], chosen[used[i]]
+        edge[i], offset_m[i] = lattice.edge[at_fix, state], lattice.offset[at_fix, state]
+        probability[i] = min(of_state[at_fix, state], 1.0)
+    how, fix = arrived[used], lattice.fix[used]
+    silent_s = max(reading.gap_s, reading.gap_intervals * lattice.usual_s)
+    gap = path_times.unseen(
+        *(t_s, lattice.speaker, fix, lattice.x[used], lattice.y[used]),
+        *(silent_s, reading.gap_m, reading.fastest_mps),
+    )
+    path, at, starts, entered_m, left_m = path_joining.join(edge, offset_m, how, gap, ways, table)
+    entered_s = path_times.entered(path, at, starts, left_m, t_s[fix], travel_s, ways.length_m)
+    if weigh_edges:
+        sure = path_confidence.of_edges(
+            *(path, at, starts, used, chosen, lattice.edge, lattice.offset, of_state, links),
+            *(reading.candidates, model.backward_m, lattice.usual_s, ways, table),
+        )
+    else:
+        sure = np.full(path.shape[0], np.nan)
+    return Found(
+        *(fix, edge, offset_m, how, probability, path, entered_s, at, starts, entered_m, left_m, gap, sure)
+    )
+
+
+@njit(cache=True, nogil=True)
 def match_trace(
     t_s: NDArray[Any],
     x: NDArray[Any],
@@ -120,57 +239,19 @@ def match_trace(
     place.
     Where weigh_edges is False, sure is NaN, which saves a tenth to a fifth of the time.
     """
-    usual_s = path_times.usual_interval(t_s)
-    # Errors of neighbours are the less alike the longer the time between them.
-    alike_m = max(reading.least_m, reading.thin_m * math.exp(-usual_s / reading.thin_s))
-    speaker = path_joining.thin(x, y, alike_m)
-    fix = np.flatnonzero(speaker == np.arange(speaker.shape[0]))
-    sigma_m = sigmas(accuracy_m[fix], reading)
-    radius_m = np.minimum(np.maximum(reading.radius_m, RADIUS_SIGMAS * sigma_m), reading.wide_radius_m)
-    candidate_edge, distance, candidate_offset = edge_grid.nearest(
-        x[fix], y[fix], radius_m, reading.wide_radius_m, reading.candidates, grid, shapes
+    lattice = lattice_of(
+        *(t_s, x, y, speed_mps, course_deg, accuracy_m, grid, shapes, ways, table, reading, model, False)
     )
-    has = np.flatnonzero(candidate_edge[:, 0] >= 0)
-    if has.shape[0] < fix.shape[0]:
-        fix, distance, sigma_m = fix[has], distance[has], sigma_m[has]
-        candidate_edge, candidate_offset = candidate_edge[has], candidate_offset[has]
-    if fix.shape[0] == 0:
+    if lattice.fix.shape[0] == 0:
         reals, none = np.empty(0), np.empty(0, np.int32)
         flags, marks = np.empty(0, np.bool_), np.empty(0, np.int8)
+        fix = lattice.fix
         return Found(fix, none, reals, marks, reals, none, reals, fix, flags, reals, reals, flags, reals)
-    emission = map_matching.emission_logp(distance, sigma_m)
-    told, concentration = concentrations(speed_mps[fix], course_deg[fix], reading)
-    if told:
-        heading_deg = edge_candidates.headings(
-            candidate_edge, candidate_offset, shapes.offset, shapes.x, shapes.y, shapes.length_m
-        )
-        emission += map_matching.course_logp(heading_deg, course_deg[fix], concentration)
-    state_edge, state_offset, score, back, arrival, step = map_matching.forward(
-        x[fix], y[fix], emission, candidate_edge, candidate_offset, ways, table, reading.held, model
-    )
-    chosen = map_matching.trace_back(score, back)
-    of_state, links = map_matching.posterior(step)
-    # A held state is an outlier, and has no place.
-    used = np.flatnonzero(chosen < reading.candidates)
-    u = used.shape[0]
-    edge, offset_m = np.empty(u, np.int32), np.empty(u)
-    how, probability = np.empty(u, np.int8), np.empty(u)
-    for i in range(u):
-        at_fix, state = used[i], chosen[used[i]]
-        edge[i], offset_m[i] = state_edge[at_fix, state], state_offset[at_fix, state]
-        how[i], probability[i] = arrival[at_fix, state], min(of_state[at_fix, state], 1.0)
-    fix = fix[used]
-    silent_s = max(reading.gap_s, reading.gap_intervals * usual_s)
-    gap = path_times.unseen(t_s, speaker, fix, x[fix], y[fix], silent_s, reading.gap_m, reading.fastest_mps)
-    path, at, starts, entered_m, left_m = path_joining.join(edge, offset_m, how, gap, ways, table)
-    entered_s = path_times.entered(path, at, starts, left_m, t_s[fix], travel_s, ways.length_m)
-    if weigh_edges:
-        sure = path_confidence.of_edges(
-            *(path, at, starts, used, chosen, state_edge, state_offset, of_state, links),
-            *(reading.candidates, model.backward_m, usual_s, ways, table),
-        )
-    else:
-        sure = np.full(path.shape[0], np.nan)
-    return Found(
-        *(fix, edge, offset_m, how, probability, path, entered_s, at, starts, entered_m, left_m, gap, sure)
+    chosen = map_matching.trace_back(lattice.score, lattice.back)
+    arrived = np.empty(chosen.shape[0], np.int8)
+    for i in range(chosen.shape[0]):
+        arrived[i] = lattice.how[i, chosen[i]]
+    of_state, links = map_matching.posterior(lattice.step)
+    return found_of(
+        *(lattice, chosen, arrived, of_state, links, t_s, ways, travel_s, table, reading, model, weigh_edges)
     )

@@ -3,6 +3,7 @@
 May import: roads and below.
 """
 
+from geo_policing.matching.alternatives import Alternative
 from geo_policing.matching.batch import match_many
 from geo_policing.matching.match import Match, Piece
 from geo_policing.matching.matcher import Matcher
@@ -12,6 +13,7 @@ from geo_policing.matching.parameters import MatcherParameters
 from geo_policing.matching.track import match_track
 
 __all__ = [
+    "Alternative",
     "Match",
     "Matcher",
     "MatcherParameters",

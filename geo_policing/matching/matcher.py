@@ -3,15 +3,20 @@
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from geo_policing.kernels.trace_matching import match_trace
+from geo_policing.errors import InvalidInput
+from geo_policing.kernels import map_matching
+from geo_policing.kernels.trace_matching import Found, found_of, lattice_of, match_trace
+from geo_policing.matching.alternatives import Alternative, arrivals, most_probable
 from geo_policing.matching.graph import Graph
 from geo_policing.matching.match import Match
 from geo_policing.matching.parameters import MatcherParameters
 from geo_policing.matching.pieces import pieces_of
 from geo_policing.matching.trace import Trace
 from geo_policing.roads import Access, RoadNetwork
+
+Array = NDArray[np.float64]
 
 
 class Matcher:
@@ -94,11 +99,8 @@ class Matcher:
             If a length differs, a time or position is not finite or off the earth, or time runs backward.
         """
         trace = Trace.checked(t_s, lon, lat, speed_mps, course_deg, accuracy_m)
-        n = len(trace)
-        edge, offset = np.full(n, -1, np.int32), np.zeros(n)
-        sure, unseen = np.full(n, np.nan), np.zeros(n, np.bool_)
-        if n == 0:
-            return Match(edge, offset, trace.t_s, sure, unseen, ())
+        if len(trace) == 0:
+            return self._match(trace, None, np.empty(0), np.empty(0))
         x, y = self.network.plane.forward(trace.lon, trace.lat)
         graph = self._graph
         found = match_trace(
@@ -106,9 +108,86 @@ class Matcher:
             *(graph.grid, graph.shapes, graph.ways, graph.travel_s, graph.table),
             *(self._reading, self._model, weigh_edges),
         )
+        return self._match(trace, found, x, y)
+
+    def alternatives(
+        self,
+        t_s: ArrayLike,
+        lon: ArrayLike,
+        lat: ArrayLike,
+        *,
+        k: int = 5,
+        speed_mps: ArrayLike | None = None,
+        course_deg: ArrayLike | None = None,
+        accuracy_m: ArrayLike | None = None,
+        samples: int = 2000,
+        seed: int = 0,
+    ) -> tuple[Alternative, ...]:
+        """Find the k most probable paths of one trace.
+
+        Sequences of places are drawn from their posterior; those that make one path, the same edges in the
+        same order, are added up. Between two places the vehicle is taken to have gone the least way: who
+        asks for the ways it could have gone where fixes are minutes apart asks
+        `geo_policing.tracks.reconstruct`.
+
+        Parameters
+        ----------
+        t_s, lon, lat, speed_mps, course_deg, accuracy_m : (n,) array_like
+            As for `match`.
+        k : int
+            Paths wanted.
+        samples : int
+            Sequences drawn: where one stretch alone is in doubt, a probability p is within
+            2 sqrt(p (1 - p) / samples) of what the model says, 19 times of 20.
+        seed : int
+            Of the draws: the same one gives the same answer.
+
+        Returns
+        -------
+        tuple of Alternative
+            At most k, the most probable first: no path with a probability below about 1 / samples is known.
+            The first is usually the path of `match`, which is that of the best sequence, not that of the
+            most probable path. Empty where no fix is near a road.
+
+        Raises
+        ------
+        InvalidInput
+            As `match` does, and for a k or samples below 1.
+        """
+        for name, count in (("k", k), ("samples", samples)):
+            if count < 1:
+                raise InvalidInput(f"{name} is {count}; give 1 or more", field=name, value=count)
+        trace = Trace.checked(t_s, lon, lat, speed_mps, course_deg, accuracy_m)
+        x, y = self.network.plane.forward(trace.lon, trace.lat)
+        graph = self._graph
+        lattice = lattice_of(
+            *(trace.t_s, x, y, trace.speed_mps, trace.course_deg, trace.accuracy_m, graph.grid, graph.shapes),
+            *(graph.ways, graph.table, self._reading, self._model, True),
+        )
+        if len(lattice.fix) == 0:
+            return ()
+        of_state, links = map_matching.posterior(lattice.step)
+        chance = np.random.default_rng(seed).random((samples, len(lattice.fix)))
+        out = []
+        for choice in most_probable(graph, self.parameters, lattice, links, k, chance):
+            found = found_of(
+                *(lattice, choice.states, arrivals(graph, self.parameters, lattice, choice.states)),
+                *(of_state, links, trace.t_s, graph.ways, graph.travel_s, graph.table),
+                *(self._reading, self._model, False),
+            )
+            out.append(Alternative(choice.probability, self._match(trace, found, x, y)))
+        return tuple(out)
+
+    def _match(self, trace: Trace, found: Found | None, x: Array, y: Array) -> Match:
+        """Give each fix of a trace its place, and cut the path that was found into pieces."""
+        n = len(trace)
+        edge, offset = np.full(n, -1, np.int32), np.zeros(n)
+        sure, unseen = np.full(n, np.nan), np.zeros(n, np.bool_)
+        if found is None:
+            return Match(edge, offset, trace.t_s, sure, unseen, ())
         edge[found.fix], offset[found.fix] = found.edge, found.offset_m
         sure[found.fix] = found.probability
-        pieces = pieces_of(graph, found, trace.t_s, x, y)
+        pieces = pieces_of(self._graph, found, trace.t_s, x, y)
         for piece, after in pairwise(pieces):
             if piece.inferred:
                 since, until = np.searchsorted(trace.t_s, (piece.enter_s[0], after.enter_s[0]))

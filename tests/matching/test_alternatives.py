@@ -1,0 +1,230 @@
+"""The k most probable paths of a trace."""
+
+import math
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from geo_policing.errors import InvalidInput
+from geo_policing.kernels import map_matching, path_joining, path_sampling
+from geo_policing.kernels.trace_matching import Lattice
+from geo_policing.matching import Matcher
+from geo_policing.matching.alternatives import most_probable
+from tests import naive
+from tests.matching.city import LAT, LON, STEP, drive, grid
+from tests.matching.test_kernels import HOW, MODEL, Town, model_of
+
+JITTED = os.environ.get("NUMBA_DISABLE_JIT") != "1"
+
+
+def edges_of(network, alternative):
+    return [[network.edge_ids[e] for e in path] for path in alternative.match.paths()]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_sequences_are_drawn_as_often_as_they_are_probable(seed):
+    rng = np.random.default_rng(seed)
+    n, s, q = 4, 3, 20_000
+    step = rng.normal(0.0, 1.5, (n, s, s)).astype(np.float32)
+    step[0, 1:] = -np.inf
+    step[2, 1, 0] = step[3, 0] = -np.inf
+    _, links = map_matching.posterior(step)
+    drawn = path_sampling.drawn(links, rng.random((q, n)))
+    every = dict(naive.sequences(step))
+    total = sum(every.values())
+    sequences, times = np.unique(drawn, axis=0, return_counts=True)
+    often = {tuple(states): count / q for states, count in zip(sequences.tolist(), times, strict=True)}
+    assert set(often) <= {states for states, weight in every.items() if weight > 0.0}
+    for states, weight in every.items():
+        p = weight / total
+        assert often.get(states, 0.0) == pytest.approx(p, abs=5.0 * math.sqrt(p * (1.0 - p) / q) + 1e-4)
+
+
+def test_of_numbers_near_one_the_last_possible_state_is_drawn():
+    step = np.full((2, 3, 3), -np.inf, np.float32)
+    step[0, 0, :2] = step[1, :2, 1] = 0.0
+    _, links = map_matching.posterior(step)
+    drawn = path_sampling.drawn(links, np.full((1, 2), np.nextafter(1.0, 0.0)))
+    assert drawn.tolist() == [[1, 1]]
+
+
+def test_a_transition_was_what_weighs_as_much():
+    seen = set()
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        town = Town(rng, n_nodes=12, n_streets=22)
+        n, k = 12, 6
+        x, y = rng.uniform(200.0, 400.0, (2, 1)) + np.cumsum(rng.normal(0.0, 50.0, (2, n)), axis=1)
+        edge, distance, offset = town.candidates(x, y, 500.0, k)
+        emission = map_matching.emission_logp(distance, np.full(n, 30.0))
+        model = MODEL | {"jump_cost": 4.0 if seed % 2 else 70.0}
+        places, offsets, *_, step = map_matching.forward(
+            x, y, emission, edge, offset, town.ways, town.table(0), 2, model_of(model), True
+        )
+        _, links = map_matching.posterior(step)
+        for states in path_sampling.drawn(links, rng.random((40, n))):
+            arrived = path_sampling.arrivals(
+                *(states, x, y, places, offsets, emission, step, town.length_m, town.reverse),
+                model_of(model),
+            )
+            assert arrived[0] == map_matching.HELD
+            last = 0
+            for i in range(1, n):
+                if states[i] >= k:
+                    assert arrived[i] == map_matching.HELD
+                    continue
+                way = math.dist((x[i], y[i]), (x[last], y[last]))
+                before = (places[i - 1, states[i - 1]], offsets[i - 1, states[i - 1]])
+                _, how = naive.transition_logp(
+                    *(town.roads, *before, edge[i, states[i]], offset[i, states[i]], way, model)
+                )
+                assert HOW[arrived[i]] == how
+                seen.add(how)
+                last = i
+    assert seen == {"ahead", "back", "by way", "jump"}
+
+
+@pytest.mark.skipif(not JITTED, reason="plain Python searches too long")
+@pytest.mark.parametrize("seed", range(5))
+def test_a_path_is_as_probable_as_all_sequences_that_make_it_together(seed):
+    rng = np.random.default_rng(seed)
+    town = Town(rng)
+    n, k = 5, 3
+    x, y = rng.uniform(200.0, 400.0, (2, 1)) + np.cumsum(rng.normal(0.0, 60.0, (2, n)), axis=1)
+    edge, distance, offset = town.candidates(x, y, 1000.0, k)
+    emission = map_matching.emission_logp(distance, np.full(n, 40.0))
+    roads = SimpleNamespace(ways=town.ways, table=town.table(0))
+    settings = SimpleNamespace(candidates=k, model=model_of(MODEL))
+    places, offsets, score, back, how, step = map_matching.forward(
+        x, y, emission, edge, offset, *roads.__dict__.values(), 1, settings.model, True
+    )
+    fix = np.arange(n)
+    lattice = Lattice(fix, x, y, fix, 1.0, emission, places, offsets, score, back, how, step)
+    _, links = map_matching.posterior(step)
+    found = most_probable(roads, settings, lattice, links, 4, rng.random((4000, n)))
+
+    def path_of(states):
+        path, last = [[int(places[0, states[0]])]], 0
+        for i in range(1, n):
+            if states[i] >= k:
+                continue
+            a, b = int(places[i - 1, states[i - 1]]), int(edge[i, states[i]])
+            a_m, way = offsets[i - 1, states[i - 1]], math.dist((x[i], y[i]), (x[last], y[last]))
+            _, arrived = naive.transition_logp(town.roads, a, a_m, b, offset[i, states[i]], way, MODEL)
+            last = i
+            if arrived == "by way":
+                path[-1] += path_joining.least_path(a, 0.0, b, math.inf, town.ways)[0].tolist()[1:]
+            elif arrived != "ahead":
+                path.append([b])
+        return tuple(map(tuple, path))
+
+    probability = {}
+    every = [(states, weight) for states, weight in naive.sequences(step) if weight > 0.0]
+    total = sum(weight for _, weight in every)
+    for states, weight in every:
+        probability[path_of(states)] = probability.get(path_of(states), 0.0) + weight / total
+    assert len({path_of(choice.states) for choice in found}) == len(found) == 4
+    for choice in found:
+        p = probability[path_of(choice.states)]
+        assert choice.probability == pytest.approx(p, abs=5.0 * math.sqrt(p * (1.0 - p) / 4000))
+    most = sorted(probability.values(), reverse=True)
+    assert [choice.probability for choice in found] == pytest.approx(most[:4], abs=0.04)
+
+
+def test_the_first_path_of_a_drive_that_leaves_little_doubt_is_the_match_and_nearly_certain():
+    network = grid()
+    lon, lat = drive(network, ["0>1", "1>2", "2>8", "8>14"], noise_m=3.0)
+    matcher = Matcher(network)
+    first, *_ = matcher.alternatives(np.arange(len(lon)), lon, lat, k=3)
+    assert first.probability > 0.95
+    assert edges_of(network, first) == [["0>1", "1>2", "2>8", "8>14"]]
+    match = matcher.match(np.arange(len(lon)), lon, lat)
+    assert first.match.edge.tolist() == match.edge.tolist()
+    assert first.match.offset_m.tolist() == match.offset_m.tolist()
+    assert first.match.pieces[0].enter_s.tolist() == match.pieces[0].enter_s.tolist()
+
+
+def test_round_the_block_on_either_side_is_as_likely():
+    network = grid()
+    (lon1, lat1), (lon2, lat2) = drive(network, ["0>1"]), drive(network, ["8>9"])
+    middle = ([LON + 1.5 * STEP], [LAT + 0.5 * STEP])
+    lon, lat = np.concatenate([lon1, middle[0], lon2]), np.concatenate([lat1, middle[1], lat2])
+    accuracy_m = np.full(len(lon), 5.0)
+    accuracy_m[len(lon1)] = 60.0
+    t = np.arange(len(lon)) * 30.0
+    first, second, *others = Matcher(network).alternatives(t, lon, lat, accuracy_m=accuracy_m, k=9)
+    sides = [edges_of(network, alternative) for alternative in (first, second)]
+    assert sorted(sides) == [[["0>1", "1>2", "2>8", "8>9"]], [["0>1", "1>7", "7>8", "8>9"]]]
+    assert first.probability == pytest.approx(second.probability, abs=0.1)
+    assert first.probability + second.probability + sum(o.probability for o in others) <= 1.0 + 1e-9
+
+
+def test_doubts_far_apart_multiply():
+    # Twice a fix between two streets as near: four paths, each a quarter, however long the trace is.
+    network = grid()
+    (lon1, lat1), (lon2, lat2) = drive(network, ["0>1"]), drive(network, ["8>9"])
+    lon3, lat3 = drive(network, ["16>17"])
+    places = [(lon1, lat1, 5.0), ([LON + 1.5 * STEP], [LAT + 0.5 * STEP], 60.0), (lon2, lat2, 5.0)]
+    places += [([LON + 3.5 * STEP], [LAT + 1.5 * STEP], 60.0), (lon3, lat3, 5.0)]
+    lon = np.concatenate([p[0] for p in places])
+    lat = np.concatenate([p[1] for p in places])
+    accuracy_m = np.concatenate([np.full(len(p[0]), p[2]) for p in places])
+    t = np.arange(len(lon)) * 30.0
+    found = Matcher(network).alternatives(t, lon, lat, accuracy_m=accuracy_m, k=4, samples=4000)
+    starts = {tuple(path[0][:4]) for path in (edges_of(network, a) for a in found)}
+    ends = {tuple(path[0][3:]) for path in (edges_of(network, a) for a in found)}
+    assert len(starts) == len(ends) == 2
+    assert [a.probability for a in found] == pytest.approx([0.25] * 4, abs=0.06)
+    halves = [sum(a.probability for a in found if tuple(edges_of(network, a)[0][:4]) == s) for s in starts]
+    quarters = {(tuple(e[0][:4]), tuple(e[0][3:])) for e in (edges_of(network, a) for a in found)}
+    assert len(quarters) == 4
+    assert halves == pytest.approx([0.5, 0.5], abs=0.08)
+
+
+def test_the_same_seed_draws_the_same_and_fewer_are_the_first_of_more():
+    network = grid()
+    t, lon, lat = [0, 40], [LON + STEP / 2, LON + 2.5 * STEP], [LAT + STEP / 2, LAT + 1.5 * STEP]
+    matcher = Matcher(network)
+    one, two = (matcher.alternatives(t, lon, lat, k=5, seed=3) for _ in range(2))
+    assert [a.probability for a in one] == [a.probability for a in two]
+    assert [edges_of(network, a) for a in one] == [edges_of(network, a) for a in two]
+    fewer = matcher.alternatives(t, lon, lat, k=2, seed=3)
+    assert [edges_of(network, a) for a in fewer] == [edges_of(network, a) for a in one][:2]
+    chances = [a.probability for a in one]
+    assert chances == sorted(chances, reverse=True)
+
+
+def test_one_fix_between_two_directions_is_on_either():
+    network = grid()
+    both = Matcher(network).alternatives([0], [LON + STEP / 2], [LAT], k=2, samples=4000)
+    assert sorted(edges_of(network, a) for a in both) == [[["0>1"]], [["1>0"]]]
+    assert [a.probability for a in both] == pytest.approx([0.5, 0.5], abs=0.05)
+
+
+def test_where_no_road_is_near_there_is_no_path():
+    matcher = Matcher(grid())
+    assert matcher.alternatives([0, 9], [LON - 1.0] * 2, [LAT] * 2) == ()
+    assert matcher.alternatives([], [], []) == ()
+
+
+@pytest.mark.parametrize("given", [{"k": 0}, {"samples": 0}, {"k": -1}])
+def test_what_makes_no_sense_is_refused_by_name(given):
+    with pytest.raises(InvalidInput) as refused:
+        Matcher(grid()).alternatives([0], [LON], [LAT], **given)
+    assert refused.value.field in given
+
+
+@pytest.mark.skipif(not JITTED, reason="this is that process")
+def test_the_kernels_say_the_same_as_plain_python():
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "drawn or weighs", __file__],
+        env=os.environ | {"NUMBA_DISABLE_JIT": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout[-3000:]
