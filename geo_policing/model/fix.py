@@ -1,7 +1,7 @@
 """Fixes: one position of one device at one instant, singly and as columns."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -175,6 +175,14 @@ class FixColumns:
                 for field in FIX_SCHEMA
             }
         )
+
+    @classmethod
+    def concatenated(cls, parts: Sequence[Self]) -> Self:
+        """Put columns after each other; without any they are empty."""
+        if not parts:
+            return cls.from_fixes([])
+        names = [f.name for f in fields(cls)]
+        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
     def to_arrow(self) -> pa.Table:
         """Return an Arrow table with FIX_SCHEMA."""

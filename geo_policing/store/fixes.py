@@ -30,6 +30,7 @@ from geo_policing.model import BoundingBox, FixColumns, TimeWindow
 from geo_policing.model.fix import FIX_SCHEMA
 from geo_policing.store.history import layout
 from geo_policing.store.history.manifest import DAY_US, Manifest
+from geo_policing.store.history.reading import SealedReader
 from geo_policing.store.history.sealing import remove_strangers
 from geo_policing.store.private import private, tighten
 
@@ -63,6 +64,8 @@ class Snapshot:
         In a transaction of that instant.
     folder : Path
         Of the sealed days.
+    sealed : SealedReader
+        Reads a few rows of them.
     manifest : Manifest
         What is sealed.
     hot : dict of str to int
@@ -71,8 +74,15 @@ class Snapshot:
 
     cursor: Any
     folder: Path
+    sealed: SealedReader
     manifest: Manifest
     hot: dict[str, int]
+
+    def unsealed(self, start_us: int, end_us: int) -> Self | None:
+        """Return what is not sealed of [start, end), to be asked with SQL; None if there is none."""
+        first, last = start_us // DAY_US, (end_us - 1) // DAY_US
+        hot = {table: day for table, day in self.hot.items() if first <= day <= last}
+        return replace(self, manifest=Manifest(), hot=hot) if hot else None
 
     def select(
         self,
@@ -122,6 +132,7 @@ class FixStore:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.folder = sealed_folder(path)
+        self.sealed = SealedReader(self.folder)
         self._lock = threading.Lock()
         self._closed = False
         self._broken = False
@@ -152,7 +163,7 @@ class FixStore:
                     if "newest" not in tables:
                         # A file of before there was this table, or a new one.
                         db.execute(f"CREATE TABLE newest ({_TYPES}, PRIMARY KEY (device))")
-                        sealed = Snapshot(db, self.folder, self._manifest, {}).select(COLUMNS)
+                        sealed = Snapshot(db, self.folder, self.sealed, self._manifest, {}).select(COLUMNS)
                         db.execute(_KEEP_NEWEST.format(newest=_newest(sealed)))
                     self._hot = self._found(db)
                     if "fixes" in tables:
@@ -251,9 +262,19 @@ class FixStore:
 
     def window(self, device: str, window: TimeWindow) -> FixColumns:
         """Return the fixes of a device in a window, by time, then by when they were received."""
+        span = (window.start_us, window.end_us)
         with self.snapshot() as now:
-            query = now.select(COLUMNS, window.start_us, window.end_us, where="AND device = $device")
-            return _columns(now.cursor, f"{query} ORDER BY time, received", {"device": device})
+            files = (part.by_device for part in now.manifest.overlapping(*span))
+            found = [
+                FixColumns.from_arrow(table)
+                for table in now.sealed.of_devices(files, COLUMNS, [device], *span)
+            ]
+            unsealed = now.unsealed(*span)
+            if unsealed is not None:
+                query = unsealed.select(COLUMNS, *span, where="AND device = $device")
+                found.append(_columns(now.cursor, query, {"device": device}))
+        fixes = FixColumns.concatenated(found)
+        return fixes.take(np.lexsort((fixes.received, fixes.time)))
 
     def between(self, window: TimeWindow, box: BoundingBox | None = None) -> FixColumns:
         """Return the fixes of all devices in a window, and in a box when one is given, by device and time."""
@@ -293,7 +314,7 @@ class FixStore:
                 # DuckDB's transaction sees what is there at its first statement.
                 cursor.execute("BEGIN")
                 cursor.execute("SELECT 1 FROM newest LIMIT 0").fetchall()
-                now = Snapshot(cursor, self.folder, self._manifest, dict(self._hot))
+                now = Snapshot(cursor, self.folder, self.sealed, self._manifest, dict(self._hot))
                 number = self._asked = self._asked + 1
                 self._reading[number] += 1
             try:
@@ -374,6 +395,10 @@ class FixStore:
         except OSError as error:
             raise Unavailable(
                 f"{error.filename or self._path}: {error.strerror or error}; choose another data folder"
+            ) from None
+        except pa.ArrowInvalid as error:
+            raise Unavailable(
+                f"{self.folder}: a sealed file is damaged: {error}; `geo-policing history verify` finds it"
             ) from None
         except _OURS:
             raise

@@ -203,6 +203,7 @@ class Keeper:
         rest = Snapshot(
             now.cursor,
             now.folder,
+            now.sealed,
             now.manifest.with_parts(parts, ()),
             {table: day for table, day in now.hot.items() if table not in tables},
         )

@@ -19,8 +19,9 @@ from geo_policing.model.fix import FIX_SCHEMA
 from geo_policing.store.history.manifest import Part, SealedFile
 from geo_policing.store.private import private
 
-#: Rows in a row group: the least that is read of a column.
-GROUP_ROWS = 65_536
+#: Rows in a row group: the least that is read of a column. Four times as many take 7 % less space, and a
+#: question for an hour of 1 km² decodes three times as many rows.
+GROUP_ROWS = 16_384
 #: Columns of `by_cell`: where everybody was; what else is known of a fix is in `by_device`.
 BY_CELL = ("device", "time", "lon", "lat", "cell")
 _DIFFERENCES = ("time", "received", "lon", "lat", "first_s", "last_s")

@@ -1,6 +1,7 @@
 """What the searches ask of the history: the fixes of some devices, and who was in which cells when."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -37,19 +38,32 @@ class Questions:
         """Return the fixes of devices in [start, end), and those from and to which they may have moved."""
         if not devices:
             return Moves.none()
+        names = (*_MOVED, "received")
+        span = (start_us - MAX_GAP_US, end_us + MAX_GAP_US + 1)
         with self._store.snapshot() as now:
-            query = now.select(
-                (*_MOVED, "received"),
-                start_us - MAX_GAP_US,
-                end_us + MAX_GAP_US + 1,
-                where=f"AND device IN ({_texts(devices)})",
-            )
-            found = now.cursor.sql(
-                f"SELECT {', '.join(_MOVED)} FROM ({query}) ORDER BY device, time, received"
-            )
-            table = found.to_arrow_table()
-        names, device = _coded(table)
-        return Moves(names, device, *(table.column(name).to_numpy() for name in ("time", "lon", "lat")))
+            files = (part.by_device for part in now.manifest.overlapping(*span))
+            tables = now.sealed.of_devices(files, names, devices, *span)
+            unsealed = now.unsealed(*span)
+            if unsealed is not None:
+                where = f"AND device IN ({_texts(devices)})"
+                tables.append(now.cursor.sql(unsealed.select(names, *span, where=where)).to_arrow_table())
+        moves, _ = _sorted(tables, names)
+        return moves
+
+    def near(self, cells: NDArray[np.uint64], start_us: int, end_us: int) -> tuple[Moves, NDArray[np.uint64]]:
+        """Return everybody's fixes in some of the cells in [start, end), and the cell of each.
+
+        Between two of a device others may lie elsewhere.
+        """
+        names = (*_MOVED, "cell")
+        with self._store.snapshot() as now:
+            files = (part.by_cell for part in now.manifest.overlapping(start_us, end_us))
+            tables = now.sealed.in_cells(files, names, np.sort(cells), start_us, end_us)
+            unsealed = now.unsealed(start_us, end_us)
+            if unsealed is not None:
+                query = unsealed.select(names, start_us, end_us, where=f"AND {_among(cells)}")
+                tables.append(now.cursor.sql(query).to_arrow_table())
+        return _sorted(tables, names)
 
     def visits(self, cells: NDArray[np.uint64], start_us: int, end_us: int) -> Visits:
         """Return who was in some of the cells in [start, end), to the second; stays may be there twice.
@@ -57,20 +71,17 @@ class Questions:
         Where late fixes have not been merged yet, a straight way that they correct is there as well.
         """
         start_s, end_s = start_us // _S, -(-end_us // _S)
-        among = _among(cells)
+        cells = np.sort(cells)
         with self._store.snapshot() as now:
             # The way over midnight is with one of its two days.
             parts = now.manifest.overlapping(start_us - MAX_GAP_US, end_us + MAX_GAP_US)
             names = tuple(layout.VISITS.names)
-            queries = [
-                f"SELECT * FROM ({query}) WHERE {among} AND first_s < {end_s} AND last_s >= {start_s}"
-                for query in (layout.scan_parts(now.folder, parts, "visits", names) if parts else [])
-            ]
-            tables = [now.cursor.sql(query).to_arrow_table().cast(layout.VISITS) for query in queries]
-            tables += self._unsealed(now, np.sort(cells), start_us, end_us)
-        table = pa.concat_tables(tables) if tables else layout.VISITS.empty_table()
-        columns = (table.column(name).to_numpy() for name in ("cell", "first_s", "last_s"))
-        return Visits(*_coded(table), *columns)
+            tables = now.sealed.visits((part.visits for part in parts), names, cells, start_s, end_s)
+            tables += self._unsealed(now, cells, start_us, end_us)
+        if not tables:
+            tables = [layout.VISITS.empty_table()]
+        columns = (_joined(tables, name) for name in ("cell", "first_s", "last_s"))
+        return Visits(*_coded(tables), *columns)
 
     def _unsealed(
         self, now: Snapshot, cells: NDArray[np.uint64], start_us: int, end_us: int
@@ -79,14 +90,14 @@ class Questions:
         if not now.hot:
             return []
         span = (start_us - MAX_GAP_US, end_us + MAX_GAP_US + 1)
-        mine = Snapshot(now.cursor, now.folder, Manifest(), now.hot).select(layout.BY_CELL, *span)
+        mine = replace(now, manifest=Manifest()).select(layout.BY_CELL, *span)
         query = f"SELECT *, true AS mine FROM ({mine})"
         ((first, last),) = now.cursor.execute(f"SELECT min(time), max(time) FROM ({mine})").fetchall()
         if first is None:
             return []
         near = (first - MAX_GAP_US, last + MAX_GAP_US + 1)
         if now.manifest.overlapping(*near):
-            sealed = Snapshot(now.cursor, now.folder, now.manifest, {})
+            sealed = replace(now, hot={})
             moving = f"AND device IN (SELECT device FROM ({mine}))"
             rest = sealed.select(layout.BY_CELL, *near, kind="by_cell", where=moving)
             query += f" UNION ALL SELECT *, false AS mine FROM ({rest})"
@@ -98,9 +109,34 @@ class Questions:
         return [found.filter(pa.array(wanted))]
 
 
-def _coded(table: pa.Table) -> tuple[tuple[str, ...], NDArray[np.int32]]:
-    encoded = table.column("device").combine_chunks().dictionary_encode()
-    return tuple(encoded.dictionary.to_pylist()), encoded.indices.to_numpy()
+def _sorted(tables: list[pa.Table], names: tuple[str, ...]) -> tuple[Moves, NDArray[Any]]:
+    """Return fixes by device, time and the last column, and that column; names has `_MOVED` before it."""
+    if not tables:
+        return Moves.none(), np.empty(0, np.uint64)
+    of_device, device = _coded(tables)
+    time, lon, lat, last = (_joined(tables, name) for name in names[1:])
+    order = np.lexsort((last, time, device))
+    return Moves(of_device, device[order], time[order], lon[order], lat[order]), last[order]
+
+
+def _joined(tables: list[pa.Table], name: str) -> NDArray[Any]:
+    return np.concatenate([table.column(name).to_numpy() for table in tables])
+
+
+def _coded(tables: list[pa.Table]) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    """Return the devices in order, and the number of that of each row."""
+    columns = [table.column("device").combine_chunks() for table in tables]
+    encoded = [
+        column if pa.types.is_dictionary(column.type) else column.dictionary_encode() for column in columns
+    ]
+    own = [np.array(column.dictionary.to_pylist(), object) for column in encoded]
+    used = [names[np.unique(column.indices.to_numpy())] for names, column in zip(own, encoded, strict=True)]
+    names = np.unique(np.concatenate(used))
+    codes = [
+        np.searchsorted(names, mine).astype(np.int32)[column.indices.to_numpy()]
+        for mine, column in zip(own, encoded, strict=True)
+    ]
+    return tuple(names.tolist()), np.concatenate(codes)
 
 
 def _texts(devices: Collection[str]) -> str:

@@ -15,6 +15,7 @@ from geo_policing.errors import InvalidGeometry, InvalidInput
 from geo_policing.geodesy import LocalPlane
 from geo_policing.geodesy.cells import CELL_RESOLUTION
 from geo_policing.kernels.cell_visits import TOLERANCE_M
+from geo_policing.tracks.searches.explained import NEAR_M
 
 _CORNERS = 360  # of a circle: 4 mm off at 100 m
 _METRES_A_DEGREE = 111_320.0
@@ -117,14 +118,22 @@ class Area:
         """
         return covering(self.shape)
 
+    @cached_property
+    def near_cells(self) -> NDArray[np.uint64]:
+        """H3 cells within `explained.NEAR_M` of the area."""
+        return covering(self.shape, NEAR_M)
 
-def covering(shape: BaseGeometry) -> NDArray[np.uint64]:
-    """Return the H3 cells within 2 m of a shape; what a visit may miss of a cell is shorter than that."""
+
+def covering(shape: BaseGeometry, within_m: float = 2 * TOLERANCE_M) -> NDArray[np.uint64]:
+    """Return the H3 cells within 2 m of a shape: what a visit may miss of a cell is shorter than that.
+
+    Or those within another distance.
+    """
     west, south, east, north = shape.bounds
     if (east - west) * (north - south) > 4:
         raise InvalidGeometry("the area is larger than 4 square degrees; ask for a smaller one", field="area")
     # A degree of longitude is shorter than one of latitude: this much of it is at least as wide as meant.
-    wide = 2 * TOLERANCE_M / (_METRES_A_DEGREE * np.cos(np.radians(min(max(abs(south), abs(north)), 85.0))))
+    wide = within_m / (_METRES_A_DEGREE * np.cos(np.radians(min(max(abs(south), abs(north)), 85.0))))
     buffered = shapely.buffer(shape, wide, quad_segs=2)
     found: set[str] = set()
     for part in shapely.get_parts(buffered):

@@ -20,6 +20,9 @@ class History(Protocol):
     def moves(self, start_us: int, end_us: int, devices: Collection[str]) -> Moves:
         """Return the fixes of devices in [start, end), and those from and to which they may have moved."""
 
+    def near(self, cells: NDArray[np.uint64], start_us: int, end_us: int) -> tuple[Moves, NDArray[np.uint64]]:
+        """Return everybody's fixes in some of the cells in [start, end), and the cell of each."""
+
     def visits(self, cells: NDArray[np.uint64], start_us: int, end_us: int) -> Visits:
         """Return at least who was in some of the cells in [start, end), to the second."""
 

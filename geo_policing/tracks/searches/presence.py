@@ -14,9 +14,15 @@ import numpy as np
 
 from geo_policing.errors import InvalidInput
 from geo_policing.kernels import area_presence
+from geo_policing.kernels.cell_visits import MAX_GAP_US
 from geo_policing.model import TimeWindow, from_us, to_us
+from geo_policing.model.moves import Moves, Visits
 from geo_policing.tracks.searches.area import Area
+from geo_policing.tracks.searches.explained import explained
 from geo_policing.tracks.searches.history import DAY_US, HOUR_US, History, check_count, check_length
+
+#: Of so few devices it is quicker to read the fixes by device than all those near an area.
+FEW = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +91,18 @@ def collision(
     check_count("at_least", wanted, 1, len(places))
     for _, window in places:
         check_length(window, 1)
-    near = [_visitors(history, area, w.start_us, w.end_us) for area, w in places]
+    stays = [_visits(history, area, w.start_us, w.end_us) for area, w in places]
     met: dict[str, int] = {}
-    for names in near:
-        for name in names:
+    for visits in stays:
+        for name in _names(visits):
             met[name] = met.get(name, 0) + 1
     asked = {name for name, count in met.items() if count >= wanted}
     found: dict[str, list[list[Presence]]] = {}
-    for n, ((area, window), names) in enumerate(zip(places, near, strict=True)):
+    for n, ((area, window), visits) in enumerate(zip(places, stays, strict=True)):
         if n > len(places) - wanted:  # too few are left for those who have not been met yet
             asked = {name for name in asked if name in found}
-        for presence in _presences(history, area, window.start_us, window.end_us, asked & names):
+        devices = asked & _names(visits)
+        for presence in _presences(history, area, window.start_us, window.end_us, devices, visits):
             found.setdefault(presence.device, [[] for _ in places])[n].append(presence)
     counts = {name: sum(map(bool, of_name)) for name, of_name in found.items()}
     ranked = sorted(found, key=lambda name: (-counts[name], name))
@@ -119,9 +126,10 @@ def first_entry(history: History, area: Area, window: TimeWindow, days: int) -> 
     check_length(window, 31)
     check_count("days", days, 1, 366)
     start_us = window.start_us
-    now = _visitors(history, area, start_us, window.end_us)
-    known = _visitors(history, area, start_us - days * DAY_US, start_us) & now
-    found = {p.device: p for p in reversed(_presences(history, area, start_us, window.end_us, now))}
+    visits = _visits(history, area, start_us, window.end_us)
+    now = _names(visits)
+    known = _names(_visits(history, area, start_us - days * DAY_US, start_us)) & now
+    found = {p.device: p for p in reversed(_presences(history, area, start_us, window.end_us, now, visits))}
     # Who is there in both is looked at closely, day by day and the last one first: most came yesterday.
     doubtful = known & found.keys()
     for day in range(1, days + 1):
@@ -244,25 +252,54 @@ def vanished(
     return [often[name][-1] for name in sorted(often) if again.get(name, 0) <= after]
 
 
-def _visitors(history: History, area: Area, start_us: int, end_us: int) -> set[str]:
-    """Return at least those who were in the area in [start, end)."""
-    visits = history.visits(area.cells, start_us, end_us)
+def _visits(history: History, area: Area, start_us: int, end_us: int) -> Visits:
+    """Return the visits of at least those who were in the area in [start, end)."""
+    return history.visits(area.cells, start_us, end_us)
+
+
+def _names(visits: Visits) -> set[str]:
     return {visits.names[code] for code in np.unique(visits.device).tolist()}
 
 
 def _presences(
-    history: History, area: Area, start_us: int, end_us: int, devices: Collection[str] | None
+    history: History,
+    area: Area,
+    start_us: int,
+    end_us: int,
+    devices: Collection[str] | None,
+    visits: Visits | None = None,
 ) -> list[Presence]:
-    if devices is None:
-        devices = _visitors(history, area, start_us, end_us)
-    if not devices:
+    """Presences of these devices; visits are those of the area's cells in [start, end), asked for if need be.
+
+    Of many devices the fixes near the area are read, which lie together in the history, and only of those
+    whose movement they do not explain all of them.
+    """
+    if visits is None:
+        visits = _visits(history, area, start_us, end_us)
+    asked = _names(visits) if devices is None else _names(visits) & set(devices)
+    if len(asked) <= FEW:
+        return _exact(history.moves(start_us, end_us, asked), area, start_us, end_us, asked)
+    near, cell = history.near(area.near_cells, start_us - MAX_GAP_US, end_us + MAX_GAP_US + 1)
+    clear = explained(visits, near, cell, area.cells, area.shape.bounds, start_us, end_us) & asked
+    found = _exact(near, area, start_us, end_us, clear)
+    doubtful = asked - clear
+    if doubtful:
+        moves = history.moves(start_us, end_us, doubtful)
+        found += _exact(moves, area, start_us, end_us, doubtful)
+    return sorted(found, key=lambda p: (p.device, p.enter_us))
+
+
+def _exact(moves: Moves, area: Area, start_us: int, end_us: int, devices: set[str]) -> list[Presence]:
+    """Presences of these devices in the movement through fixes."""
+    wanted = np.array([name in devices for name in moves.names], np.bool_)[moves.device]
+    if not wanted.any():
         return []
-    moves = history.moves(start_us, end_us, devices)
+    time = moves.time[wanted]
     found = area_presence.presences(
-        moves.device, moves.time, moves.lon, moves.lat, area.edges, start_us, end_us
+        *(moves.device[wanted], time, moves.lon[wanted], moves.lat[wanted]),
+        *(area.edges, start_us, end_us),
     )
     device, enter, leave, first, last = (column.tolist() for column in found)
-    time = moves.time
     return sorted(
         (
             Presence(moves.names[d], round(a), round(b), int(time[i]), int(time[j]))

@@ -77,6 +77,13 @@ class MemoryHistory:
         kinds = (np.int32, np.int64, np.float64, np.float64)
         return Moves(tuple(names), *(np.array(c, k) for c, k in zip(columns, kinds, strict=True)))
 
+    def near(self, wanted, start_us, end_us):
+        moves = self.moves(start_us, end_us, self.town)
+        cell = cells(moves.lon, moves.lat)
+        here = np.isin(cell, wanted) & (moves.time >= start_us) & (moves.time < end_us)
+        columns = (moves.device, moves.time, moves.lon, moves.lat)
+        return Moves(moves.names, *(column[here] for column in columns)), cell[here]
+
     def visits(self, wanted, start_us, end_us):
         everything = self.moves(start_us, end_us, self.town)
         code, cell, first, last = cell_visits.visits(

@@ -1,0 +1,91 @@
+"""Whose movement in an area is known from the fixes near it alone, so that no other fix need be read."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geo_policing.geodesy.cells import CELL_RESOLUTION
+from geo_policing.kernels import cell_visits
+from geo_policing.model.moves import Moves, Visits
+
+#: A way between two fixes may be 100 m/s fast and 200 m longer than that (`kernels.cell_visits.joined`), and
+#: a visit is known to the second, rounded outwards. So who leaves the cells of an area for a fix more than
+#: 300 m away is out of them for more than 2 s, which rounding cannot hide. A cell is at most 182 m across.
+NEAR_M = 500.0
+BESIDE_M = 150.0
+_METRES_A_DEGREE = 111_320.0
+_S = 1_000_000
+
+
+def explained(
+    visits: Visits,
+    near: Moves,
+    cell: NDArray[np.uint64],
+    area_cells: NDArray[np.uint64],
+    bounds: tuple[float, float, float, float],
+    start_us: int,
+    end_us: int,
+) -> set[str]:
+    """Devices whose visits to the cells of an area are those of the movement through their fixes near it.
+
+    Of these the fixes near the area say all there is to say of their movement in it: were a fix missing
+    between two of them, the way by it would lead out of the cells and in again, and the straight way between
+    the two would not.
+
+    Parameters
+    ----------
+    visits : Visits
+        Of the cells of the area, from the movement through all fixes.
+    near, cell : Moves, (n,) uint64
+        Fixes within `NEAR_M` of the area, from 120 s before the window until 120 s after it, and their cells.
+    area_cells : (c,) uint64
+        Cells of the area, ascending.
+    bounds : (float, float, float, float)
+        West, south, east and north of the area, degrees.
+    start_us, end_us : int
+        The window, microseconds of UTC.
+    """
+    # Ways that neither begin nor end beside the area are left out, and hardly any of them meets it: who went
+    # one that does is not explained.
+    west, south, east, north = bounds
+    wide = BESIDE_M / (_METRES_A_DEGREE * np.cos(np.radians(min(max(abs(south), abs(north)), 85.0))))
+    beside = (near.lon > west - wide) & (near.lon < east + wide)
+    beside &= (near.lat > south - wide) & (near.lat < north + wide)
+    code, found, first, last = cell_visits.visits(
+        near.device, near.time, near.lon, near.lat, cell, beside, CELL_RESOLUTION
+    )
+    number = {name: k for k, name in enumerate(visits.names)}
+    known = np.array([number.get(name, -1) for name in near.names], np.int64)
+    at = np.minimum(np.searchsorted(area_cells, found), len(area_cells) - 1)
+    wanted = (area_cells[at] == found) & (known[code] >= 0)
+    during = (start_us // _S, -(-end_us // _S))
+    rows = np.concatenate(
+        [
+            _rows(known[code][wanted], found[wanted], first[wanted] // _S, -(-last[wanted] // _S), *during),
+            _rows(visits.device, visits.cell, visits.first_s, visits.last_s, *during),
+        ]
+    )
+    _, at_row, times = np.unique(rows, return_inverse=True, return_counts=True)
+    differs = set(rows["device"][times[at_row] != 2].tolist())
+    # Of two fixes of one instant the order is not known here.
+    same = (np.diff(near.device) == 0) & (np.diff(near.time) == 0)
+    differs |= set(known[near.device[1:][same]].tolist())
+    return {name for name, k in number.items() if k not in differs}
+
+
+def _rows(
+    device: NDArray[Any],
+    cell: NDArray[np.uint64],
+    first_s: NDArray[np.int64],
+    last_s: NDArray[np.int64],
+    start_s: int,
+    end_s: int,
+) -> NDArray[np.void]:
+    """Different stays in a window, cut to it, as rows that can be compared."""
+    during = (first_s < end_s) & (last_s >= start_s)
+    kind = np.dtype([("device", np.int64), ("cell", np.uint64), ("first", np.int64), ("last", np.int64)])
+    out = np.empty(int(during.sum()), kind)
+    out["device"], out["cell"] = device[during], cell[during]
+    out["first"], out["last"] = np.maximum(first_s[during], start_s), np.minimum(last_s[during], end_s)
+    return np.unique(out)

@@ -1,0 +1,106 @@
+"""A few rows of sealed files are found by what is known of their row groups."""
+
+import numpy as np
+import pytest
+
+from geo_policing.errors import Unavailable
+from geo_policing.geodesy import cells
+from geo_policing.model import TimeWindow, from_us
+from geo_policing.store import FixStore
+from geo_policing.store.history import layout
+from geo_policing.store.history.keeper import Keeper
+from geo_policing.store.history.questions import Questions
+from geo_policing.store.history.reading import Groups, SealedReader
+from tests.store.moving import DAY_US, FIRST_DAY, T, rows, walks
+
+
+@pytest.fixture
+def fixes():
+    return walks(np.random.default_rng(5), devices=6, days=2)
+
+
+@pytest.fixture
+def store(tmp_path, fixes, monkeypatch):
+    """Two sealed days in many small row groups, the first of them in two parts of which one was late."""
+    monkeypatch.setattr(layout, "GROUP_ROWS", 50)
+    late = np.arange(len(fixes)) % 7 == 0
+    with FixStore(tmp_path / "fixes.duckdb") as store:
+        store.append(fixes.take(~late))
+        Keeper(store).seal(FIRST_DAY + 1)
+        store.append(fixes.take(late))
+        Keeper(store).seal(FIRST_DAY + 3)
+        assert len(store.manifest.of_day(FIRST_DAY)) == 2
+        yield store
+
+
+def some_windows(rng, n=12):
+    for _ in range(n):
+        start = T + int(rng.integers(-DAY_US // 4, 2 * DAY_US))
+        yield start, start + int(rng.integers(1, DAY_US))
+
+
+def test_row_groups_that_may_have_a_row_are_all_those_that_have_it(store):
+    part = store.manifest.parts[0]
+    groups = Groups.of(store.folder / part.by_device.name)
+    assert groups.metadata.num_row_groups > 10
+    wanted = np.array(["d1", "d4"], object)
+    may = groups.among("device", wanted)
+    least, most = groups.least["device"], groups.most["device"]
+    assert may.tolist() == [any(a <= w <= b for w in wanted) for a, b in zip(least, most, strict=True)]
+    assert 0 < may.sum() < len(may)
+    assert not groups.among("device", np.array(["d", "e"], object)).any()
+    assert not groups.during(T + 40 * DAY_US, T + 41 * DAY_US).any()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_fixes_of_a_device_in_a_window_are_those_that_were_appended(store, fixes, seed):
+    for start, end in some_windows(np.random.default_rng(seed)):
+        found = store.window("d2", TimeWindow(from_us(start), from_us(end)))
+        mine = (fixes.device == "d2") & (fixes.time >= start) & (fixes.time < end)
+        assert rows(found) == rows(fixes.take(mine))
+        assert found.time.tolist() == sorted(fixes.time[mine].tolist())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_fixes_in_some_cells_are_those_of_everybody_by_device_and_time(store, fixes, seed):
+    rng = np.random.default_rng(seed)
+    cell = cells(fixes.lon, fixes.lat)
+    for start, end in some_windows(rng):
+        wanted = rng.permutation(np.unique(cell))[:9]
+        moves, of_fix = Questions(store).near(wanted, start, end)
+        here = np.isin(cell, wanted) & (fixes.time >= start) & (fixes.time < end)
+        expected = sorted(
+            zip(fixes.device[here], fixes.time[here].tolist(), fixes.lon[here].tolist(), strict=True)
+        )
+        names = [moves.names[code] for code in moves.device]
+        assert list(zip(names, moves.time.tolist(), moves.lon.tolist(), strict=True)) == expected
+        assert of_fix.tolist() == cells(moves.lon, moves.lat).tolist()
+    nothing, _ = Questions(store).near(np.empty(0, np.uint64), T, T + DAY_US)
+    assert len(nothing) == 0
+
+
+def test_many_row_groups_are_read_some_at_a_time(store, monkeypatch):
+    whole = rows(store.window("d3", TimeWindow(from_us(T), from_us(T + 3 * DAY_US))))
+    monkeypatch.setattr("geo_policing.store.history.reading._GROUPS", 1)
+    monkeypatch.setattr("geo_policing.store.history.reading._FILES", 1)
+    assert rows(store.window("d3", TimeWindow(from_us(T), from_us(T + 3 * DAY_US)))) == whole
+
+
+def test_files_are_known_by_their_names_and_only_so_many_are_kept_in_mind(store, monkeypatch):
+    monkeypatch.setattr("geo_policing.store.history.reading._FILES", 2)
+    reader = SealedReader(store.folder)
+    files = [part.by_device for part in store.manifest.parts][:3]
+    for file in (*files, files[2]):
+        reader.of_devices([file], ("time",), ["d1"], T, T + DAY_US)
+    assert list(reader._known) == [files[1].name, files[2].name]
+
+
+def test_a_sealed_file_that_is_damaged_or_gone_is_told_in_one_line(store):
+    path = store.folder / store.manifest.parts[0].by_device.name
+    window = TimeWindow(from_us(T), from_us(T + DAY_US))
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(Unavailable, match=r"damaged.*history verify"):
+        store.window("d1", window)
+    path.unlink()
+    with pytest.raises(Unavailable, match=path.name):
+        store.window("d1", window)
