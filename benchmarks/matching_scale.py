@@ -1,26 +1,23 @@
-"""How the matcher grows with the city, and what a second process gains.
+"""How the matcher grows with the city, and what a second thread gains.
 
 ``python -m benchmarks.matching_scale --edges 20000,200000 --workers 1,2 --json OUT.json``
 
 For each size it invents a city (a grid of streets of about 150 m, its crossings moved by noise, three streets
 in ten left out), saves it, makes a matcher on the file (which makes the table and keeps it), another one that
-finds it, drives random ways through it and matches them, several rounds. Fixes a second are those of the
-median and of the best round, by the clock, with the kernels compiled and the processes started; rounds follow
-each other without a pause. Where others use the machine too, the clock says little:
-``fixes_per_cpu_second`` is by the processor time of all processes together (Linux), and ``asking_share`` how
-much of it the process that asks works itself. If a CPU second does as much with two processes as with one,
-two reach twice one on two free cores.
+finds it, drives random ways through it and matches them, several rounds. In each round each number of threads
+has its turn, from the first trace to the last match. Fixes a second are those of the median and of the best
+turn, by the clock, with the kernels compiled; ``times_first`` is how many times as fast it was as with the
+first of the numbers in the same round, in the median and at best. Where others use the machine too, the clock
+says little: ``fixes_per_cpu_second`` is by the processor time of all threads together. If a CPU second does
+as much with two threads as with one, and neither waits for the other, two reach twice one on two free cores.
 """
 
 import argparse
 import json
-import multiprocessing
-import os
 import resource
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +31,7 @@ Array = NDArray[np.float64]
 
 BLOCK_M, NOISE_M, LEFT_OUT = 150.0, 25.0, 0.3
 SPEED_MPS, ERROR_M = 10.0, 5.0
-ROUNDS = 7
+ROUNDS = 21
 
 
 def city(n_edges: int, seed: int = 7) -> RoadNetwork:
@@ -118,7 +115,7 @@ def measure(
         "fixes": fixes,
         "most_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
-    row["with_workers"] = {n: _match_all(matcher, traces, n, fixes) for n in workers}
+    row["with_workers"] = _match_all(matcher, traces, workers, fixes)
     return row
 
 
@@ -129,34 +126,30 @@ def _timed(network: RoadNetwork) -> tuple[float, float, Matcher]:
 
 
 def _match_all(
-    matcher: Matcher, traces: Sequence[Mapping[str, Array]], workers: int, fixes: int
-) -> dict[str, float]:
-    """Match the traces in rounds, the first of which starts the processes and does not count."""
-    found = match_many(matcher, chain.from_iterable([traces] * (ROUNDS + 1)), workers=workers)
-    seconds, cpu, asking, empty = [], [], [], 0
-    for _ in range(ROUNDS + 1):
-        start, own, of_all = time.perf_counter(), time.process_time(), _cpu_seconds()
-        empty = sum(not (isinstance(one, Match) and one.pieces) for one in islice(found, len(traces)))
-        seconds.append(time.perf_counter() - start)
-        cpu.append(_cpu_seconds() - of_all)
-        asking.append(time.process_time() - own)
-    counted = np.array(seconds[1:])
+    matcher: Matcher, traces: Sequence[Mapping[str, Array]], workers: Sequence[int], fixes: int
+) -> dict[int, dict[str, float]]:
+    """Match the traces in rounds, with each number of threads in turn; the first round does not count."""
+    seconds, cpu = np.zeros((ROUNDS + 1, len(workers))), np.zeros((ROUNDS + 1, len(workers)))
+    empty = np.zeros(len(workers), int)
+    for turn, k in np.ndindex(seconds.shape):
+        start, own = time.perf_counter(), time.process_time()
+        found = match_many(matcher, traces, workers=workers[k])
+        empty[k] = sum(not (isinstance(one, Match) and one.pieces) for one in found)
+        seconds[turn, k] = time.perf_counter() - start
+        cpu[turn, k] = time.process_time() - own
+    seconds, cpu = seconds[1:], cpu[1:]
+    times = seconds[:, :1] / seconds
     return {
-        "fixes_per_second": round(fixes / float(np.median(counted))),
-        "fixes_per_second_best": round(fixes / float(counted.min())),
-        "fixes_per_cpu_second": round(fixes * ROUNDS / sum(cpu[1:])),
-        "asking_share": round(sum(asking[1:]) / sum(cpu[1:]), 3),
-        "empty": empty,
+        n: {
+            "fixes_per_second": round(fixes / float(np.median(seconds[:, k]))),
+            "fixes_per_second_best": round(fixes / float(seconds[:, k].min())),
+            "times_first": round(float(np.median(times[:, k])), 2),
+            "times_first_best": round(float(times[:, k].max()), 2),
+            "fixes_per_cpu_second": round(fixes / float(np.median(cpu[:, k]))),
+            "empty": int(empty[k]),
+        }
+        for k, n in enumerate(workers)
     }
-
-
-def _cpu_seconds() -> float:
-    """Processor time of this process and those it has started."""
-    ticks = 0
-    for process in multiprocessing.active_children():
-        after_name = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        ticks += int(after_name[11]) + int(after_name[12])  # utime and stime, proc(5)
-    return time.process_time() + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -165,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--edges", default="20000,200000", help="sizes of cities, separated by commas")
-    parser.add_argument("--workers", default="1,2", help="numbers of processes, separated by commas")
+    parser.add_argument("--workers", default="1,2", help="numbers of threads, separated by commas")
     parser.add_argument("--tracks", type=int, default=1000, help="drives")
     parser.add_argument("--every", type=float, default=15.0, help="seconds between fixes")
     parser.add_argument("--json", type=Path, help="file to write as well")

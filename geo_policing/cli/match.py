@@ -45,7 +45,7 @@ def match(
         Traveller, typer.Option(help="Only roads that this traveller may use.")
     ] = Traveller.ANY,
     crs: Annotated[str, typer.Option(help="System of lon and lat: EPSG code, gcj02 or bd09.")] = "EPSG:4326",
-    workers: Annotated[int, typer.Option(min=1, help="Processes that match.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Threads that match.")] = 1,
 ) -> None:
     """Match every track of a file; edge ids are those of the source of the roads."""
     import json

@@ -1,5 +1,6 @@
 """The matcher: fixes of one trace to the path on the roads."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -7,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from geo_policing.errors import InvalidInput
 from geo_policing.kernels import map_matching
+from geo_policing.kernels.trace_batches import match_traces
 from geo_policing.kernels.trace_matching import Found, found_of, lattice_of, match_trace
 from geo_policing.matching.alternatives import Alternative, arrivals, most_probable
 from geo_policing.matching.graph import Graph
@@ -17,6 +19,9 @@ from geo_policing.matching.trace import Trace
 from geo_policing.roads import Access, RoadNetwork
 
 Array = NDArray[np.float64]
+
+#: What of `Found` has one value for each edge of the path, not for each place.
+OF_EDGES = frozenset({"path", "entered_s", "sure"})
 
 
 class Matcher:
@@ -47,11 +52,6 @@ class Matcher:
         self.access = access
         self._graph = Graph.of(network, access, self.parameters)
         self._reading, self._model = self.parameters.reading, self.parameters.model
-
-    @property
-    def key(self) -> str:
-        """Digest of nodes, edges and costs: matchers with equal ones have equal tables of ways."""
-        return self._graph.key
 
     @property
     def graph(self) -> Graph:
@@ -99,8 +99,6 @@ class Matcher:
             If a length differs, a time or position is not finite or off the earth, or time runs backward.
         """
         trace = Trace.checked(t_s, lon, lat, speed_mps, course_deg, accuracy_m)
-        if len(trace) == 0:
-            return self._match(trace, None, np.empty(0), np.empty(0))
         x, y = self.network.plane.forward(trace.lon, trace.lat)
         graph = self._graph
         found = match_trace(
@@ -108,7 +106,44 @@ class Matcher:
             *(graph.grid, graph.shapes, graph.ways, graph.travel_s, graph.table),
             *(self._reading, self._model, weigh_edges),
         )
-        return self._match(trace, found, x, y)
+        return self._told(trace.t_s, x, y, found)
+
+    def match_together(self, traces: Sequence[Trace]) -> list[Match]:
+        """Match several traces in one compiled call, which lets other threads run; what is said is the same.
+
+        Parameters
+        ----------
+        traces : sequence of Trace
+            Each as `Trace.checked` makes it; none is none.
+
+        Returns
+        -------
+        list of Match
+            One for each trace, in their order, without how sure each edge is.
+        """
+        if not traces:
+            return []
+        first = np.cumsum([0, *(len(trace) for trace in traces)], dtype=np.int64)
+        t_s, lon, lat, *others = (
+            np.concatenate([getattr(trace, name) for trace in traces]) for name in Trace.__slots__
+        )
+        x, y = self.network.plane.forward(lon, lat)
+        graph = self._graph
+        found, places, edges = match_traces(
+            *(first, t_s, x, y, *others),
+            *(graph.grid, graph.shapes, graph.ways, graph.travel_s, graph.table),
+            *(self._reading, self._model, False),
+        )
+        matches = []
+        cuts = (pairwise(column.tolist()) for column in (first, places, edges))
+        for trace, of_fixes, of_places, of_edges in zip(traces, *cuts, strict=True):
+            fixes, on, along = slice(*of_fixes), slice(*of_places), slice(*of_edges)
+            own = found._make(
+                column[along if name in OF_EDGES else on]
+                for name, column in zip(found._fields, found, strict=True)
+            )
+            matches.append(self._told(trace.t_s, x[fixes], y[fixes], own))
+        return matches
 
     def alternatives(
         self,
@@ -175,21 +210,19 @@ class Matcher:
                 *(of_state, links, trace.t_s, graph.ways, graph.travel_s, graph.table),
                 *(self._reading, self._model, False),
             )
-            out.append(Alternative(choice.probability, self._match(trace, found, x, y)))
+            out.append(Alternative(choice.probability, self._told(trace.t_s, x, y, found)))
         return tuple(out)
 
-    def _match(self, trace: Trace, found: Found | None, x: Array, y: Array) -> Match:
-        """Give each fix of a trace its place, and cut the path that was found into pieces."""
-        n = len(trace)
+    def _told(self, t_s: Array, x: Array, y: Array, found: Found) -> Match:
+        """Say what was found of the fixes of one trace, whose places are x, y in the plane."""
+        n = len(t_s)
         edge, offset = np.full(n, -1, np.int32), np.zeros(n)
         sure, unseen = np.full(n, np.nan), np.zeros(n, np.bool_)
-        if found is None:
-            return Match(edge, offset, trace.t_s, sure, unseen, ())
         edge[found.fix], offset[found.fix] = found.edge, found.offset_m
         sure[found.fix] = found.probability
-        pieces = pieces_of(self._graph, found, trace.t_s, x, y)
+        pieces = pieces_of(self._graph, found, t_s, x, y)
         for piece, after in pairwise(pieces):
             if piece.inferred:
-                since, until = np.searchsorted(trace.t_s, (piece.enter_s[0], after.enter_s[0]))
+                since, until = np.searchsorted(t_s, (piece.enter_s[0], after.enter_s[0]))
                 unseen[since:until] = edge[since:until] < 0
-        return Match(edge, offset, trace.t_s, sure, unseen, pieces)
+        return Match(edge, offset, t_s, sure, unseen, pieces)
