@@ -15,8 +15,8 @@ from geo_policing.kernels.trace_matching import Lattice
 from geo_policing.matching import Matcher
 from geo_policing.matching.alternatives import most_probable
 from tests import naive
+from tests.kernels.town import HOW, MODEL, Town, model_of
 from tests.matching.city import LAT, LON, STEP, drive, grid
-from tests.matching.test_kernels import HOW, MODEL, Town, model_of
 
 JITTED = os.environ.get("NUMBA_DISABLE_JIT") != "1"
 

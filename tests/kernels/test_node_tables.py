@@ -1,0 +1,71 @@
+"""The table of ways between near nodes against its naive twin."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from geo_policing.kernels import map_matching, node_tables, path_joining
+from tests.kernels.town import Town
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_row_has_the_nearest_nodes_and_the_ways_to_them(seed):
+    town = Town(np.random.default_rng(seed), n_nodes=12, n_streets=22)
+    whole, cut = town.table(20), town.table(4)
+    edges = range(len(town.length_m))
+    n = len(town.x)
+    for u, v in np.ndindex(n, n):
+        at = node_tables.find(u, v, whole)
+        ways = [
+            town.cost_m[a] if a == b else town.roads.cost_to(a, town.cost_m[a], b) + town.cost_m[b]
+            for a in edges
+            for b in edges
+            if town.from_node[a] == u and town.to_node[b] == v
+        ]
+        if u == v or at < 0:
+            continue
+        # Only the least way to each node on the way is followed: it may be a little dearer than the least.
+        assert node_tables.cost_of(whole.way[at]) >= min(ways) - node_tables.UNIT_M
+        near = node_tables.find(u, v, cut)
+        if near < 0:
+            assert node_tables.cost_of(whole.way[at]) >= cut.complete_m[cut.node[u]["rank"]] - 0.3
+        else:
+            assert cut.way[near] >> 16 == whole.way[at] >> 16
+    assert (np.diff(cut.offset) <= 4).all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_way_of_the_table_costs_what_driving_it_costs(seed):
+    town = Town(np.random.default_rng(seed), n_nodes=12, n_streets=22)
+    table = town.table(8)
+    known = 0
+    for a, b in np.ndindex(len(town.length_m), len(town.length_m)):
+        u, v = town.to_node[a], town.from_node[b]
+        at = node_tables.find(u, v, table)
+        if u == v or at < 0:
+            continue
+        cost = node_tables.cost_between(a, b, at, table, town.ways)
+        if math.isinf(cost):
+            continue
+        by_way = np.full(2, map_matching.BY_WAY, np.int8)
+        path, *_ = path_joining.join(
+            *(np.array([a, b], np.int32), np.zeros(2), by_way, np.zeros(2, bool), town.ways, table)
+        )
+        assert (path[0], path[-1]) == (a, b)
+        assert cost == pytest.approx(town.roads.path_cost(path.tolist()), abs=node_tables.UNIT_M / 2 + 1e-6)
+        least = town.roads.cost_to(a, 0.0, b)
+        assert cost >= least - node_tables.UNIT_M
+        known += cost <= least + node_tables.UNIT_M
+    assert known > 50
+
+
+def test_what_lies_together_has_near_numbers():
+    x, y = np.meshgrid(np.arange(16.0), np.arange(16.0))
+    rank = node_tables.morton_ranks(x.ravel(), y.ravel())
+    assert sorted(rank.tolist()) == list(range(256))
+    # Each quarter of the map has a quarter of the numbers to itself.
+    for west, south in itertools.product((0, 8), (0, 8)):
+        quarter = rank.reshape(16, 16)[south : south + 8, west : west + 8]
+        assert quarter.max() - quarter.min() == 63
