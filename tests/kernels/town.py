@@ -83,13 +83,15 @@ class Town:
     def geometry(self):
         return (self.vertex_offset, self.vertex_x, self.vertex_y, self.length_m)
 
-    def candidates(self, x, y, radius_m, k, wide_m=0.0, cell_m=50.0):
+    def drawn(self, cell_m=50.0):
+        """The grid of edges, and their shapes."""
         along = edge_grid.along(*self.geometry)
         usable = np.full(len(self.lines), True)
         shapes = edge_grid.Shapes(*self.geometry[:3], along, self.length_m, self.reverse, usable)
-        return edge_grid.nearest(
-            x, y, np.full(len(x), radius_m), wide_m, k, edge_grid.build(shapes, cell_m), shapes
-        )
+        return edge_grid.build(shapes, cell_m), shapes
+
+    def candidates(self, x, y, radius_m, k, wide_m=0.0, cell_m=50.0):
+        return edge_grid.nearest(x, y, np.full(len(x), radius_m), wide_m, k, *self.drawn(cell_m))
 
     def table(self, most):
         return node_tables.build(self.ways, node_tables.morton_ranks(self.x, self.y), most)

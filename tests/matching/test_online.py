@@ -47,6 +47,36 @@ def test_fed_fix_by_fix_a_drive_has_the_places_of_the_whole_trace(seed):
     assert 6 in fix[~placed]
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_speed_course_and_accuracy_count_as_for_the_whole_trace(seed):
+    lon, lat = drive(NETWORK, ROUTES[seed % 3], noise_m=25.0, seed=seed)
+    rng, n = np.random.default_rng(seed), len(lon)
+    known = {
+        "speed_mps": rng.uniform(1.0, 12.0, n),
+        "course_deg": np.where(rng.random(n) < 0.2, np.nan, rng.uniform(0.0, 360.0, n)),
+        "accuracy_m": np.where(rng.random(n) < 0.2, np.nan, rng.uniform(2.0, 60.0, n)),
+    }
+    t = 4.0 * np.arange(n)
+    sharp = Matcher(NETWORK, MatcherParameters(thin_m=5.0, course_kappa=4.0))
+
+    def fed_with(columns):
+        online = OnlineMatcher(sharp, 1, lag_s=math.inf, lag_fixes=40)
+        each = ({name: column[i : i + 1] for name, column in columns.items()} for i in range(n))
+        parts = [online.feed([0], [t[i]], [lon[i]], [lat[i]], **more) for i, more in enumerate(each)]
+        _, fix, _, edge, offset_m, _ = joined([*parts, online.finish([0])])
+        return fix[edge >= 0], edge[edge >= 0], offset_m[edge >= 0]
+
+    fix, edge, offset_m = fed_with(known)
+    whole = sharp.match(t, lon, lat, **known)
+    assert np.array_equal(fix, np.flatnonzero(whole.edge >= 0))
+    assert np.array_equal(edge, whole.edge[fix])
+    assert offset_m == pytest.approx(whole.offset_m[fix])
+    # Each of them told something.
+    for name in known:
+        without = fed_with({other: column for other, column in known.items() if other != name})
+        assert without[1].tolist() != edge.tolist()
+
+
 def test_what_is_said_without_having_to_is_what_the_whole_trace_says():
     lon, lat = drive(NETWORK, ROUTES[0], noise_m=8.0, seed=3)
     t = 4.0 * np.arange(len(lon))
