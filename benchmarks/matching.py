@@ -9,7 +9,9 @@ predictions beside OUT and scores them. Seconds are those in the matcher, on one
 loaded and the kernels compiled: the median of nine passes over all tracks, after one that is not timed.
 
 ``--calibration`` prints instead, for bins of the confidence that edges of a path were given, what share of
-their length was driven: on the drives the calibration was fitted on, every second one, and on the others.
+their length was driven: on the drives the calibration was fitted on, every second one, and on the others; and
+the interval in which 90 % of draws of as many of these drives have it. Then the same of what was inferred
+across gaps of 1 to 5 minutes that are cut out of the drives.
 """
 
 import argparse
@@ -20,7 +22,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import groupby
 from pathlib import Path
 from statistics import median
 
@@ -30,6 +32,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track as progress
 
+from benchmarks._calibration import tables
 from geo_policing.matching import Match, Matcher, Piece
 from geo_policing.roads.tables import read_tables
 
@@ -39,8 +42,6 @@ BESIDE = Path(__file__).resolve().parents[2] / "shared" / "matching" / "tracks"
 PASSES = 9
 #: An arc driven for less than this, where a stretch starts, ends or turns back, is noise of the receiver.
 TOUCHED_M = 8.0
-#: Bounds of the bins of confidence.
-BINS = (0.0, 0.5, 0.7, 0.85, 0.95, 0.98, 0.99, 0.995, 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,61 +208,6 @@ def measure(drives: Sequence[Drive], every_s: float, predictions: Path | None) -
     }
 
 
-def confidences(drive: Drive, match: Match) -> Iterator[tuple[float, float, float]]:
-    """Yield confidence, length and length driven of each edge of the observed pieces of a match.
-
-    A street that is there more often than it was driven is right in that share.
-    """
-    ours, theirs = Counter(arc for arcs in drive.driven(match) for arc in arcs), Counter(drive.truth)
-    for piece in match.pieces:
-        if piece.inferred:
-            continue
-        starts_m = [piece.start_m] + [0.0] * (len(piece.edges) - 1)
-        ends_m = [*drive.matcher.network.length_m[piece.edges[:-1]].tolist(), piece.end_m]
-        parts = zip(piece.edges.tolist(), starts_m, ends_m, piece.confidence_of_edges.tolist(), strict=True)
-        for edge, start_m, end_m, sure in parts:
-            arcs = drive.arcs_on(edge, start_m, end_m)
-            length_m = sum(drive.arc_length_m[arc] for arc in arcs)
-            right_m = sum(drive.arc_length_m[arc] * min(1.0, theirs[arc] / max(ours[arc], 1)) for arc in arcs)
-            yield sure, length_m, right_m
-
-
-def calibration(drives: Sequence[Drive], intervals: Sequence[float]) -> str:
-    """Return a table of what was given and what was right, for the drives fitted on and the others."""
-    lines = [
-        "| Interval | Confidence | Fitted on: given | right | km | Others: given | right | km |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    found: dict[float, list[NDArray[np.float64]]] = {}
-    for every_s in intervals:
-        halves: tuple[list[tuple[float, float, float]], ...] = ([], [])
-        for number, drive in enumerate(drives):
-            taken = drive.sampled(every_s)
-            t, lon, lat = (taken[column].to_numpy() for column in ("t", "lon", "lat"))
-            match = drive.matcher.match(t, lon, lat, weigh_edges=True)
-            halves[number % 2].extend(confidences(drive, match))
-        found[every_s] = [np.array(half).reshape(-1, 3) for half in halves]
-    groups = {f"{every_s:g} s": halves for every_s, halves in found.items()}
-    if len(found) > 1:
-        groups["all"] = [np.concatenate(half) for half in zip(*found.values(), strict=True)]
-    for name, pair in groups.items():
-        for low, high in pairwise(BINS):
-            cells = []
-            for sure, length_m, right_m in (half.T for half in pair):
-                on = (sure >= low) & ((sure < high) | (high == 1.0))
-                total = length_m[on].sum()
-                if total > 0.0:
-                    cells += [
-                        f"{(sure * length_m)[on].sum() / total:.3f}",
-                        f"{right_m[on].sum() / total:.3f}",
-                    ]
-                else:
-                    cells += ["", ""]
-                cells.append(f"{total / 1000.0:.1f}")
-            lines.append("| " + " | ".join([name, f"{low:g} to {high:g}", *cells]) + " |")
-    return "\n".join(lines)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line, measure, print."""
     parser = argparse.ArgumentParser(
@@ -296,7 +242,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(stderr=True)
     drives = [Drive.read(f) for f in progress(folders, "reading", console=console, transient=True)]
     if args.calibration:
-        print(calibration(drives, intervals))
+        print(tables(drives, intervals))
         return 0
     found = []
     for every_s in intervals:

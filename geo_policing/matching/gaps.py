@@ -17,19 +17,53 @@ ROUTES = 3
 DEARER = 1.5
 #: Drivers tell routes apart by a share of the travel time and a little that is always there.
 TASTE_SHARE, TASTE_S = 0.1, 5.0
-#: Traffic is this much faster than the network says, or slower, without a word.
-FASTER, SLOWER = 1.3, 2.0
-#: Mean time that is spent before something other than the way itself is done in it.
+#: A long way round is believed where it could have been driven this much faster than the network says.
+FASTER = 1.3
+#: What the share of a route is worth, of `calibrated`: fitted on gaps of 1 to 5 minutes that were cut out of
+#: every second of 39 real drives. A share nearer to 0 or 1 than this is no surer.
+SLOPE, LEVEL, LEAST, MOST = 0.58, 2.13, 0.01, 0.995
+#: On those drives it told nothing of the route that its time was this much less than the network says, or
+#: that as much more and these seconds were left over.
+HASTE, SLOWER, IDLE_S = 3.0, 2.0, 300.0
+#: Mean time that is spent beyond that before something other than the way itself is done in it.
 ELSEWHERE_S = 600.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Route:
-    """Edges (e,) from a place on the first to a place on the last, seconds on it, probability of it."""
+    """A route from a place on its first edge to a place on its last.
+
+    Parameters
+    ----------
+    edges : (e,) int32
+        In order of travel.
+    travel_s : float
+        What it takes by the times of the network.
+    shared : float
+        Expected share of it that was driven, of those who choose by time among a few fast routes.
+    fits : float
+        How well its time fits the time that passed.
+    """
 
     edges: NDArray[np.int32]
     travel_s: float
-    confidence: float
+    shared: float
+    fits: float
+
+    def confidence(self, ends: float) -> float:
+        """Share of it that one may expect to have been driven; ends, how sure the places at its ends are."""
+        return calibrated(self.shared * ends) * self.fits
+
+
+def calibrated(share: float) -> float:
+    """Share of routes that was driven where the choice by time says `share`.
+
+        log(q / (1 - q)) = SLOPE log(p / (1 - p)) + LEVEL
+
+    After J. Platt, "Probabilistic outputs for support vector machines", 1999.
+    """
+    p = min(max(share, LEAST), MOST)
+    return 1.0 / (1.0 + math.exp(-SLOPE * math.log(p / (1.0 - p)) - LEVEL))
 
 
 def likeliest_route(
@@ -76,8 +110,8 @@ def likeliest_route(
     taste_s = TASTE_SHARE * times[0] + TASTE_S
     weights = np.exp(-(np.array(times) - times[0]) / taste_s)
     shares = [_shared(graph, found[0], edges) for edges in found]
-    confidence = float(weights @ shares / weights.sum()) * _fits_s(times[0], elapsed_s, taste_s)
-    return Route(found[0], times[0], confidence)
+    shared = float(weights @ shares / weights.sum())
+    return Route(found[0], times[0], shared, _fits_s(times[0], elapsed_s, taste_s))
 
 
 def _fastest(graph: Graph, ways: Ways, a: int, a_m: float, b: int, b_m: float) -> NDArray[np.int32] | None:
@@ -107,6 +141,6 @@ def _shared(graph: Graph, edges: NDArray[np.int32], other: NDArray[np.int32]) ->
 
 def _fits_s(travel_s: float, elapsed_s: float, taste_s: float) -> float:
     """How well a travel time fits the time that passed: 1, less where it is too short or leaves time over."""
-    late_s = max(0.0, travel_s / FASTER - elapsed_s)
-    idle_s = max(0.0, elapsed_s - SLOWER * travel_s - taste_s)
+    late_s = max(0.0, travel_s / HASTE - elapsed_s)
+    idle_s = max(0.0, elapsed_s - SLOWER * travel_s - IDLE_S)
     return math.exp(-late_s / taste_s - idle_s / ELSEWHERE_S)

@@ -60,5 +60,5 @@ def _across(graph: Graph, found: Found, t_s: Array, x: Array, y: Array, i: int) 
         t_s[found.fix[pair]],
         *(graph.travel_s, graph.ways.length_m),
     )
-    sure = min(route.confidence * float(found.probability[pair].prod()), 1.0)
+    sure = route.confidence(float(found.probability[pair].prod()))
     return Piece(route.edges, a_m, b_m, entered_s, True, sure, np.full(len(route.edges), sure))

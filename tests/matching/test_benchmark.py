@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import matching, matching_scale
+from benchmarks._calibration import cells
 from tests.matching.city import drive, grid
 from tests.shared_data import shared
 
@@ -86,15 +87,35 @@ def test_what_was_driven_is_right_and_what_was_not_is_not_whatever_confidence_it
     write_track(tmp_path / "001", ROUTE, ["0>1", "1>2"])
     write_track(tmp_path / "002", ROUTE, ROUTE)
     assert matching.main(["--data", str(tmp_path), "--calibration", "--sampling", "2"]) == 0
-    cells = [
-        [cell.strip() for cell in line.split("|")[1:-1]] for line in capsys.readouterr().out.splitlines()
-    ]
-    halves = [[row for row in cells[2:] if row[column]] for column in (2, 5)]
-    for rows, right, km in zip(halves, (3, 6), (4, 7), strict=True):
-        driven = sum(float(row[right]) * float(row[km]) for row in rows)
-        total = sum(float(row[km]) for row in rows)
-        assert total == pytest.approx(0.8, abs=0.11)
-        assert driven / total == pytest.approx(0.5 if right == 3 else 1.0, abs=0.15)
+    observed, inferred = capsys.readouterr().out.split("\n\n")
+    # What is inferred: all but the first fix of the first minute are cut out once.
+    for table, kind, metres in ((observed, "2 s", 800.0), (inferred, "60 s", 600.0)):
+        lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()]
+        for first, share in ((2, 0.5), (6, 1.0)):
+            rows = [row[first : first + 4] for row in lines[2:] if row[0] == kind and row[first]]
+            driven = sum(float(right) * float(km) for _, right, _, km in rows)
+            total = sum(float(km) for *_, km in rows)
+            assert total == pytest.approx(metres / 1000.0, abs=0.11)
+            assert driven / total == pytest.approx(share, abs=0.2)
+            # Of one drive there is nothing else to draw.
+            for _, right, between, _ in rows:
+                assert [float(bound) for bound in between.split(" to ")] == pytest.approx(
+                    [float(right)] * 2, abs=0.006
+                )
+
+
+def test_the_share_of_few_drives_is_less_certain_than_that_of_many():
+    rng = np.random.default_rng(1)
+    right = rng.random(40) < 0.9
+    rows = np.column_stack([np.arange(40), np.full(40, 0.9), np.full(40, 100.0), 100.0 * right])
+    many = cells(rows, np.arange(40))
+    few = cells(rows[:8], np.arange(8))
+    assert (many[0], many[3]) == ("0.900", "4.0")
+    assert float(many[1]) == pytest.approx(right.mean(), abs=1e-3)
+    width = [float(np.ptp([float(bound) for bound in one[2].split(" to ")])) for one in (few, many)]
+    # Nine in ten of a normal distribution lie within 1.64 sigma.
+    assert width[1] == pytest.approx(2 * 1.64 * (right.mean() * (1 - right.mean()) / 40) ** 0.5, abs=0.03)
+    assert width[0] > width[1] > 0.0
 
 
 def test_a_folder_without_tracks_is_refused(tmp_path, capsys):

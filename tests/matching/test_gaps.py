@@ -1,9 +1,11 @@
 """What is said of stretches where nothing was received."""
 
+import math
+
 import numpy as np
 import pytest
 
-from geo_policing.matching import Matcher
+from geo_policing.matching import Matcher, gaps
 from tests.matching.city import drive, grid
 
 #: West to east along the southernmost row, 200 m a street.
@@ -49,17 +51,29 @@ def test_the_only_way_is_surer_than_one_of_two():
     twin = {f"{a}>{b}": 60.0 for a, b in [(1, 7), (2, 8), (7, 8), (8, 9), (9, 10), (9, 3), (10, 4)]}
     many = grid(speeds=twin)
     _, unsure = inferred(many, gone(many, 90.0))
-    assert sure > 0.85
-    assert unsure < 0.75 * sure
+    assert sure > 0.98
+    assert unsure < 0.96 * sure
 
 
 def test_time_left_over_makes_it_less_sure_and_so_does_too_little():
     network = grid()
-    enough, long, longer = (inferred(network, gone(network, t))[1] for t in (60.0, 900.0, 3600.0))
-    assert enough > long > longer > 0.0
-    slow = grid(speeds=dict.fromkeys(network.edge_ids, 3.0))
+    enough, a_while, long, longer = (
+        inferred(network, gone(network, t))[1] for t in (60.0, 240.0, 900.0, 3600.0)
+    )
+    assert enough == a_while > long > longer > 0.0
+    slow = grid(speeds=dict.fromkeys(network.edge_ids, 1.0))
     _, hasty = inferred(slow, gone(slow, 60.0))
     assert hasty < 0.5 * enough
+
+
+def test_a_share_is_worth_what_it_was_on_real_drives():
+    # log(q / (1 - q)) = 0.58 log(p / (1 - p)) + 2.13
+    assert gaps.calibrated(0.5) == pytest.approx(1.0 / (1.0 + math.exp(-2.13)))
+    assert gaps.calibrated(0.9) == pytest.approx(0.9678, abs=1e-4)
+    shares = [gaps.calibrated(p) for p in np.linspace(0.0, 1.0, 21)]
+    assert sorted(shares) == shares
+    assert shares[0] == gaps.calibrated(0.01) > 0.0
+    assert shares[-1] == gaps.calibrated(0.995) < 1.0
 
 
 def test_where_no_road_leads_across_the_path_breaks():
