@@ -4,6 +4,7 @@ They read the history through `History`; who may ask, and that it is recorded, i
 """
 
 from geo_policing.tracks.searches.area import Area
+from geo_policing.tracks.searches.cloned import Cloned, Step, Strand, cloned
 from geo_policing.tracks.searches.company import Companion, companions
 from geo_policing.tracks.searches.footholds import Foothold, footholds
 from geo_policing.tracks.searches.history import History
@@ -17,16 +18,23 @@ from geo_policing.tracks.searches.presence import (
     presences,
     vanished,
 )
+from geo_policing.tracks.searches.seen import Seen, evidence
 
 __all__ = [
     "Area",
+    "Cloned",
     "Companion",
     "Foothold",
     "History",
     "Passage",
     "Presence",
+    "Seen",
+    "Step",
+    "Strand",
+    "cloned",
     "collision",
     "companions",
+    "evidence",
     "first_entry",
     "footholds",
     "frequent",

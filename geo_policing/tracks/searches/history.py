@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo_policing.errors import InvalidInput, InvalidTimeWindow
-from geo_policing.model import TimeWindow
+from geo_policing.model import FixColumns, TimeWindow
 from geo_policing.model.moves import Moves, Visits
 
 HOUR_US = 3_600_000_000
@@ -23,6 +23,9 @@ class History(Protocol):
     def near(self, cells: NDArray[np.uint64], start_us: int, end_us: int) -> tuple[Moves, NDArray[np.uint64]]:
         """Return everybody's fixes in some of the cells in [start, end), and the cell of each."""
 
+    def fixes(self, start_us: int, end_us: int, devices: Collection[str]) -> FixColumns:
+        """Return the fixes of devices in [start, end) with all that is known of them, by device and time."""
+
     def visits(self, cells: NDArray[np.uint64], start_us: int, end_us: int) -> Visits:
         """Return at least who was in some of the cells in [start, end), to the second."""
 
@@ -34,6 +37,14 @@ def check_length(window: TimeWindow, days: int) -> None:
             f"the window from {window.start.isoformat()} to {window.end.isoformat()} is longer than {days} "
             "days; ask for less at once",
             field="datetime",
+        )
+
+
+def check_number(name: str, value: float, least: float, most: float) -> None:
+    """Raise InvalidInput unless least <= value <= most; NaN is neither."""
+    if not least <= value <= most:
+        raise InvalidInput(
+            f"{name} {value} is not at least {least:g} and at most {most:g}", field=name, value=value
         )
 
 

@@ -144,3 +144,47 @@ def places_shared(own, other, within_s, shift_s=0):
 
 def cell(lon, lat):
     return h3.str_to_int(h3.latlng_to_cell(lat, lon, 10))
+
+
+def great_circle_m(a, b):
+    """On the sphere, by the haversine formula; places are (lon, lat)."""
+    (lon_a, lat_a), (lon_b, lat_b) = ([math.radians(v) for v in at] for at in (a, b))
+    h = math.sin((lat_b - lat_a) / 2) ** 2
+    h += math.cos(lat_a) * math.cos(lat_b) * math.sin((lon_b - lon_a) / 2) ** 2
+    return 2 * 6_371_008.8 * math.asin(math.sqrt(h))
+
+
+def needed_s(a, b, by_road_s, top_mps, haste):
+    """Least time from one (time, lon, lat, radius) to another, by road where a way is known."""
+    straight_s = (great_circle_m(a[1:3], b[1:3]) - a[3] - b[3]) / top_mps
+    return max(straight_s, 0.0 if by_road_s == math.inf else by_road_s) / haste
+
+
+def strands(track, by_road_s, top_mps, apart_m, tolerance_s, haste):
+    """(strand of each fix, rows that are not possible after the one before), of (time, lon, lat, radius).
+
+    by_road_s(i, j) is the least time by road, infinite where there is none.
+    """
+
+    def possible(i, j):
+        a, b = track[i], track[j]
+        if great_circle_m(a[1:3], b[1:3]) - a[3] - b[3] <= apart_m:
+            return True
+        elapsed_s = abs(b[0] - a[0]) / 1e6
+        return needed_s(a, b, by_road_s(i, j), top_mps, haste) <= elapsed_s + tolerance_s
+
+    found, strand = [], []
+    for j in range(len(track)):
+        fitting = [
+            (math.floor(great_circle_m(track[s[-1]][1:3], track[j][1:3])), n)
+            for n, s in enumerate(found)
+            if possible(s[-1], j)
+        ]
+        if fitting:
+            number = min(fitting)[1]
+            found[number].append(j)
+        else:
+            number = len(found)
+            found.append([j])
+        strand.append(number)
+    return strand, [j for j in range(1, len(track)) if not possible(j - 1, j)]

@@ -236,6 +236,11 @@ def test_a_store_answers_as_memory_does_whatever_is_sealed(seed, tmp_path):
         keeper.seal(MIDNIGHT // 86_400_000_000)
         store.append(fixes.take(late))
         same(store)
+        for name in found:
+            mine, theirs = (
+                h.fixes(MIDNIGHT - 3600_000_000, MIDNIGHT, [name]) for h in (Questions(store), memory)
+            )
+            assert [(s.time, s.lon, s.source) for s in mine] == [(s.time, s.lon, s.source) for s in theirs]
         keeper.seal(MIDNIGHT // 86_400_000_000 + 2)
         same(store)
         keeper.compact()
