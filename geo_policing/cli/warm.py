@@ -61,7 +61,16 @@ def _search(fixes: "FixColumns", window: "TimeWindow", network: "RoadNetwork") -
     from geo_policing.store import FixStore
     from geo_policing.store.history.keeper import Keeper
     from geo_policing.store.history.questions import Questions
-    from geo_policing.tracks.searches import Area, cloned, companions, footholds, passages, presences
+    from geo_policing.tracks.searches import (
+        Area,
+        DrawnPath,
+        cloned,
+        companions,
+        footholds,
+        overlap,
+        passages,
+        presences,
+    )
 
     with tempfile.TemporaryDirectory() as folder, FixStore(Path(folder) / "fixes.duckdb") as store:
         store.append(fixes)
@@ -71,4 +80,5 @@ def _search(fixes: "FixColumns", window: "TimeWindow", network: "RoadNetwork") -
         passages(asked, [(113.1302, 27.8), (113.1302, 27.9)], window)
         companions(asked, "warm", window)
         footholds(asked, "warm", window, UTC)
+        overlap(asked, DrawnPath.of_device(asked, "warm", window), window)
         cloned(asked, RoadTimes(network), ["warm"], window)

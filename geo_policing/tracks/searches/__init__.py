@@ -6,9 +6,11 @@ They read the history through `History`; who may ask, and that it is recorded, i
 from geo_policing.tracks.searches.area import Area
 from geo_policing.tracks.searches.cloned import Cloned, Step, Strand, cloned
 from geo_policing.tracks.searches.company import Companion, companions
+from geo_policing.tracks.searches.drawn import DrawnPath
 from geo_policing.tracks.searches.footholds import Foothold, footholds
 from geo_policing.tracks.searches.history import History
 from geo_policing.tracks.searches.lines import Passage, passages
+from geo_policing.tracks.searches.overlap import Overlap, Stretch, overlap
 from geo_policing.tracks.searches.presence import (
     Presence,
     collision,
@@ -24,13 +26,16 @@ __all__ = [
     "Area",
     "Cloned",
     "Companion",
+    "DrawnPath",
     "Foothold",
     "History",
+    "Overlap",
     "Passage",
     "Presence",
     "Seen",
     "Step",
     "Strand",
+    "Stretch",
     "cloned",
     "collision",
     "companions",
@@ -39,6 +44,7 @@ __all__ = [
     "footholds",
     "frequent",
     "night_activity",
+    "overlap",
     "passages",
     "presences",
     "vanished",

@@ -5,6 +5,7 @@ A track is a list of (time in us, lon, lat) sorted by time; a city is a dict of 
 
 import math
 from fractions import Fraction
+from functools import cache
 from itertools import pairwise
 
 import h3
@@ -188,3 +189,61 @@ def strands(track, by_road_s, top_mps, apart_m, tolerance_s, haste):
             found.append([j])
         strand.append(number)
     return strand, [j for j in range(1, len(track)) if not possible(j - 1, j)]
+
+
+@cache
+def in_plane(plane, lon, lat):
+    return tuple(float(v[0]) for v in plane.forward(lon, lat))
+
+
+def pieces(plane, parts, longest_m=10.0):
+    """[(x, y, length, heading, time)] of equal pieces of each part, a list of (lon, lat, time); metres."""
+    found = []
+    for part in parts:
+        at = [in_plane(plane, lon, lat) for lon, lat, _ in part]
+        steps = [math.dist(a, b) for a, b in pairwise(at)]
+        count = math.ceil(sum(steps) / longest_m)
+        for n in range(count):
+            left = (n + 0.5) / count * sum(steps)
+            for k, step in enumerate(steps):
+                if left < step or k + 1 == len(steps):
+                    break
+                left -= step
+            share = left / steps[k]
+            (ax, ay), (bx, by) = at[k], at[k + 1]
+            heading = ((bx - ax) / steps[k], (by - ay) / steps[k])
+            when = part[k][2] + share * (part[k + 1][2] - part[k][2])
+            middle = (ax + share * (bx - ax), ay + share * (by - ay))
+            found.append((*middle, sum(steps) / count, heading, when))
+    return found
+
+
+def drives(track, plane, piece, within_m, start, end, directed=False, within_us=None):
+    """Whether a track is near the middle of a piece at an instant of [start, end) that counts."""
+    px, py, _, heading, when = piece
+    lowest, highest = start, end
+    if within_us is not None:
+        lowest, highest = max(start, when - within_us), min(end, when + within_us)
+    for i, a in enumerate(track):
+        ways = [(a, a)]
+        if i + 1 < len(track) and joined(a, track[i + 1]):
+            ways.append((a, track[i + 1]))
+        for p, q in ways:
+            low, high = max(lowest, p[0]), min(highest, q[0])
+            if low > high or low >= end:
+                continue
+            (ax, ay), (bx, by) = (in_plane(plane, *f[1:3]) for f in (p, q))
+            if q[0] > p[0]:  # only what is driven in time
+                u, v = ((t - p[0]) / (q[0] - p[0]) for t in (low, high))
+                (cx, cy), (dx, dy) = ((ax + s * (bx - ax), ay + s * (by - ay)) for s in (u, v))
+            else:
+                (cx, cy), (dx, dy) = (ax, ay), (bx, by)
+            length = math.dist((ax, ay), (bx, by))
+            if directed and (length == 0 or ((bx - ax) * heading[0] + (by - ay) * heading[1]) / length < 0.5):
+                continue
+            square = (dx - cx) ** 2 + (dy - cy) ** 2
+            s = ((px - cx) * (dx - cx) + (py - cy) * (dy - cy)) / square if square else 0.0
+            s = min(1.0, max(0.0, s))
+            if math.dist((px, py), (cx + s * (dx - cx), cy + s * (dy - cy))) <= within_m:
+                return True
+    return False

@@ -14,10 +14,7 @@ from geo_policing.tracks.searches import cloned, evidence
 from tests.roads import naive as naive_roads
 from tests.roads.town import STEP_DEG, grid
 from tests.tracks.searches import naive
-from tests.tracks.searches.towns import MIDNIGHT, MemoryHistory, streets, town
-
-DAY_US = 86_400_000_000
-EVER = TimeWindow(from_us(MIDNIGHT - DAY_US), from_us(MIDNIGHT + DAY_US))
+from tests.tracks.searches.towns import DAY_US, EVER, MIDNIGHT, MemoryHistory, streets, town
 
 
 @pytest.mark.parametrize("seed", range(200))

@@ -9,10 +9,7 @@ import shapely
 
 from geo_policing.errors import InvalidGeometry, InvalidInput, InvalidTimeWindow
 from geo_policing.kernels import area_presence
-from geo_policing.model import TimeWindow, from_us
-from geo_policing.store import FixStore
-from geo_policing.store.history.keeper import Keeper
-from geo_policing.store.history.questions import Questions
+from geo_policing.model import from_us
 from geo_policing.tracks.searches import (
     Area,
     collision,
@@ -27,20 +24,21 @@ from geo_policing.tracks.searches import (
 )
 from geo_policing.tracks.searches.company import SHIFTS_S
 from tests.tracks.searches import naive
-from tests.tracks.searches.towns import MIDNIGHT, SOUTH, STEP, WEST, MemoryHistory, columns, polygon, town
+from tests.tracks.searches.towns import (
+    MIDNIGHT,
+    MINUTE,
+    SOUTH,
+    STEP,
+    WEST,
+    MemoryHistory,
+    polygon,
+    random_window,
+    town,
+    window,
+)
 
 ZONE = ZoneInfo("Asia/Shanghai")
-MINUTE = 60_000_000
 TOWNS = range(200)
-
-
-def window(start_us, end_us):
-    return TimeWindow(from_us(start_us), from_us(end_us))
-
-
-def random_window(rng):
-    start = MIDNIGHT + int(rng.integers(-40, 10)) * MINUTE
-    return window(start, start + int(rng.integers(1, 60)) * MINUTE)
 
 
 def truth(found, area, w):
@@ -209,44 +207,6 @@ def test_who_is_about_by_night_and_not_by_day():
     w = window(night, night + 2 * 86_400_000_000)
     assert night_activity(MemoryHistory(found), area, w, ZONE, at_night=3, by_day=1) == {"owl": (4, 0)}
     assert list(night_activity(MemoryHistory(found), area, w, ZONE, at_night=3, by_day=2)) == ["owl", "both"]
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_a_store_answers_as_memory_does_whatever_is_sealed(seed, tmp_path):
-    rng = np.random.default_rng(seed)
-    found = town(rng)
-    memory = MemoryHistory(found)
-    fixes = columns(found)
-    late = rng.random(len(fixes)) < 0.2
-    areas = [(Area(polygon(rng)), random_window(rng)) for _ in range(4)]
-    everything = window(MIDNIGHT - 86_400_000_000, MIDNIGHT + 86_400_000_000)
-
-    def same(store):
-        asked = Questions(store)
-        for area, w in areas:
-            assert presences(asked, area, w) == presences(memory, area, w)
-        assert collision(asked, areas, 2) == collision(memory, areas, 2)
-        assert footholds(asked, "d1", everything, ZONE, stay_s=300) == footholds(
-            memory, "d1", everything, ZONE, stay_s=300
-        )
-
-    with FixStore(tmp_path / "fixes.duckdb") as store:
-        keeper = Keeper(store)
-        store.append(fixes.take(~late))
-        keeper.seal(MIDNIGHT // 86_400_000_000)
-        store.append(fixes.take(late))
-        same(store)
-        for name in found:
-            mine, theirs = (
-                h.fixes(MIDNIGHT - 3600_000_000, MIDNIGHT, [name]) for h in (Questions(store), memory)
-            )
-            assert [(s.time, s.lon, s.source) for s in mine] == [(s.time, s.lon, s.source) for s in theirs]
-        keeper.seal(MIDNIGHT // 86_400_000_000 + 2)
-        same(store)
-        keeper.compact()
-        same(store)
-        asked, w = Questions(store), everything
-        assert companions(asked, "d0", w, places=1) == companions(memory, "d0", w, places=1)
 
 
 def test_a_device_or_a_place_never_seen_is_nobody():

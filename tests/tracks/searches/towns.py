@@ -5,7 +5,7 @@ import shapely
 
 from geo_policing.geodesy import cells
 from geo_policing.kernels import cell_visits
-from geo_policing.model import Fix, FixColumns
+from geo_policing.model import Fix, FixColumns, TimeWindow, from_us
 from geo_policing.model.fix import NAN
 from geo_policing.model.moves import Moves, Visits
 from geo_policing.roads import RoadNetwork
@@ -15,6 +15,22 @@ STEP = 1 / 512
 WEST, SOUTH = 113.125, 27.8125
 MIDNIGHT = 20_514 * 86_400_000_000
 SIZE = 10
+MINUTE = 60_000_000
+DAY_US = 86_400_000_000
+
+
+def window(start_us, end_us):
+    return TimeWindow(from_us(start_us), from_us(end_us))
+
+
+def random_window(rng):
+    """Return up to an hour, about midnight and often over it."""
+    start = MIDNIGHT + int(rng.integers(-40, 10)) * MINUTE
+    return window(start, start + int(rng.integers(1, 60)) * MINUTE)
+
+
+#: All that happens in a town.
+EVER = window(MIDNIGHT - DAY_US, MIDNIGHT + DAY_US)
 
 
 def town(rng, devices=6, fixes=40):
