@@ -9,7 +9,7 @@ from geo_policing.tracks.searches.company import Companion, companions
 from geo_policing.tracks.searches.drawn import DrawnPath
 from geo_policing.tracks.searches.footholds import Foothold, footholds
 from geo_policing.tracks.searches.history import History
-from geo_policing.tracks.searches.lines import Passage, passages
+from geo_policing.tracks.searches.lines import Passage, gate, passages
 from geo_policing.tracks.searches.overlap import Overlap, Stretch, overlap
 from geo_policing.tracks.searches.presence import (
     Presence,
@@ -43,6 +43,7 @@ __all__ = [
     "first_entry",
     "footholds",
     "frequent",
+    "gate",
     "night_activity",
     "overlap",
     "passages",

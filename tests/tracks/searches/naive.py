@@ -95,26 +95,86 @@ def joined_through(track, i, j):
     return all(joined(track[k], track[k + 1]) for k in range(i, j))
 
 
+def on_edge(a, b, edge):
+    """Shares (from, to) of the way from a to b that lie on an edge, or None; all exact."""
+    (x0, y0), (x1, y1) = edge
+    dx, dy, ex, ey = b[0] - a[0], b[1] - a[1], x1 - x0, y1 - y0
+    across = dx * ey - dy * ex
+    if across:
+        u = ((x0 - a[0]) * ey - (y0 - a[1]) * ex) / across
+        v = ((x0 - a[0]) * dy - (y0 - a[1]) * dx) / across
+        return (u, u) if 0 <= u <= 1 and 0 <= v <= 1 else None
+    if dx * (y0 - a[1]) != dy * (x0 - a[0]):
+        return None
+    ends = sorted(((x - a[0]) * dx + (y - a[1]) * dy) / (dx * dx + dy * dy) for x, y in edge)
+    low, high = max(Fraction(0), ends[0]), min(Fraction(1), ends[1])
+    return (low, high) if low <= high else None
+
+
+def side(line, at, seen_from):
+    """1 if who comes to a place on a line comes from its left, -1 from its right, 0 along it; by angles."""
+
+    def bearing(x, y):
+        return math.atan2(float(y - at[1]), float(x - at[0]))
+
+    ahead = back = None
+    for k in range(len(line) - 1):
+        a, b = line[k], line[k + 1]
+        met = on_edge(a, b, (at, at))
+        if met and met[0] < 1:
+            ahead = bearing(*b)
+        if met and met[0] > 0:
+            back = bearing(*a)
+    ahead = back + math.pi if ahead is None else ahead
+    back = ahead + math.pi if back is None else back
+    left = (back - ahead) % (2 * math.pi)
+    turned = (bearing(*seen_from) - ahead) % (2 * math.pi)
+    if min(turned, 2 * math.pi - turned, abs(turned - left)) < 1e-9:
+        return 0
+    return 1 if turned < left else -1
+
+
 def passages(track, line, start, end):
-    """(time, rightwards) of each crossing of a line."""
-    found = []
+    """(time reached, rightwards, fix before, fix after) of each way over a line from side to side."""
     line = [exact(at) for at in line]
-    for before, after in pairwise(track):
-        if not joined(before, after):
-            continue
-        a, b = exact(before), exact(after)
-        for k in range(len(line) - 1):
-            (x0, y0), (x1, y1) = line[k], line[k + 1]
-            side_a = (x1 - x0) * (a[2] - y0) - (y1 - y0) * (a[1] - x0)
-            side_b = (x1 - x0) * (b[2] - y0) - (y1 - y0) * (b[1] - x0)
-            if (side_a > 0) == (side_b > 0):
+    track = [exact(f[:3]) for f in track if start - GAP_US <= f[0] <= end + GAP_US]
+    chains = []
+    for i, fix in enumerate(track):
+        if i == 0 or not joined(track[i - 1], fix):
+            chains.append([])
+        if chains[-1] and chains[-1][-1][2:] == fix[1:]:
+            chains[-1][-1] = (chains[-1][-1][0], *fix)  # it stands: from when, until when
+        else:
+            chains[-1].append((fix[0], *fix))
+    found = []
+    for chain in chains:
+        on_it = []
+        for i, (a, b) in enumerate(pairwise(chain)):
+            for edge in pairwise(line):
+                met = on_edge(a[2:], b[2:], edge)
+                if met:
+                    on_it.append((i + met[0], i + met[1]))
+        merged = []
+        for low, high in sorted(on_it):
+            if merged and low <= merged[-1][1]:
+                merged[-1][1] = max(merged[-1][1], high)
+            else:
+                merged.append([low, high])
+
+        def where(s, chain=chain):
+            i = min(int(s), len(chain) - 2)
+            return [p + (s - i) * (q - p) for p, q in zip(chain[i][2:], chain[i + 1][2:], strict=True)]
+
+        for low, high in merged:
+            if low == 0 or high == len(chain) - 1:
                 continue
-            u = side_a / (side_a - side_b)
-            x, y = a[1] + u * (b[1] - a[1]), a[2] + u * (b[2] - a[2])
-            v = ((x - x0) * (x1 - x0) + (y - y0) * (y1 - y0)) / ((x1 - x0) ** 2 + (y1 - y0) ** 2)
-            t = a[0] + u * (b[0] - a[0])
-            if 0 <= v <= 1 and not (v == 1 and k + 2 < len(line)) and start <= t < end:
-                found.append((t, side_a > 0))
+            before, after = chain[math.ceil(low) - 1], chain[math.floor(high) + 1]
+            came = side(line, where(low), before[2:])
+            gone = side(line, where(high), after[2:])
+            arrives = chain[math.ceil(low)][0]
+            at = before[1] + (1 - (math.ceil(low) - low)) * (arrives - before[1])
+            if came * gone < 0 and start <= at < end:
+                found.append((at, came > 0, int(before[1]), int(after[0])))
     return sorted(found)
 
 

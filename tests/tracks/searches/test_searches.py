@@ -18,7 +18,6 @@ from geo_policing.tracks.searches import (
     footholds,
     frequent,
     night_activity,
-    passages,
     presences,
     vanished,
 )
@@ -93,27 +92,6 @@ def test_presences_and_what_is_made_of_them(seed):
     gone = vanished(history, area, from_us(middle), days=1, before=1, after=0)
     assert [p.device for p in gone] == sorted(before.keys() - after.keys())
     assert all(abs(p.leave_us - before[p.device][-1][1]) <= 1 for p in gone)
-
-
-@pytest.mark.parametrize("seed", TOWNS)
-def test_passages_of_a_line(seed):
-    rng = np.random.default_rng(seed)
-    found = town(rng)
-    corners = rng.integers(0, 10, (int(rng.integers(2, 5)), 2))
-    corners = corners[np.r_[True, (np.diff(corners, axis=0) != 0).any(axis=1)]]
-    if len(corners) < 2:
-        corners = np.array([[0, 4], [9, 4]])
-    line = [(WEST + x * STEP, SOUTH + y * STEP) for x, y in corners.tolist()]
-    w = random_window(rng)
-    expected = [
-        (name, at, right)
-        for name in sorted(found)
-        for at, right in naive.passages(found[name], line, w.start_us, w.end_us)
-    ]
-    met = passages(MemoryHistory(found), line, w)
-    assert sorted((p.device, p.rightwards) for p in met) == sorted((n, right) for n, _, right in expected)
-    assert all(abs(p.at_us - e[1]) <= 1 for p, e in zip(met, expected, strict=True))
-    assert [p for p in met if p.rightwards] == passages(MemoryHistory(found), line, w, rightwards=True)
 
 
 @pytest.mark.parametrize("seed", TOWNS)
@@ -218,7 +196,6 @@ def test_a_device_or_a_place_never_seen_is_nobody():
     assert collision(history, [(area, w), (area, w)]) == {}
     assert companions(history, "ghost", w) == []
     assert footholds(history, "ghost", w, ZONE) == []
-    assert passages(history, [(113.1, 27.8), (113.2, 27.8)], w) == []
 
 
 def test_a_circle_is_its_radius_and_cells_are_their_borders():
@@ -242,7 +219,6 @@ BOW_TIE = {"type": "Polygon", "coordinates": [[[113, 27], [114, 28], [114, 27], 
         (lambda: Area(shapely.box(113, 27, 200, 28)), "off the earth"),
         (lambda: Area(shapely.box(100, 20, 120, 30)).cells, "larger than 4 square degrees"),
         (lambda: Area.of_cells(["nothing"]), "an H3 cell that is none"),
-        (lambda: passages(MemoryHistory({}), [(113, 27)], window(0, 1)), "two or more places"),
     ],
 )
 def test_an_area_that_is_none_is_refused(make, said):
