@@ -67,6 +67,7 @@ def _search(fixes: "FixColumns", window: "TimeWindow", network: "RoadNetwork") -
         cloned,
         companions,
         footholds,
+        itinerary,
         overlap,
         passages,
         presences,
@@ -80,5 +81,6 @@ def _search(fixes: "FixColumns", window: "TimeWindow", network: "RoadNetwork") -
         passages(asked, [(113.1302, 27.8), (113.1302, 27.9)], window)
         companions(asked, "warm", window)
         footholds(asked, "warm", window, UTC)
+        itinerary(asked, "warm", window)
         overlap(asked, DrawnPath.of_device(asked, "warm", window), window)
         cloned(asked, RoadTimes(network), ["warm"], window)

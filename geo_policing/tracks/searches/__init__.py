@@ -9,6 +9,7 @@ from geo_policing.tracks.searches.company import Companion, companions
 from geo_policing.tracks.searches.drawn import DrawnPath
 from geo_policing.tracks.searches.footholds import Foothold, footholds
 from geo_policing.tracks.searches.history import History
+from geo_policing.tracks.searches.itinerary import Itinerary, Leg, LegKind, itinerary
 from geo_policing.tracks.searches.lines import Passage, gate, passages
 from geo_policing.tracks.searches.overlap import Overlap, Stretch, overlap
 from geo_policing.tracks.searches.presence import (
@@ -20,7 +21,7 @@ from geo_policing.tracks.searches.presence import (
     presences,
     vanished,
 )
-from geo_policing.tracks.searches.seen import Seen, evidence
+from geo_policing.tracks.searches.seen import Seen
 
 __all__ = [
     "Area",
@@ -29,6 +30,9 @@ __all__ = [
     "DrawnPath",
     "Foothold",
     "History",
+    "Itinerary",
+    "Leg",
+    "LegKind",
     "Overlap",
     "Passage",
     "Presence",
@@ -39,11 +43,11 @@ __all__ = [
     "cloned",
     "collision",
     "companions",
-    "evidence",
     "first_entry",
     "footholds",
     "frequent",
     "gate",
+    "itinerary",
     "night_activity",
     "overlap",
     "passages",

@@ -307,3 +307,38 @@ def drives(track, plane, piece, within_m, start, end, directed=False, within_us=
             if math.dist((px, py), (cx + s * (dx - cx), cy + s * (dy - cy))) <= within_m:
                 return True
     return False
+
+
+def leaps(track):
+    """Rows that are too fast from before and to after, of neighbours that are not; never two in a row."""
+
+    def too_fast(a, b):
+        return metres(a, b) > 100 * (b[0] - a[0]) / 1e6 + 200
+
+    found = []
+    for i in range(1, len(track) - 1):
+        before, at, after = track[i - 1 : i + 2]
+        if (
+            i - 1 not in found
+            and too_fast(before, at)
+            and too_fast(at, after)
+            and not too_fast(before, after)
+        ):
+            found.append(i)
+    return found
+
+
+def legs(track, radius_m, stay_s, gap_s):
+    """[(kind, first row, last row)]: each step has a kind, and steps of one stay or one trip are one leg."""
+    found = []
+    of_step = {}
+    for number, (i, j) in enumerate(stays(track, radius_m, stay_s)):
+        of_step |= dict.fromkeys(range(i, j), ("stay", number))
+    for i in range(len(track) - 1):
+        silence = (track[i + 1][0] - track[i][0]) / 1e6
+        kind = of_step.get(i, ("gap", i) if silence > gap_s else ("trip", None))
+        if found and found[-1][0] == kind:
+            found[-1] = (kind, found[-1][1], i + 1)
+        else:
+            found.append((kind, i, i + 1))
+    return [(kind, i, j) for (kind, _), i, j in found]

@@ -10,7 +10,7 @@ from geo_policing.errors import InvalidInput, InvalidTimeWindow
 from geo_policing.kernels.road_times import PLACES, WIDE_M
 from geo_policing.model import TimeWindow, from_us
 from geo_policing.roads.times import RoadTimes
-from geo_policing.tracks.searches import cloned, evidence
+from geo_policing.tracks.searches import cloned
 from tests.roads import naive as naive_roads
 from tests.roads.town import STEP_DEG, grid
 from tests.tracks.searches import naive
@@ -142,15 +142,6 @@ def test_a_river_without_a_bridge_makes_what_is_near_far():
     assert one.firm == 1
     assert one.steps[0].needed_s > 19 * 2 * 190 / (13.9 * 1.5)
     assert cloned(history, RoadTimes(NETWORK), ["plate"], EVER, apart_m=300) == []
-
-
-def test_what_a_step_rests_on_is_found_again_in_the_history():
-    tracks = (*drive(0, range(5), 0), *drive(5, range(15, 20), 19, source="tcp:7002"))
-    history = MemoryHistory({"plate": sorted(tracks)})
-    (one,) = cloned(history, RoadTimes(NETWORK), ["plate"], EVER)
-    step = one.steps[0]
-    assert evidence(history, "plate", [step.after.at_us, step.before.at_us]) == [step.before, step.after]
-    assert evidence(history, "plate", []) == []
 
 
 @pytest.mark.parametrize(

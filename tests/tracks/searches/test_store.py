@@ -16,6 +16,7 @@ from geo_policing.tracks.searches import (
     collision,
     companions,
     footholds,
+    itinerary,
     overlap,
     passages,
     presences,
@@ -56,6 +57,7 @@ def test_a_store_answers_as_memory_does_whatever_is_sealed(seed, tmp_path):
             [presences(history, area, w) for area, w in areas],
             collision(history, areas, 2),
             footholds(history, "d1", EVER, ZONE, stay_s=300),
+            [(leg.kind, leg.first.at_us, leg.fixes) for leg in itinerary(history, "d2", EVER).legs],
             passages(history, line, EVER),
             overlap(history, path, EVER, least_share=0.01),
             [
