@@ -138,6 +138,24 @@ class DrawnPath:
             raise InvalidGeometry(f"nothing is known of a way of {device!r} in the window", field="device")
         return cls([np.column_stack([lon[run], lat[run]]) for run in runs], [time[run] for run in runs])
 
+    def lines(self) -> tuple[LocalPlane, list[shapely.LineString]]:
+        """Return the parts in metres of a plane around their middle.
+
+        Raises
+        ------
+        InvalidGeometry
+            If they are longer than `MOST_M`.
+        """
+        plane = LocalPlane.around(*np.concatenate(list(self.parts)).mean(axis=0).tolist())
+        lines = [
+            shapely.LineString(np.column_stack(plane.forward(part[:, 0], part[:, 1]))) for part in self.parts
+        ]
+        if not sum(line.length for line in lines) <= MOST_M:
+            raise InvalidGeometry(
+                f"the path is longer than {MOST_M / 1000:g} km; give a shorter one", field="path"
+            )
+        return plane, lines
+
     def pieces(self) -> Pieces:
         """Cut each part into equal pieces of at most `PIECE_M`.
 
@@ -146,17 +164,11 @@ class DrawnPath:
         InvalidGeometry
             If the path has no length, or is longer than `MOST_M`.
         """
-        plane = LocalPlane.around(*np.concatenate(list(self.parts)).mean(axis=0).tolist())
+        plane, lines = self.lines()
         cut = []
-        total = 0.0
-        for number, part in enumerate(self.parts):
-            xy = np.column_stack(plane.forward(part[:, 0], part[:, 1]))
+        for number, line in enumerate(lines):
+            xy = shapely.get_coordinates(line)
             along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(xy, axis=0).T))])
-            total += along[-1]
-            if not total <= MOST_M:
-                raise InvalidGeometry(
-                    f"the path is longer than {MOST_M / 1000:g} km; give a shorter one", field="path"
-                )
             if along[-1] == 0.0:
                 continue
             count = int(np.ceil(along[-1] / PIECE_M))
