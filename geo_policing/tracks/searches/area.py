@@ -1,4 +1,4 @@
-"""Areas: polygons with holes or several, circles, stretches of road, sets of H3 cells; exact at the border."""
+"""Areas: polygons with holes, one or more, circles, stretches of road, H3 cells; exact at the border."""
 
 import math
 from collections.abc import Iterable
@@ -101,7 +101,8 @@ class Area:
     def along(cls, path: DrawnPath, width_m: float, *, from_m: float = 0.0, to_m: float = math.inf) -> Self:
         """Make a stretch of road, or of any path: everything within half a width of it.
 
-        In metres of the path's plane. It ends square to the path where the stretch ends; around bends it is round.
+        In metres of the path's plane. It ends square to the path where the stretch ends, and is round around
+        bends.
 
         Parameters
         ----------

@@ -206,7 +206,9 @@ def night_activity(
     hours: dict[str, set[int]] = {}
     for presence in presences(history, area, window):
         mine = hours.setdefault(presence.device, set())
-        mine.update(range(presence.enter_us // HOUR_US, presence.leave_us // HOUR_US + 1))
+        # The end of the window is not in it, nor is the hour that begins then.
+        last_us = min(presence.leave_us, window.end_us - 1)
+        mine.update(range(presence.enter_us // HOUR_US, last_us // HOUR_US + 1))
 
     def is_night(hour: int) -> bool:
         at = from_us(hour * HOUR_US).astimezone(zone).hour

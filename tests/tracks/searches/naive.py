@@ -23,7 +23,9 @@ def joined(a, b):
     return b[0] - a[0] <= GAP_US and metres(a, b) <= 100 * (b[0] - a[0]) / 1e6 + 200
 
 
+@cache
 def exact(at):
+    """Fractions that are the floats, to the last bit."""
     return tuple(Fraction(x) for x in at)
 
 
@@ -59,7 +61,9 @@ def shares(a, b, edges):
 
 def presences(track, edges, start, end):
     """Maximal times in the area within [start, end)."""
-    edges = [exact(edge) for edge in edges]
+    edges = [exact(tuple(edge)) for edge in edges]
+    west, east = (far(e[k] for e in edges for k in (0, 2)) for far in (min, max))
+    south, north = (far(e[k] for e in edges for k in (1, 3)) for far in (min, max))
     spans = []
     for i in range(len(track)):
         here = exact(track[i])
@@ -67,6 +71,16 @@ def presences(track, edges, start, end):
         if i + 1 < len(track) and joined(track[i], track[i + 1]):
             ways.append((here, exact(track[i + 1])))
         for p, q in ways:
+            # What is all on one side of the area is not in it.
+            if (
+                max(p[1], q[1]) < west
+                or min(p[1], q[1]) > east
+                or max(p[2], q[2]) < south
+                or min(p[2], q[2]) > north
+            ):
+                continue
+            if q[0] < start or p[0] >= end:
+                continue
             elapsed = q[0] - p[0]
             cuts = set(shares(p, q, edges))
             if elapsed:
@@ -193,13 +207,50 @@ def stays(track, radius_m, stay_s):
     return found
 
 
+def footholds(track, radius_m, stay_s, offset_s):
+    """[(lon, lat, stays, total, night, work seconds)], the longest first; a clock so far from UTC."""
+    places = []
+    longest = sorted(stays(track, radius_m, stay_s), key=lambda rows: track[rows[0]][0] - track[rows[1]][0])
+    for i, j in longest:
+        lon, lat = (sum(fix[k] for fix in track[i : j + 1]) / (j - i + 1) for k in (1, 2))
+        for place in places:
+            if metres((0, *place[0]), (0, lon, lat)) <= radius_m:
+                place[1].append((track[i][0], track[j][0]))
+                break
+        else:
+            places.append(((lon, lat), [(track[i][0], track[j][0])]))
+    found = []
+    for (lon, lat), of_place in places:
+        clock = [s + offset_s for a, b in of_place for s in range(a // 1_000_000, b // 1_000_000)]
+        hours = [((s // 86_400 + 3) % 7, s // 3600 % 24) for s in clock]  # 1970 began on a Thursday
+        night = sum(hour >= 22 or hour < 6 for _, hour in hours)
+        work = sum(day < 5 and 9 <= hour < 18 for day, hour in hours)
+        found.append((lon, lat, tuple(sorted(of_place)), len(clock), night, work))
+    return sorted(found, key=lambda place: (-place[3], place[2]))
+
+
+def hours(spans, end):
+    """Hours of UTC in which somebody was there, of [(from, until)] cut to a window that ends then."""
+    hour_us = 3_600_000_000
+    found = set()
+    for a, b in spans:
+        hour = int(a // hour_us)
+        while hour * hour_us <= b and hour * hour_us < end:
+            found.add(hour)
+            hour += 1
+    return found
+
+
 def places_shared(own, other, within_s, shift_s=0):
     """Cells where two were within some seconds of each other, of lists of (cell, first, last)."""
+    stays_in = {}
+    for c, a, b in own:
+        stays_in.setdefault(c, []).append((a, b))
     return {
         c
-        for c, a, b in own
-        for d, e, f in other
-        if c == d and e + shift_s - b <= within_s and a - (f + shift_s) <= within_s
+        for c, d, e in other
+        for a, b in stays_in.get(c, ())
+        if d + shift_s - b <= within_s and a - (e + shift_s) <= within_s
     }
 
 

@@ -34,20 +34,39 @@ EVER = window(MIDNIGHT - DAY_US, MIDNIGHT + DAY_US)
 
 
 def town(rng, devices=6, fixes=40):
-    """Return device -> [(time, lon, lat)]: walks on a grid of streets, with gaps, over midnight."""
+    """Return device -> [(time, lon, lat)]: walks on a grid of streets, with gaps, over midnight.
+
+    Of four or more the last stands still, and the one before goes to and fro between two crossings.
+    """
     found = {}
+    ways = [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (2, -1)]
     for n in range(devices):
         x, y = rng.integers(0, SIZE, 2)
+        way = ways[rng.integers(0, 6)]
+        moving = 0.0 if n == devices - 1 and n > 2 else 0.8
         t = MIDNIGHT + int(rng.integers(-2400, 200)) * 1_000_000
         track = []
         for _ in range(fixes):
-            track.append((t, WEST + x * STEP, SOUTH + y * STEP))
-            if rng.random() < 0.8:
-                dx, dy = [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (2, -1)][rng.integers(0, 6)]
-                x, y = np.clip([x + dx, y + dy], 0, SIZE)
+            track.append((t, WEST + int(x) * STEP, SOUTH + int(y) * STEP))
+            if rng.random() < moving:
+                way = (-way[0], -way[1]) if n == devices - 2 and n > 1 else ways[rng.integers(0, 6)]
+                x, y = np.clip([x + way[0], y + way[1]], 0, SIZE)
             t += int(rng.choice([10, 20, 40, 120, 121, 900], p=[0.3, 0.3, 0.2, 0.1, 0.05, 0.05])) * 1_000_000
         found[f"d{n}"] = track
     return found
+
+
+def over_days(rng, found, days):
+    """Return a town whose devices did the same on some of the days before as well."""
+    return {
+        name: [
+            (t - day * DAY_US, *at)
+            for day in range(days, -1, -1)
+            if day == 0 or rng.random() < 0.4
+            for t, *at in track
+        ]
+        for name, track in found.items()
+    }
 
 
 def polygon(rng):
