@@ -123,8 +123,9 @@ def test_hours_of_the_night_and_of_the_day_are_those_of_plain_loops(seed):
     rng = np.random.default_rng(seed)
     found = over_days(rng, town(rng, devices=4, fixes=12), 3)
     area = Area(polygon(rng))
-    start, offset = MIDNIGHT - int(rng.integers(1, 80)) * 3600_000_000, int(rng.integers(-11, 12))
-    w = window(start, start + int(rng.integers(1, 80)) * 3600_000_000)
+    # From one midnight, at which all are on their way, to another one.
+    end, offset = MIDNIGHT - int(rng.integers(0, 3)) * DAY_US, int(rng.integers(-11, 12))
+    w = window(end - int(rng.integers(1, 4)) * DAY_US, end + int(rng.integers(0, 2)) * MINUTE)
     night = (int(rng.integers(0, 24)), int(rng.integers(0, 24)))
     night = night if night[0] != night[1] else (22, 6)
     at_night, by_day = int(rng.integers(1, 3)), int(rng.integers(0, 3))
