@@ -1,6 +1,6 @@
 """What a search needs of a history, and how long its windows may be."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +12,8 @@ from geo_policing.model.moves import Moves, Visits
 
 HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US
+#: So many days of a device are read at once: at a fix a second 26 million fixes, 730 MB.
+DEVICE_DAYS = 300
 
 
 class History(Protocol):
@@ -28,6 +30,14 @@ class History(Protocol):
 
     def visits(self, cells: NDArray[np.uint64], start_us: int, end_us: int) -> Visits:
         """Return at least who was in some of the cells in [start, end), to the second."""
+
+
+def batches(devices: Collection[str], start_us: int, end_us: int) -> Iterator[list[str]]:
+    """Yield devices, in order, few enough that what is read of them in [start, end) is bounded."""
+    ordered = sorted(devices)
+    size = max(1, DEVICE_DAYS * DAY_US // max(end_us - start_us, 1))
+    for first in range(0, len(ordered), size):
+        yield ordered[first : first + size]
 
 
 def check_length(window: TimeWindow, days: int) -> None:

@@ -11,7 +11,7 @@ from geo_policing.kernels import line_passages
 from geo_policing.model import TimeWindow
 from geo_policing.roads import RoadNetwork
 from geo_policing.tracks.searches.area import covering
-from geo_policing.tracks.searches.history import History, check_length, check_number
+from geo_policing.tracks.searches.history import History, batches, check_length, check_number
 
 MOST_PLACES = 2_000
 
@@ -86,15 +86,17 @@ def passages(
         )
     visits = history.visits(covering(shape), window.start_us, window.end_us)
     devices = {visits.names[code] for code in np.unique(visits.device).tolist()}
-    moves = history.moves(window.start_us, window.end_us, devices)
-    found = line_passages.passages(
-        *(moves.device, moves.time, moves.lon, moves.lat, at[:, 0].copy(), at[:, 1].copy()),
-        *(window.start_us, window.end_us),
-    )
-    every = (
-        Passage(moves.names[d], round(when), side > 0, int(moves.time[i]), int(moves.time[j]))
-        for d, when, side, i, j in zip(*(column.tolist() for column in found), strict=True)
-    )
+    every: list[Passage] = []
+    for names in batches(devices, window.start_us, window.end_us):
+        moves = history.moves(window.start_us, window.end_us, names)
+        found = line_passages.passages(
+            *(moves.device, moves.time, moves.lon, moves.lat, at[:, 0].copy(), at[:, 1].copy()),
+            *(window.start_us, window.end_us),
+        )
+        every += (
+            Passage(moves.names[d], round(when), side > 0, int(moves.time[i]), int(moves.time[j]))
+            for d, when, side, i, j in zip(*(column.tolist() for column in found), strict=True)
+        )
     return sorted(
         (p for p in every if rightwards is None or p.rightwards == rightwards),
         key=lambda p: (p.device, p.at_us),

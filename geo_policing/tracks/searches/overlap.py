@@ -14,10 +14,8 @@ from geo_policing.kernels import path_overlap
 from geo_policing.model import TimeWindow
 from geo_policing.model.moves import Moves
 from geo_policing.tracks.searches.drawn import DrawnPath, Pieces
-from geo_policing.tracks.searches.history import History, check_length, check_number
+from geo_policing.tracks.searches.history import History, batches, check_length, check_number
 
-#: The movement of so many devices is read at once.
-_AT_ONCE = 200
 #: A ring of H3 cells of resolution 10 around others is at least so wide.
 _RING_M = 90.0
 
@@ -118,14 +116,14 @@ def overlap(
     pieces = path.pieces()
     if within_s is None:
         pieces = pieces._replace(us=np.empty(0, np.int64))
-    near = sorted(_near(history, pieces, window, within_m, least_share) - set(without))
+    near = _near(history, pieces, window, within_m, least_share) - set(without)
     cell_m = max(float(within_m), math.sqrt(np.ptp(pieces.x) * np.ptp(pieces.y)) / 1000, 20.0)
     index = (path_overlap.cells_of(pieces.x, pieces.y, cell_m), cell_m)
     limits = (float(within_m), round((within_s or 0.0) * 1e6), 0.5 if directed else -2.0)
     span = (window.start_us, window.end_us)
     found = []
-    for first in range(0, len(near), _AT_ONCE):
-        moves = history.moves(*span, near[first : first + _AT_ONCE])
+    for names in batches(near, *span):
+        moves = history.moves(*span, names)
         x, y = pieces.plane.forward(moves.lon, moves.lat)
         for code, name in enumerate(moves.names):
             mine = slice(*np.searchsorted(moves.device, [code, code + 1]).tolist())

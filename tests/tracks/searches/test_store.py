@@ -84,3 +84,29 @@ def test_a_store_answers_as_memory_does_whatever_is_sealed(seed, tmp_path):
         keeper.compact()
         assert answers(asked) == expected
         assert companions(asked, "d0", EVER, places=1) == companions(memory, "d0", EVER, places=1)
+
+
+def test_what_is_read_at_once_is_bounded_and_answers_are_the_same(monkeypatch):
+    rng = np.random.default_rng(3)
+    found = town(rng, devices=9)
+    area, line = Area(polygon(rng)), [(WEST, SOUTH + 5 * STEP), (WEST + 10 * STEP, SOUTH + 4 * STEP)]
+
+    class Watched(MemoryHistory):
+        most = 0
+
+        def moves(self, start_us, end_us, devices):
+            self.most = max(self.most, len(devices) * (end_us - start_us) / DAY_US)
+            return super().moves(start_us, end_us, devices)
+
+        def visits(self, wanted, start_us, end_us):
+            return MemoryHistory(self.town).visits(wanted, start_us, end_us)
+
+    def answers(history):
+        path = DrawnPath.of_device(history, "d1", EVER)
+        return presences(history, area, EVER), passages(history, line, EVER), overlap(history, path, EVER)
+
+    whole, parted = Watched(found), Watched(found)
+    expected = answers(whole)
+    monkeypatch.setattr("geo_policing.tracks.searches.history.DEVICE_DAYS", 4)
+    assert answers(parted) == expected
+    assert whole.most > parted.most == 4
