@@ -11,6 +11,7 @@ from geo_policing.tracks.searches.footholds import Foothold, footholds
 from geo_policing.tracks.searches.history import History
 from geo_policing.tracks.searches.itinerary import Itinerary, Leg, LegKind, itinerary
 from geo_policing.tracks.searches.lines import Passage, gate, passages
+from geo_policing.tracks.searches.on_roads import OnRoads, on_roads
 from geo_policing.tracks.searches.overlap import Overlap, Stretch, overlap
 from geo_policing.tracks.searches.presence import (
     Presence,
@@ -33,6 +34,7 @@ __all__ = [
     "Itinerary",
     "Leg",
     "LegKind",
+    "OnRoads",
     "Overlap",
     "Passage",
     "Presence",
@@ -49,6 +51,7 @@ __all__ = [
     "gate",
     "itinerary",
     "night_activity",
+    "on_roads",
     "overlap",
     "passages",
     "presences",
