@@ -70,13 +70,18 @@ class Questions:
         """Return the fixes of devices in [start, end) with all that is known of them, by device and time."""
         if not devices:
             return FixColumns.from_fixes([])
+        span = (start_us, end_us)
         with self._store.snapshot() as now:
-            query = now.select(COLUMNS, start_us, end_us, where=f"AND device IN ({_texts(devices)})")
-            # What is equal in time is in an order that does not depend on what is sealed.
-            found = now.cursor.sql(
-                f"SELECT * FROM ({query}) ORDER BY device, time, received, source, lon, lat"
-            )
-            return FixColumns.from_arrow(found.to_arrow_table())
+            files = (part.by_device for part in now.manifest.overlapping(*span))
+            tables = now.sealed.of_devices(files, COLUMNS, devices, *span)
+            unsealed = now.unsealed(*span)
+            if unsealed is not None:
+                where = f"AND device IN ({_texts(devices)})"
+                tables.append(now.cursor.sql(unsealed.select(COLUMNS, *span, where=where)).to_arrow_table())
+        found = FixColumns.concatenated([FixColumns.from_arrow(table) for table in tables])
+        # What is equal in time is in an order that does not depend on what is sealed.
+        texts = [np.unique(column, return_inverse=True)[1] for column in (found.source, found.device)]
+        return found.take(np.lexsort((found.lat, found.lon, texts[0], found.received, found.time, texts[1])))
 
     def visits(self, cells: NDArray[np.uint64], start_us: int, end_us: int) -> Visits:
         """Return who was in some of the cells in [start, end), to the second; stays may be there twice.

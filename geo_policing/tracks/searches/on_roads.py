@@ -1,6 +1,6 @@
 """A history in which devices move along the roads between their fixes, where a match knows which."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 import h3
 import numpy as np
@@ -70,20 +70,22 @@ class OnRoads:
             return moves
         return Moves(moves.names, *(np.concatenate(column) for column in zip(*parts, strict=True)))
 
+    def near(self, cells: NDArray[np.uint64], start_us: int, end_us: int) -> tuple[Moves, NDArray[np.uint64]]:
+        """Return everybody's fixes and places on paths in some cells in [start, end), and each one's cell."""
+        parts: list[tuple[Moves, NDArray[np.uint64]]] = []
+        for moves in self._about(cells, start_us, end_us):
+            cell = cells_of(moves.lon, moves.lat)
+            here = np.isin(cell, cells) & (moves.time >= start_us) & (moves.time < end_us)
+            parts.append((_rows(moves, here), cell[here]))
+        if not parts:
+            return Moves.none(), np.empty(0, np.uint64)
+        return _together([moves for moves, _ in parts]), np.concatenate([cell for _, cell in parts])
+
     def visits(self, cells: NDArray[np.uint64], start_us: int, end_us: int) -> Visits:
         """Return who was in some of the cells in [start, end), to the second."""
-        rings = int(np.ceil(MARGIN_M / _RING_M))
-        texts = {h3.int_to_str(cell) for cell in cells.tolist()}
-        wide = np.array(
-            sorted({h3.str_to_int(c) for text in texts for c in h3.grid_disk(text, rings)}), np.uint64
-        )
-        around_us = round(LONGEST_S) * _S
-        near = self._history.visits(wide, start_us - around_us, end_us + around_us)
         names: list[str] = []
-        parts = []
-        devices = {near.names[code] for code in np.unique(near.device).tolist()}
-        for batch in batches(devices, start_us, end_us):
-            moves = self.moves(start_us, end_us, batch)
+        parts = [(np.empty(0, np.int32), np.empty(0, np.uint64), *np.empty((2, 0), np.int64))]
+        for moves in self._about(cells, start_us, end_us):
             found = cell_visits.visits(
                 *(moves.device, moves.time, moves.lon, moves.lat, cells_of(moves.lon, moves.lat)),
                 *(np.ones(len(moves), bool), CELL_RESOLUTION),
@@ -93,9 +95,33 @@ class OnRoads:
             wanted = np.isin(cell, cells) & (first_s < -(-end_us // _S)) & (last_s >= start_us // _S)
             parts.append((device[wanted], cell[wanted], first_s[wanted], last_s[wanted]))
             names += moves.names
-        if not parts:
-            return Visits((), np.empty(0, np.int32), np.empty(0, np.uint64), *np.empty((2, 0), np.int64))
         return Visits(tuple(names), *(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+    def _about(self, cells: NDArray[np.uint64], start_us: int, end_us: int) -> Iterator[Moves]:
+        """Yield the movement of all who may have been in some cells in [start, end), some at a time."""
+        rings = int(np.ceil(MARGIN_M / _RING_M))
+        texts = {h3.int_to_str(cell) for cell in cells.tolist()}
+        wide = {h3.str_to_int(c) for text in texts for c in h3.grid_disk(text, rings)}
+        around_us = round(LONGEST_S) * _S
+        near = self._history.visits(
+            np.array(sorted(wide), np.uint64), start_us - around_us, end_us + around_us
+        )
+        devices = {near.names[code] for code in np.unique(near.device).tolist()}
+        for names in batches(devices, start_us, end_us):
+            yield self.moves(start_us, end_us, names)
+
+
+def _rows(moves: Moves, rows: NDArray[np.bool_]) -> Moves:
+    return Moves(moves.names, moves.device[rows], moves.time[rows], moves.lon[rows], moves.lat[rows])
+
+
+def _together(parts: list[Moves]) -> Moves:
+    """Put the movement of different devices after each other."""
+    before = np.cumsum([0, *(len(part.names) for part in parts)])
+    device = [part.device + np.int32(n) for part, n in zip(parts, before.tolist(), strict=False)]
+    columns = zip(*((part.time, part.lon, part.lat) for part in parts), strict=True)
+    names = tuple(name for part in parts for name in part.names)
+    return Moves(names, np.concatenate(device), *(np.concatenate(column) for column in columns))
 
 
 def on_roads(

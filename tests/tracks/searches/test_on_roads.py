@@ -7,7 +7,7 @@ from geo_policing.matching import Matcher
 from geo_policing.store import FixStore
 from geo_policing.store.history.keeper import Keeper
 from geo_policing.store.history.questions import Questions
-from geo_policing.tracks.searches import Area, OnRoads, companions, passages, presences
+from geo_policing.tracks.searches import Area, OnRoads, companions, passages, presence, presences
 from tests.roads.town import STEP_DEG, grid
 from tests.tracks.searches.towns import DAY_US, EVER, MIDNIGHT, MemoryHistory, columns
 
@@ -86,3 +86,14 @@ def test_a_store_is_searched_along_the_roads_as_well(matcher, tmp_path):
         for _ in range(2):
             assert presences(OnRoads(Questions(store), matcher), AT_THE_CORNER, EVER) == expected
             Keeper(store).seal(MIDNIGHT // DAY_US)
+
+
+def test_many_at_a_place_are_found_by_what_is_near_it_as_one_by_one(matcher, monkeypatch):
+    rng = np.random.default_rng(2)
+    found = {f"car-{n}": drive(int(rng.integers(-300, 300)), *CORNER) for n in range(8)}
+    history = OnRoads(MemoryHistory(found), matcher)
+    expected = presences(history, AT_THE_CORNER, EVER)
+    assert len(expected) == 8
+    monkeypatch.setattr(presence, "FEW", 0)
+    monkeypatch.setattr("geo_policing.tracks.searches.history.DEVICE_DAYS", 4)
+    assert presences(history, AT_THE_CORNER, EVER) == expected
