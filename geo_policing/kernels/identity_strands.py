@@ -82,11 +82,21 @@ def strands(
     count = 0
     for i in range(n):
         chosen = -1
-        nearest = math.inf
-        for s in range(count):
-            d = math.floor(great_circle_m(lon[last[s]], lat[last[s]], lon[i], lat[i]))
-            if d < nearest and possible(last[s], i, time, lon, lat, radius_m, x, y, limits, roads):
-                chosen, nearest = s, d
+        far = -1.0
+        tried = -1
+        while True:  # the nearest first, which is mostly the one: roads are searched for few
+            nearest = math.inf
+            number = -1
+            for s in range(count):
+                d = math.floor(great_circle_m(lon[last[s]], lat[last[s]], lon[i], lat[i]))
+                if (d > far or (d == far and s > tried)) and d < nearest:
+                    nearest, number = d, s
+            if number < 0:
+                break
+            if possible(last[number], i, time, lon, lat, radius_m, x, y, limits, roads):
+                chosen = number
+                break
+            far, tried = nearest, number
         if i > 0 and (chosen < 0 or last[chosen] != i - 1):
             broken[i] = not possible(i - 1, i, time, lon, lat, radius_m, x, y, limits, roads)
         if chosen < 0:

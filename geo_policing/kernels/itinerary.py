@@ -38,6 +38,37 @@ def leaps(time: NDArray[np.int64], lon: NDArray[np.float64], lat: NDArray[np.flo
 
 
 @njit(cache=True, nogil=True)
+def merged(
+    first: NDArray[np.int64],
+    last: NDArray[np.int64],
+    lon: NDArray[np.float64],
+    lat: NDArray[np.float64],
+    radius_m: float,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Make one of stays that follow each other from fix to fix and whose middles are within a radius.
+
+    first, last (s,) i64: rows of the first and the last fix of each; lon, lat (s,) f64 degrees: the mean of
+    its fixes. A stay is compared with all of those before it that have become one.
+    -> the same of the stays that are left, (r,).
+    """
+    out_first, out_last = first.copy(), last.copy()
+    out_lon, out_lat = lon.copy(), lat.copy()
+    r = 0
+    for s in range(1, first.shape[0]):
+        near = distance_m(out_lon[r], out_lat[r], lon[s], lat[s]) <= radius_m
+        if first[s] == out_last[r] + 1 and near:
+            before, more = out_last[r] - out_first[r] + 1, last[s] - first[s] + 1
+            out_lon[r] = (out_lon[r] * before + lon[s] * more) / (before + more)
+            out_lat[r] = (out_lat[r] * before + lat[s] * more) / (before + more)
+            out_last[r] = last[s]
+        else:
+            r += 1
+            out_first[r], out_last[r], out_lon[r], out_lat[r] = first[s], last[s], lon[s], lat[s]
+    r = min(r + 1, first.shape[0])
+    return out_first[:r], out_last[:r], out_lon[:r], out_lat[:r]
+
+
+@njit(cache=True, nogil=True)
 def length_m(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> float:
     """Metres from place to place, lon, lat (n,) f64 degrees."""
     total = 0.0

@@ -92,9 +92,10 @@ def itinerary(
     A fix that more than 100 m/s and 200 m lie before and behind, but not between its neighbours, is a leap
     and left out. A stay begins at the first fix that is followed, up to `stay_s` later or more, by fixes all
     within `radius_m` of it, and ends with the last of these, however long it was silent between; the next one
-    is looked for from the fix after. What lies between one fix and the next, not both of one stay, is a gap
-    if it takes more than `gap_s`, else part of a trip. Together the legs are the time from the first fix to
-    the last.
+    is looked for from the fix after. Stays that follow each other from fix to fix, with their middles within
+    `radius_m`, are one: a position that wanders does not end it. What lies between one fix and the next, not
+    both of one stay, is a gap if it takes more than `gap_s`, else part of a trip. Together the legs are the
+    time from the first fix to the last.
 
     Parameters
     ----------
@@ -123,9 +124,8 @@ def itinerary(
     every = history.fixes(window.start_us, window.end_us, [device])
     leaps = kernel.leaps(every.time, every.lon, every.lat)
     fixes = every.take(~leaps)
-    first, last, lon, lat = area_presence.stays(
-        fixes.time, fixes.lon, fixes.lat, float(radius_m), stay_s * 1_000_000
-    )
+    stays = area_presence.stays(fixes.time, fixes.lon, fixes.lat, float(radius_m), stay_s * 1_000_000)
+    first, last, lon, lat = kernel.merged(*stays, float(radius_m))
     middle = dict(zip(first.tolist(), zip(lon.tolist(), lat.tolist(), strict=True), strict=True))
     legs = [
         _leg(fixes, _KINDS[kind], slice(i, j + 1), middle.get(i, (np.nan, np.nan)))

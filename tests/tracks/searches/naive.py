@@ -379,11 +379,26 @@ def leaps(track):
     return found
 
 
+def long_stays(track, radius_m, stay_s):
+    """[(first, last)] rows of stays, those made one that follow each other in one place."""
+
+    def middle(i, j):
+        return tuple(sum(fix[k] for fix in track[i : j + 1]) / (j - i + 1) for k in (0, 1, 2))
+
+    found = []
+    for i, j in stays(track, radius_m, stay_s):
+        if found and found[-1][1] + 1 == i and metres(middle(*found[-1]), middle(i, j)) <= radius_m:
+            found[-1] = (found[-1][0], j)
+        else:
+            found.append((i, j))
+    return found
+
+
 def legs(track, radius_m, stay_s, gap_s):
     """[(kind, first row, last row)]: each step has a kind, and steps of one stay or one trip are one leg."""
     found = []
     of_step = {}
-    for number, (i, j) in enumerate(stays(track, radius_m, stay_s)):
+    for number, (i, j) in enumerate(long_stays(track, radius_m, stay_s)):
         of_step |= dict.fromkeys(range(i, j), ("stay", number))
     for i in range(len(track) - 1):
         silence = (track[i + 1][0] - track[i][0]) / 1e6

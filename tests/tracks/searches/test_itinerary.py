@@ -87,6 +87,15 @@ def test_a_position_that_leaps_away_does_not_end_a_stay():
     assert [s.at_us for s in answer.leaps] == [track[12][0]]
 
 
+def test_a_position_that_wanders_about_a_place_is_one_stay():
+    # It parks 90 m on from where the stay began and drifts 40 m, so after a while 130 m away from there.
+    metre = 1 / (STEP * 111_320)
+    track = [at(0, 0)] + [at(m, 0, (90 + 40 * math.sin(m / 60)) * metre) for m in range(1, 200)]
+    (stay,) = itinerary(MemoryHistory({"car": track}), "car", EVER).legs
+    assert (stay.kind, stay.fixes) == ("stay", 200)
+    assert stay.lat == pytest.approx(sum(fix[2] for fix in track) / 200)
+
+
 def test_who_was_seen_once_or_never_did_nothing():
     history = MemoryHistory({"once": [at(0, 0)]})
     assert (itinerary(history, "once", EVER).fixes, itinerary(history, "once", EVER).legs) == (1, ())
