@@ -14,8 +14,6 @@ from geo_policing.roads.times import RoadTimes
 from geo_policing.tracks.searches.history import History, check_count, check_length, check_number
 from geo_policing.tracks.searches.seen import Seen
 
-#: A position is where it says, give or take so many sigmas, and at least so many metres.
-SIGMAS, LEAST_RADIUS_M = 3.0, 50.0
 #: A position that says less than this says nothing.
 WORST_ACCURACY_M = 100.0
 #: So many impossible steps are shown; all are counted.
@@ -103,13 +101,16 @@ def cloned(
     tolerance_s: float = 30.0,
     haste: float = 1.5,
     apart_m: float = 500.0,
+    sigmas: float = 3.0,
+    radius_m: float = 50.0,
     support: int = 3,
 ) -> list[Cloned]:
     """Which identities were in two places too far apart for the time between, by road travel time.
 
-    A fix stands for everywhere within three times its accuracy, at least 50 m; one of unknown accuracy for
-    50 m; one worse than 100 m is left out. From one fix to another is *impossible* when, less both of these
-    circles, they are more than `apart_m` apart, and needed > elapsed + `tolerance_s`. needed is the larger of
+    A fix stands for everywhere within `sigmas` times its accuracy, at least `radius_m`; one of unknown
+    accuracy within `radius_m`; one worse than 100 m is left out. From one fix to another is *impossible*
+    when, less both of these circles, they are more than `apart_m` apart, and needed > elapsed +
+    `tolerance_s`. needed is the larger of
 
     - the straight distance less both circles, at `haste` times the highest speed of the roads;
     - the least time by road, over `haste`, from any of the 32 nearest edges in the one circle (or, if there
@@ -140,6 +141,10 @@ def cloned(
         How many times the usual speeds of the roads one may drive, 1 to 5.
     apart_m : float
         What is nearer is not in two places, 0 to 100,000 metres.
+    sigmas : float
+        How many times its accuracy a position may be off, 0 to 10.
+    radius_m : float
+        How far it may be off at least, 1 to 500 metres.
     support : int
         Fixes that make a strand firm, at least 1.
 
@@ -152,6 +157,8 @@ def cloned(
     check_number("tolerance_s", tolerance_s, 0, 3600)
     check_number("haste", haste, 1, 5)
     check_number("apart_m", apart_m, 0, 100_000)
+    check_number("sigmas", sigmas, 0, 10)
+    check_number("radius_m", radius_m, 1, 500)
     check_count("support", support, 1)
     if len(devices) > MOST_DEVICES:
         raise InvalidInput(
@@ -162,17 +169,23 @@ def cloned(
         fixes = history.fixes(window.start_us, window.end_us, [device])
         fixes = fixes.take(~(fixes.accuracy_m > WORST_ACCURACY_M))
         limits = Limits(float(apart_m), float(tolerance_s), float(haste), roads.top_mps)
-        one = _of_one(device, fixes, roads, limits, support)
+        said = np.nan_to_num(fixes.accuracy_m.astype(np.float64), nan=0.0)
+        one = _of_one(device, fixes, np.maximum(sigmas * said, radius_m), roads, limits, support)
         if one is not None:
             found.append(one)
     return sorted(found, key=lambda c: (-c.firm, -c.leaps, c.device))
 
 
-def _of_one(device: str, fixes: FixColumns, roads: RoadTimes, limits: Limits, support: int) -> Cloned | None:
+def _of_one(
+    device: str,
+    fixes: FixColumns,
+    radius_m: NDArray[np.float64],
+    roads: RoadTimes,
+    limits: Limits,
+    support: int,
+) -> Cloned | None:
     if len(fixes) < 2:
         return None
-    said = np.nan_to_num(fixes.accuracy_m.astype(np.float64), nan=0.0)
-    radius_m = np.maximum(SIGMAS * said, LEAST_RADIUS_M)
     x, y = roads.plane.forward(fixes.lon, fixes.lat)
     strand, broken = identity_strands.strands(
         fixes.time, fixes.lon, fixes.lat, radius_m, x, y, limits, roads.for_kernels()

@@ -124,6 +124,29 @@ def test_a_plate_that_appears_elsewhere_and_never_comes_back_is_one_firm_step():
     assert asked(drive(0, range(5), 0), drive(900, range(15, 20), 19)) == []
 
 
+def test_what_positions_are_worth_is_a_parameter():
+    # 1.8 km in 20 s, which is 60 s too short; that much is 1.2 km at 13.9 m/s and half as fast again.
+    car = [(*fix[:4], 40.0) for fix in drive(0, [0, 0, 0], 0) + drive(60, [9, 9, 9], 0)]
+    assert asked(car)[0].steps[0].needed_s > 50
+    assert asked(car, sigmas=15 / 4, radius_m=500) == []
+    assert asked(car, sigmas=10) == []
+    assert asked(car, sigmas=0)[0].steps[0].needed_s > asked(car)[0].steps[0].needed_s
+
+
+def test_off_the_roads_the_straight_way_at_the_highest_speed_counts():
+    def far(elapsed_s):
+        at_sea = [(MIDNIGHT + n * 20_000_000, 120.0, 27.83, "tcp:7001", 5.0) for n in range(3)]
+        inland = [
+            (at_sea[-1][0] + (elapsed_s + n * 20) * 1_000_000, 120.05, 27.83, "tcp:7002", 5.0)
+            for n in range(3)
+        ]
+        return asked(at_sea, inland)
+
+    (one,) = far(60)
+    assert one.steps[0].needed_s == pytest.approx((one.steps[0].straight_m - 100) / (13.9 * 1.5))
+    assert far(300) == []
+
+
 def test_a_river_without_a_bridge_makes_what_is_near_far():
     # Rows 9 and 10 are 220 m apart; no street joins them but at the western end.
     bridged = {f"{180 + c}>{200 + c}" for c in range(1, 20)} | {f"{200 + c}>{180 + c}" for c in range(1, 20)}
@@ -150,6 +173,8 @@ def test_a_river_without_a_bridge_makes_what_is_near_far():
         ({"tolerance_s": -1}, "tolerance_s -1 is not at least 0 and at most 3600"),
         ({"haste": math.nan}, "haste nan"),
         ({"apart_m": math.inf}, "apart_m inf"),
+        ({"sigmas": 11}, "sigmas 11"),
+        ({"radius_m": 0}, "radius_m 0 is not at least 1"),
         ({"support": 0}, "support 0 is not at least 1"),
     ],
 )
