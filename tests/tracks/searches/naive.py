@@ -308,9 +308,9 @@ def in_plane(plane, lon, lat):
 
 
 def pieces(plane, parts, longest_m=10.0):
-    """[(x, y, length, heading, time)] of equal pieces of each part, a list of (lon, lat, time); metres."""
+    """[(x, y, length, heading, time, part)] of equal pieces of parts, lists of (lon, lat, time); metres."""
     found = []
-    for part in parts:
+    for number, part in enumerate(parts):
         at = [in_plane(plane, lon, lat) for lon, lat, _ in part]
         steps = [math.dist(a, b) for a, b in pairwise(at)]
         count = math.ceil(sum(steps) / longest_m)
@@ -325,13 +325,30 @@ def pieces(plane, parts, longest_m=10.0):
             heading = ((bx - ax) / steps[k], (by - ay) / steps[k])
             when = part[k][2] + share * (part[k + 1][2] - part[k][2])
             middle = (ax + share * (bx - ax), ay + share * (by - ay))
-            found.append((*middle, sum(steps) / count, heading, when))
+            found.append((*middle, sum(steps) / count, heading, when, number))
+    return found
+
+
+def stretches(track, of_pieces, driven):
+    """[(from_m, to_m, first fix, last fix)] of pieces of a part that follow each other and are all driven."""
+    found, along = [], 0.0
+    before = None
+    for piece, rows in zip(of_pieces, driven, strict=True):
+        if rows:
+            first, last = (track[row][0] for row in rows)
+            if before == piece[5]:
+                begin, _, earliest, latest = found[-1]
+                found[-1] = (begin, along + piece[2], min(earliest, first), max(latest, last))
+            else:
+                found.append((along, along + piece[2], first, last))
+        before = piece[5] if rows else None
+        along += piece[2]
     return found
 
 
 def drives(track, plane, piece, within_m, start, end, directed=False, within_us=None):
-    """Whether a track is near the middle of a piece at an instant of [start, end) that counts."""
-    px, py, _, heading, when = piece
+    """Rows of the first movement of a track near the middle of a piece in [start, end), or None."""
+    px, py, _, heading, when, _ = piece
     lowest, highest = start, end
     if within_us is not None:
         lowest, highest = max(start, when - within_us), min(end, when + within_us)
@@ -356,8 +373,8 @@ def drives(track, plane, piece, within_m, start, end, directed=False, within_us=
             s = ((px - cx) * (dx - cx) + (py - cy) * (dy - cy)) / square if square else 0.0
             s = min(1.0, max(0.0, s))
             if math.dist((px, py), (cx + s * (dx - cx), cy + s * (dy - cy))) <= within_m:
-                return True
-    return False
+                return i, i + (len(ways) > 1)
+    return None
 
 
 def leaps(track):

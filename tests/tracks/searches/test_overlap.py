@@ -61,7 +61,7 @@ def test_shares_are_those_of_plain_loops(seed):
         for p, u in zip(path.parts, path.times_us, strict=True)
     ]
     pieces = naive.pieces(plane, parts)
-    expected = {}
+    expected, shown = {}, {}
     for name, track in found.items():
         within_us = None if within_s is None else within_s * 1_000_000
         span = (window.start_us, window.end_us)
@@ -72,6 +72,7 @@ def test_shares_are_those_of_plain_loops(seed):
         metres = sum(p[2] for p, d in zip(pieces, driven, strict=True) if d)
         if metres:
             expected[name] = metres / sum(p[2] for p in pieces)
+            shown[name] = naive.stretches(track, pieces, driven)
     least_share = float(rng.choice([1e-9, 0.2, 0.6]))
     met = overlap(MemoryHistory(found), path, window, least_share=least_share, within_s=within_s, **options)
     assert {o.device: o.share for o in met} == pytest.approx(
@@ -80,8 +81,10 @@ def test_shares_are_those_of_plain_loops(seed):
     assert [o.share for o in met] == sorted((o.share for o in met), reverse=True)
     for o in met:
         assert sum(s.to_m - s.from_m for s in o.stretches) == pytest.approx(o.driven_m)
-        times = {t for t, *_ in found[o.device]}
-        assert all({s.first_fix_us, s.last_fix_us} <= times for s in o.stretches)
+        assert len(o.stretches) == len(shown[o.device])
+        for mine, (from_m, to_m, *fixes) in zip(o.stretches, shown[o.device], strict=True):
+            assert (mine.from_m, mine.to_m) == pytest.approx((from_m, to_m))
+            assert [mine.first_fix_us, mine.last_fix_us] == fixes
 
 
 STREET = [(x, 2) for x in range(6)]
