@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from geo_policing.errors import InvalidInput
 from geo_policing.kernels import edge_grid, road_times
 from geo_policing.roads.network import Access, RoadNetwork
 
@@ -17,10 +18,17 @@ class RoadTimes:
         The roads.
     access : Access
         Who travels: edges that all of these may use.
+
+    Raises
+    ------
+    InvalidInput
+        If there is none.
     """
 
     def __init__(self, network: RoadNetwork, access: Access = Access.CAR) -> None:
         is_open = (network.access & access) == access
+        if not is_open.any():
+            raise InvalidInput(f"no road is open to {access!r}; give another access", field="access")
         leaves = is_open[network.out_edge]
         before = np.concatenate([[0], np.cumsum(leaves)])
         speed_mps = network.speed_mps.astype(np.float64)
@@ -38,7 +46,7 @@ class RoadTimes:
         )
         self.plane = network.plane
         #: The highest speed of the roads.
-        self.top_mps = float(speed_mps.max(where=is_open, initial=0.1))
+        self.top_mps = float(speed_mps[is_open].max())
         self._roads = road_times.Roads(arcs, edge_grid.build(shapes, _CELL_M), shapes, road_times.scratch(0))
         self._nodes = network.n_nodes
 

@@ -1,10 +1,12 @@
 """The least time by road, against relaxing every edge until nothing gets faster."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from geo_policing.errors import InvalidInput
 from geo_policing.kernels.road_times import PLACES, WIDE_M
 from geo_policing.roads import Access, route
 from geo_policing.roads.times import RoadTimes
@@ -56,3 +58,8 @@ def test_a_place_off_the_roads_has_no_way():
     assert roads.least_s(on_it, on_it, 50, 50) == 0
     assert roads.least_s(on_it, by_it, 50, 50) == 0  # the road that it is by begins within the radius
     assert roads.least_s(on_it, far, 50, 50) == math.inf
+
+
+def test_roads_that_nobody_may_use_are_refused():
+    with pytest.raises(InvalidInput, match="no road is open to"):
+        RoadTimes(replace(grid(), access=np.full(grid().n_edges, Access.FOOT, np.uint8)))

@@ -16,6 +16,8 @@ from geo_policing.tracks.searches.seen import Seen
 
 #: A position that says less than this says nothing.
 WORST_ACCURACY_M = 100.0
+#: Straight ahead one drives as fast as on an expressway, 120 km/h, whatever roads are known.
+EXPRESSWAY_MPS = 120 / 3.6
 #: So many impossible steps are shown; all are counted.
 MOST_SHOWN = 100
 MOST_DEVICES = 10_000
@@ -112,7 +114,8 @@ def cloned(
     when, less both of these circles, they are more than `apart_m` apart, and needed > elapsed +
     `tolerance_s`. needed is the larger of
 
-    - the straight distance less both circles, at `haste` times the highest speed of the roads;
+    - the straight distance less both circles, at `haste` times the highest speed of the roads, 120 km/h at
+      least;
     - the least time by road, over `haste`, from any of the 32 nearest edges in the one circle (or, if there
       is none, within 500 m) to any in the other, wherever along them within the radius of the nearest point;
       nothing where one is off the roads or no way leads there. One-way roads bind, forbidden turns do not.
@@ -168,7 +171,7 @@ def cloned(
     for device in sorted(set(devices)):
         fixes = history.fixes(window.start_us, window.end_us, [device])
         fixes = fixes.take(~(fixes.accuracy_m > WORST_ACCURACY_M))
-        limits = Limits(float(apart_m), float(tolerance_s), float(haste), roads.top_mps)
+        limits = Limits(float(apart_m), float(tolerance_s), float(haste), max(roads.top_mps, EXPRESSWAY_MPS))
         said = np.nan_to_num(fixes.accuracy_m.astype(np.float64), nan=0.0)
         one = _of_one(device, fixes, np.maximum(sigmas * said, radius_m), roads, limits, support)
         if one is not None:

@@ -47,7 +47,7 @@ def test_impossible_steps_are_those_of_plain_loops(seed):
             known[i, j] = naive_roads.least_time(network, is_open, near[i], near[j])
         return known[i, j]
 
-    strand, broken = naive.strands(track, by_road_s, roads.top_mps, **limits)
+    strand, broken = naive.strands(track, by_road_s, 120 / 3.6, **limits)
     found = cloned(history, roads, ["car", "parked", "ghost"], EVER, **limits, support=2)
     assert [c.device for c in found] == ["car"] * bool(broken)
     if not broken:
@@ -67,7 +67,7 @@ def test_impossible_steps_are_those_of_plain_loops(seed):
         ]
         assert step.firm == is_firm
         assert step.needed_s == pytest.approx(
-            naive.needed_s(track[j - 1], track[j], by_road_s(j - 1, j), roads.top_mps, limits["haste"])
+            naive.needed_s(track[j - 1], track[j], by_road_s(j - 1, j), 120 / 3.6, limits["haste"])
         )
         assert step.needed_s > step.elapsed_s + limits["tolerance_s"]
 
@@ -133,7 +133,7 @@ def test_what_positions_are_worth_is_a_parameter():
     assert asked(car, sigmas=0)[0].steps[0].needed_s > asked(car)[0].steps[0].needed_s
 
 
-def test_off_the_roads_the_straight_way_at_the_highest_speed_counts():
+def test_off_the_roads_the_straight_way_at_120_km_h_counts():
     def far(elapsed_s):
         at_sea = [(MIDNIGHT + n * 20_000_000, 120.0, 27.83, "tcp:7001", 5.0) for n in range(3)]
         inland = [
@@ -143,7 +143,7 @@ def test_off_the_roads_the_straight_way_at_the_highest_speed_counts():
         return asked(at_sea, inland)
 
     (one,) = far(60)
-    assert one.steps[0].needed_s == pytest.approx((one.steps[0].straight_m - 100) / (13.9 * 1.5))
+    assert one.steps[0].needed_s == pytest.approx((one.steps[0].straight_m - 100) / (120 / 3.6 * 1.5))
     assert far(300) == []
 
 
