@@ -7,11 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from geo_policing.kernels.cell_visits import _grown, distance_m, joined
-
-
-@njit(cache=True, nogil=True)
-def _cross(ax: float, ay: float, bx: float, by: float) -> float:
-    return ax * by - ay * bx
+from geo_policing.kernels.exact_cross import cross
 
 
 @njit(cache=True, nogil=True)
@@ -24,7 +20,7 @@ def side_at(place: int, x: float, y: float, px: NDArray[np.float64], py: NDArray
     m = px.shape[0] - 1
     if place > m:
         k = place - m - 1
-        return int(np.sign(_cross(px[k + 1] - px[k], py[k + 1] - py[k], x - px[k], y - py[k])))
+        return int(np.sign(cross(px[k + 1] - px[k], py[k + 1] - py[k], x - px[k], y - py[k])))
     before, after = place - 1, place
     if px[0] == px[m] and py[0] == py[m]:  # a ring: its end is its beginning
         before, after = (m - 1 if before < 0 else before), (0 if after == m else after)
@@ -35,7 +31,7 @@ def side_at(place: int, x: float, y: float, px: NDArray[np.float64], py: NDArray
     ax, ay = px[before + 1] - px[before], py[before + 1] - py[before]
     bx, by = px[after + 1] - px[after], py[after + 1] - py[after]
     wx, wy = x - px[place], y - py[place]
-    first, second, turn = _cross(ax, ay, wx, wy), _cross(bx, by, wx, wy), _cross(ax, ay, bx, by)
+    first, second, turn = cross(ax, ay, wx, wy), cross(bx, by, wx, wy), cross(ax, ay, bx, by)
     if (second == 0.0 and bx * wx + by * wy > 0.0 and after != before) or (
         first == 0.0 and ax * wx + ay * wy < 0.0 and after != before
     ):
@@ -70,7 +66,7 @@ def _contacts(
     n = 0
     # On which side of the way each corner is decides for both of its edges alike: nothing slips between two.
     for j in range(m + 1):
-        over[j] = _cross(dx, dy, px[j] - ax, py[j] - ay)
+        over[j] = cross(dx, dy, px[j] - ax, py[j] - ay)
         if px[j] == ax and py[j] == ay:
             over[j], share[j] = 0.0, 0.0
         elif px[j] == bx and py[j] == by:
@@ -93,7 +89,7 @@ def _contacts(
             n += 1
         elif (over[k] > 0.0 and over[k + 1] < 0.0) or (over[k] < 0.0 and over[k + 1] > 0.0):
             ex, ey = px[k + 1] - px[k], py[k + 1] - py[k]
-            before, after = _cross(ex, ey, ax - px[k], ay - py[k]), _cross(ex, ey, bx - px[k], by - py[k])
+            before, after = cross(ex, ey, ax - px[k], ay - py[k]), cross(ex, ey, bx - px[k], by - py[k])
             if (before > 0.0 and after > 0.0) or (before < 0.0 and after < 0.0):
                 continue
             u = 0.0 if before == 0.0 else 1.0 if after == 0.0 else before / (before - after)

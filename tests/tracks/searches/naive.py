@@ -125,27 +125,40 @@ def on_edge(a, b, edge):
     return (low, high) if low <= high else None
 
 
-def side(line, at, seen_from):
-    """1 if who comes to a place on a line comes from its left, -1 from its right, 0 along it; by angles."""
+def turn(a, b):
+    """Above 0 where b is to the left of a, below to its right, 0 along it; exact."""
+    return a[0] * b[1] - a[1] * b[0]
 
-    def bearing(x, y):
-        return math.atan2(float(y - at[1]), float(x - at[0]))
+
+def along(a, b):
+    return turn(a, b) == 0 and a[0] * b[0] + a[1] * b[1] > 0
+
+
+def side(line, at, seen_from):
+    """1 if who comes to a place on a line comes from its left, -1 from its right, 0 along it."""
+
+    def towards(x, y):
+        return x - at[0], y - at[1]
 
     ahead = back = None
     for k in range(len(line) - 1):
         a, b = line[k], line[k + 1]
         met = on_edge(a, b, (at, at))
         if met and met[0] < 1:
-            ahead = bearing(*b)
+            ahead = towards(*b)
         if met and met[0] > 0:
-            back = bearing(*a)
-    ahead = back + math.pi if ahead is None else ahead
-    back = ahead + math.pi if back is None else back
-    left = (back - ahead) % (2 * math.pi)
-    turned = (bearing(*seen_from) - ahead) % (2 * math.pi)
-    if min(turned, 2 * math.pi - turned, abs(turned - left)) < 1e-9:
+            back = towards(*a)
+    ahead = ahead or (-back[0], -back[1])
+    back = back or (-ahead[0], -ahead[1])
+    comes = towards(*seen_from)
+    if along(ahead, comes) or along(back, comes):
         return 0
-    return 1 if turned < left else -1
+    # The left is what one sweeps from ahead to back, counterclockwise.
+    if turn(ahead, back) > 0:
+        return 1 if turn(ahead, comes) > 0 and turn(comes, back) > 0 else -1
+    if turn(ahead, back) < 0:
+        return -1 if turn(back, comes) > 0 and turn(comes, ahead) > 0 else 1
+    return 1 if turn(ahead, comes) > 0 else -1
 
 
 def passages(track, line, start, end):
