@@ -44,8 +44,10 @@ def random_line(rng):
 @pytest.mark.parametrize("seed", range(200))
 def test_passages_are_those_of_plain_loops(seed):
     rng = np.random.default_rng(seed)
-    found = town(rng)
-    line, w = random_line(rng), random_window(rng)
+    found, line, w = town(rng), random_line(rng), random_window(rng)
+    if seed % 2:  # places with seven digits, as receivers send them
+        found = {n: [(t, round(x, 7), round(y, 7)) for t, x, y in track] for n, track in found.items()}
+        line = [(round(x, 7), round(y, 7)) for x, y in line]
     expected = [
         (name, *of_name)
         for name in sorted(found)
