@@ -156,6 +156,10 @@ async def open_rooms(settings: ServiceSettings, ingest: IngestSettings) -> Async
         await stack.enter_async_context(beside(SEALING, _seal(rooms, Keeper(store))))
         await stack.enter_async_context(beside(telling.INCIDENTS, telling.follow_incidents(rooms)))
         await stack.enter_async_context(beside(admission.DEVICES, admission.enrol_devices(rooms)))
+        if tracks.has_roads:
+            unmatched = stack.enter_context(pipeline.subscribe(telling.UNMATCHED))
+            matched = telling.tell_matched(rooms, unmatched)
+            await stack.enter_async_context(beside(telling.MATCHING, matched))
         stored = stack.enter_context(pipeline.subscribe())
         # Until the pipeline has written its last.
         await stack.enter_async_context(
