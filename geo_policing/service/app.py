@@ -23,6 +23,7 @@ from geo_policing.maps import assets_folder
 from geo_policing.model import BoundingBox
 from geo_policing.roads import RoadNetwork
 from geo_policing.service import admission, problems, telling
+from geo_policing.service.chores import to_its_end
 from geo_policing.service.dependencies import Rooms
 from geo_policing.service.guard import Guard
 from geo_policing.service.hub import Hub
@@ -211,8 +212,8 @@ async def _seal(rooms: Rooms, keeper: Keeper) -> None:
     while True:
         with rooms.chores.step(SEALING):
             today = time.time_ns() // 1000 // DAY_US
-            await run_in_threadpool(keeper.seal, today + 1)
-            await run_in_threadpool(keeper.compact, MERGE_PARTS, today)
+            await to_its_end(keeper.seal, today + 1)
+            await to_its_end(keeper.compact, MERGE_PARTS, today)
         await asyncio.sleep(SEAL_S)
 
 
