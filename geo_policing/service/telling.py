@@ -18,6 +18,8 @@ MANY = 100
 
 #: Batches that may wait to be matched. When there are more, the oldest are left out.
 UNMATCHED = 50
+#: So many fixes are matched and told at once, so that the loop is free between; after a start there are many.
+AT_ONCE = 5_000
 
 #: What those that go on beside are called.
 POSITIONS, INCIDENTS = "telling of positions", "following of incidents"
@@ -53,9 +55,11 @@ async def tell_matched(rooms: Rooms, stored: Subscription) -> None:
 
 
 async def _match(rooms: Rooms, matcher: LiveMatcher, fixes: Sequence[Fix]) -> None:
-    with rooms.chores.step(MATCHING):
-        kinds = {fix.device: rooms.picture.kind_of(fix.device) for fix in fixes}
-        tell_units(rooms, rooms.picture.match(await run_in_threadpool(matcher.match, fixes, kinds)))
+    for first in range(0, len(fixes), AT_ONCE):
+        some = fixes[first : first + AT_ONCE]
+        with rooms.chores.step(MATCHING):
+            kinds = {fix.device: rooms.picture.kind_of(fix.device) for fix in some}
+            tell_units(rooms, rooms.picture.match(await run_in_threadpool(matcher.match, some, kinds)))
 
 
 def tell_incident(rooms: Rooms, incident: Incident) -> dict[str, Any]:

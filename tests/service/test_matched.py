@@ -148,6 +148,17 @@ def test_after_a_restart_the_places_of_what_is_on_the_map_are_told_without_a_new
     assert car["properties"]["matched"]["time"] == instant(us)
 
 
+async def test_after_a_start_all_devices_are_matched_some_at_a_time(rooms_of, monkeypatch):
+    monkeypatch.setattr(telling, "AT_ONCE", 2)
+    fixes = [Fix(f"car-{n}", now_us(), LON + STEP * (n + 0.5), LAT) for n in range(5)]
+    async with rooms_of() as rooms:
+        await rooms.pipeline.submit(fixes)
+    async with rooms_of() as rooms:
+        await until(lambda: place_of(rooms, "car-4"))
+        for n, fix in enumerate(fixes):
+            assert place_of(rooms, fix.device)["edge"] in (f"{n}>{n + 1}", f"{n + 1}>{n}")
+
+
 def test_without_roads_the_place_is_null_and_nothing_is_matched(tmp_path):
     with running(tmp_path, {"admit_all": True}, heartbeat_seconds=60) as service:
         with service.client("dispatcher").stream("GET", "/api/live") as stream, service.receiver() as line:
