@@ -48,6 +48,14 @@ def southern_drive(start_us):
     ]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _compiled(tmp_path_factory):
+    """Compile the kernels where they are not, so that no client of a service waits for that."""
+    path = tmp_path_factory.mktemp("roads") / "city.roads"
+    town().save(path)
+    LiveMatcher(Tracks(None, None, path)).match([Fix("car", 0, LON, LAT)], {"car": DeviceKind.TAXI})
+
+
 @pytest.fixture
 def folder(tmp_path):
     town().save(tmp_path / "city.roads")
