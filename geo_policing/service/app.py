@@ -23,6 +23,7 @@ from geo_policing.maps import assets_folder
 from geo_policing.model import BoundingBox
 from geo_policing.roads import RoadNetwork
 from geo_policing.service import admission, problems, telling
+from geo_policing.service.chores import to_its_end
 from geo_policing.service.dependencies import Rooms
 from geo_policing.service.guard import Guard
 from geo_policing.service.hub import Hub
@@ -156,6 +157,10 @@ async def open_rooms(settings: ServiceSettings, ingest: IngestSettings) -> Async
         await stack.enter_async_context(beside(SEALING, _seal(rooms, Keeper(store))))
         await stack.enter_async_context(beside(telling.INCIDENTS, telling.follow_incidents(rooms)))
         await stack.enter_async_context(beside(admission.DEVICES, admission.enrol_devices(rooms)))
+        if tracks.has_roads:
+            unmatched = stack.enter_context(pipeline.subscribe(telling.UNMATCHED))
+            matched = telling.tell_matched(rooms, unmatched)
+            await stack.enter_async_context(beside(telling.MATCHING, matched))
         stored = stack.enter_context(pipeline.subscribe())
         # Until the pipeline has written its last.
         await stack.enter_async_context(
@@ -207,8 +212,8 @@ async def _seal(rooms: Rooms, keeper: Keeper) -> None:
     while True:
         with rooms.chores.step(SEALING):
             today = time.time_ns() // 1000 // DAY_US
-            await run_in_threadpool(keeper.seal, today + 1)
-            await run_in_threadpool(keeper.compact, MERGE_PARTS, today)
+            await to_its_end(keeper.seal, today + 1)
+            await to_its_end(keeper.compact, MERGE_PARTS, today)
         await asyncio.sleep(SEAL_S)
 
 
