@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from geo_policing.model import FixColumns, TimeWindow
+    from geo_policing.roads import RoadNetwork
 
 
 def warm_up() -> None:
@@ -51,20 +52,31 @@ def warm_up() -> None:
     plane.inverse(*plane.forward(lon, lat))
     for crs in ("gcj02", "bd09"):
         to_wgs84(lon, lat, crs)
-    _search(fixes, window)
+    _search(fixes, window, network)
     print(f"kernels compiled and cached in {time.perf_counter() - began:.1f} s")
 
 
-def _search(fixes: "FixColumns", window: "TimeWindow") -> None:
+def _search(fixes: "FixColumns", window: "TimeWindow", network: "RoadNetwork") -> None:
     """Seal fixes and search through them."""
     import tempfile
     from datetime import UTC
     from pathlib import Path
 
+    from geo_policing.roads.times import RoadTimes
     from geo_policing.store import FixStore
     from geo_policing.store.history.keeper import Keeper
     from geo_policing.store.history.questions import Questions
-    from geo_policing.tracks.searches import Area, companions, footholds, passages, presences
+    from geo_policing.tracks.searches import (
+        Area,
+        DrawnPath,
+        cloned,
+        companions,
+        footholds,
+        itinerary,
+        overlap,
+        passages,
+        presences,
+    )
 
     with tempfile.TemporaryDirectory() as folder, FixStore(Path(folder) / "fixes.duckdb") as store:
         store.append(fixes)
@@ -74,3 +86,6 @@ def _search(fixes: "FixColumns", window: "TimeWindow") -> None:
         passages(asked, [(113.1302, 27.8), (113.1302, 27.9)], window)
         companions(asked, "warm", window)
         footholds(asked, "warm", window, UTC)
+        itinerary(asked, "warm", window)
+        overlap(asked, DrawnPath.of_device(asked, "warm", window), window)
+        cloned(asked, RoadTimes(network), ["warm"], window)

@@ -143,57 +143,6 @@ def presences(
 
 
 @njit(cache=True, nogil=True)
-def passages(
-    device: NDArray[np.int32],
-    time: NDArray[np.int64],
-    lon: NDArray[np.float64],
-    lat: NDArray[np.float64],
-    edge: NDArray[np.float64],
-    start_us: int,
-    end_us: int,
-) -> tuple[Any, Any, Any, Any]:
-    """Crossings of a line from one side to the other, strictly, within [start, end).
-
-    device, time, lon, lat (n,): fixes sorted by device and time; edge (e, 4) f64 degrees, from start to end.
-    -> device (p,) i32, at (p,) f64 us, side (p,) i8: 1 from its left to its right, -1 the other way, and the
-    fix before it (p,) i64. A way that ends on an edge is on its right.
-    """
-    n = time.shape[0]
-    out_device = np.empty(64, np.int32)
-    out_at = np.empty(64, np.float64)
-    out_side = np.empty(64, np.int8)
-    out_first = np.empty(64, np.int64)
-    p = 0
-    for i in range(n - 1):
-        if device[i + 1] != device[i] or time[i + 1] < start_us or time[i] >= end_us:
-            continue
-        if not joined(time[i + 1] - time[i], distance_m(lon[i], lat[i], lon[i + 1], lat[i + 1])):
-            continue
-        for k in range(edge.shape[0]):
-            ex, ey = edge[k, 2] - edge[k, 0], edge[k, 3] - edge[k, 1]
-            before = ex * (lat[i] - edge[k, 1]) - ey * (lon[i] - edge[k, 0])
-            after = ex * (lat[i + 1] - edge[k, 1]) - ey * (lon[i + 1] - edge[k, 0])
-            if (before > 0.0) == (after > 0.0):
-                continue
-            u = before / (before - after)
-            x, y = lon[i] + u * (lon[i + 1] - lon[i]), lat[i] + u * (lat[i + 1] - lat[i])
-            v = ((x - edge[k, 0]) * ex + (y - edge[k, 1]) * ey) / (ex * ex + ey * ey)
-            at = time[i] + u * (time[i + 1] - time[i])
-            # The end of an edge is the next one's start.
-            if v < 0.0 or v > 1.0 or (v == 1.0 and k + 1 < edge.shape[0]) or not start_us <= at < end_us:
-                continue
-            if p >= out_device.shape[0]:
-                out_device = _grown(out_device, 2 * p)
-                out_at = _grown(out_at, 2 * p)
-                out_side = _grown(out_side, 2 * p)
-                out_first = _grown(out_first, 2 * p)
-            out_device[p], out_at[p], out_first[p] = device[i], at, i
-            out_side[p] = 1 if before > 0.0 else -1
-            p += 1
-    return out_device[:p], out_at[:p], out_side[:p], out_first[:p]
-
-
-@njit(cache=True, nogil=True)
 def stays(
     time: NDArray[np.int64], lon: NDArray[np.float64], lat: NDArray[np.float64], radius_m: float, stay_us: int
 ) -> tuple[Any, Any, Any, Any]:

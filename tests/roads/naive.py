@@ -6,6 +6,8 @@ import math
 import h3
 import numpy as np
 
+from tests.naive import nearest_edges
+
 
 def samples(vertex_offset, vertex_x, vertex_y, step_m):
     """(edge, x, y) of all vertices and of points between them at most step_m apart."""
@@ -70,3 +72,48 @@ def edge_costs(network, start, start_cost, cost, open_edge, u_turn):
                     best[f] = total
                     changed = True
     return best
+
+
+def least_time(network, is_open, start, end):
+    """Seconds from any of some stretches (edge, from_m, to_m) to any of others, relaxing every edge."""
+    length, speed = network.length_m.tolist(), network.speed_mps.tolist()
+    seconds = [m / v for m, v in zip(length, speed, strict=True)]
+
+    def share(e, at_m):
+        return at_m / length[e] if length[e] > 0 else 0.0
+
+    at = {}
+    for e, _, to_m in start:
+        node = int(network.to_node[e])
+        at[node] = min(at.get(node, math.inf), (1 - share(e, to_m)) * seconds[e])
+    edges = [
+        (int(network.from_node[e]), int(network.to_node[e]), seconds[e])
+        for e in np.flatnonzero(is_open).tolist()
+    ]
+    changed = True
+    while changed:
+        changed = False
+        for here, there, takes in edges:
+            if here in at and at[here] + takes < at.get(there, math.inf) - 1e-12:
+                at[there] = at[here] + takes
+                changed = True
+    ways = [at.get(int(network.from_node[e]), math.inf) + share(e, m) * seconds[e] for e, m, _ in end]
+    for e, from_a, to_a in start:
+        for f, from_b, to_b in end:
+            if e == f and from_a <= to_b:
+                ways.append(max(0.0, share(e, from_b) - share(e, to_a)) * seconds[e])
+    return min(ways, default=math.inf)
+
+
+def stretches(network, is_open, lon, lat, radius_m, wide_m, k):
+    """(edge, from_m, to_m) near a place: the k nearest open edges, a radius to both sides, all of a loop."""
+    x, y = (float(v[0]) for v in network.plane.forward(lon, lat))
+    lines = [network.vertices(e).tolist() if is_open[e] else [(1e9, 1e9)] * 2 for e in range(network.n_edges)]
+    near = nearest_edges(x, y, lines, network.length_m.tolist(), radius_m, k)
+    near = near or nearest_edges(x, y, lines, network.length_m.tolist(), wide_m, k)
+    found = []
+    for e, _, o in near:
+        length = float(network.length_m[e])
+        loop = network.from_node[e] == network.to_node[e]
+        found.append((e, 0.0, length) if loop else (e, max(o - radius_m, 0.0), min(o + radius_m, length)))
+    return found

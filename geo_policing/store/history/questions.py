@@ -9,8 +9,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from geo_policing.kernels.cell_visits import MAX_GAP_US
+from geo_policing.model import FixColumns
 from geo_policing.model.moves import Moves, Visits
-from geo_policing.store.fixes import FixStore, Snapshot
+from geo_policing.store.fixes import COLUMNS, FixStore, Snapshot
 from geo_policing.store.history import layout
 from geo_policing.store.history.manifest import Manifest
 from geo_policing.store.history.sealing import visits_of
@@ -64,6 +65,23 @@ class Questions:
                 query = unsealed.select(names, start_us, end_us, where=f"AND {_among(cells)}")
                 tables.append(now.cursor.sql(query).to_arrow_table())
         return _sorted(tables, names)
+
+    def fixes(self, start_us: int, end_us: int, devices: Collection[str]) -> FixColumns:
+        """Return the fixes of devices in [start, end) with all that is known of them, by device and time."""
+        if not devices:
+            return FixColumns.from_fixes([])
+        span = (start_us, end_us)
+        with self._store.snapshot() as now:
+            files = (part.by_device for part in now.manifest.overlapping(*span))
+            tables = now.sealed.of_devices(files, COLUMNS, devices, *span)
+            unsealed = now.unsealed(*span)
+            if unsealed is not None:
+                where = f"AND device IN ({_texts(devices)})"
+                tables.append(now.cursor.sql(unsealed.select(COLUMNS, *span, where=where)).to_arrow_table())
+        found = FixColumns.concatenated([FixColumns.from_arrow(table) for table in tables])
+        # What is equal in time is in an order that does not depend on what is sealed.
+        texts = [np.unique(column, return_inverse=True)[1] for column in (found.source, found.device)]
+        return found.take(np.lexsort((found.lat, found.lon, texts[0], found.received, found.time, texts[1])))
 
     def visits(self, cells: NDArray[np.uint64], start_us: int, end_us: int) -> Visits:
         """Return who was in some of the cells in [start, end), to the second; stays may be there twice.

@@ -4,10 +4,15 @@ They read the history through `History`; who may ask, and that it is recorded, i
 """
 
 from geo_policing.tracks.searches.area import Area
+from geo_policing.tracks.searches.cloned import Cloned, Step, Strand, cloned
 from geo_policing.tracks.searches.company import Companion, companions
+from geo_policing.tracks.searches.drawn import DrawnPath
 from geo_policing.tracks.searches.footholds import Foothold, footholds
 from geo_policing.tracks.searches.history import History
-from geo_policing.tracks.searches.lines import Passage, passages
+from geo_policing.tracks.searches.itinerary import Itinerary, Leg, LegKind, itinerary
+from geo_policing.tracks.searches.lines import Passage, gate, passages
+from geo_policing.tracks.searches.on_roads import OnRoads, on_roads
+from geo_policing.tracks.searches.overlap import Overlap, Stretch, overlap
 from geo_policing.tracks.searches.presence import (
     Presence,
     collision,
@@ -17,20 +22,37 @@ from geo_policing.tracks.searches.presence import (
     presences,
     vanished,
 )
+from geo_policing.tracks.searches.seen import Seen
 
 __all__ = [
     "Area",
+    "Cloned",
     "Companion",
+    "DrawnPath",
     "Foothold",
     "History",
+    "Itinerary",
+    "Leg",
+    "LegKind",
+    "OnRoads",
+    "Overlap",
     "Passage",
     "Presence",
+    "Seen",
+    "Step",
+    "Strand",
+    "Stretch",
+    "cloned",
     "collision",
     "companions",
     "first_entry",
     "footholds",
     "frequent",
+    "gate",
+    "itinerary",
     "night_activity",
+    "on_roads",
+    "overlap",
     "passages",
     "presences",
     "vanished",

@@ -1,5 +1,6 @@
-"""Areas: any polygon or multi-polygon with holes, a circle, a set of H3 cells; exact at the border."""
+"""Areas: polygons with holes, one or more, circles, stretches of road, H3 cells; exact at the border."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,6 +9,7 @@ from typing import Any, Self
 import h3
 import numpy as np
 import shapely
+import shapely.ops
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
@@ -15,7 +17,9 @@ from geo_policing.errors import InvalidGeometry, InvalidInput
 from geo_policing.geodesy import LocalPlane
 from geo_policing.geodesy.cells import CELL_RESOLUTION
 from geo_policing.kernels.cell_visits import TOLERANCE_M
+from geo_policing.tracks.searches.drawn import DrawnPath
 from geo_policing.tracks.searches.explained import NEAR_M
+from geo_policing.tracks.searches.history import check_number
 
 _CORNERS = 360  # of a circle: 4 mm off at 100 m
 _METRES_A_DEGREE = 111_320.0
@@ -83,10 +87,55 @@ class Area:
             raise InvalidInput(
                 f"radius {radius_m} m is not above 0 and at most 100000", field="radius_m", value=radius_m
             )
+        if not (-180 <= lon <= 180 and -85 <= lat <= 85):
+            raise InvalidGeometry(
+                f"the middle {lon}, {lat} of the circle is off the earth or at a pole; degrees, lon first",
+                field="area",
+            )
         plane = LocalPlane.around(lon, lat)
         angle = np.arange(_CORNERS) * (2 * np.pi / _CORNERS)
         x, y = plane.inverse(radius_m * np.cos(angle), radius_m * np.sin(angle))
         return cls(shapely.Polygon(np.column_stack([x, y])))
+
+    @classmethod
+    def along(cls, path: DrawnPath, width_m: float, *, from_m: float = 0.0, to_m: float = math.inf) -> Self:
+        """Make a stretch of road, or of any path: everything within half a width of it.
+
+        In metres of the path's plane. It ends square to the path where the stretch ends, and is round around
+        bends.
+
+        Parameters
+        ----------
+        path : DrawnPath
+            As `DrawnPath.of_edges` makes it of roads; at most 200 km.
+        width_m : float
+            1 to 1000 metres.
+        from_m, to_m : float
+            The stretch: metres along the path, its parts one after the other; all of it by default.
+
+        Raises
+        ------
+        InvalidInput
+            If the width is out of range.
+        InvalidGeometry
+            If the stretch has no length.
+        """
+        check_number("width_m", width_m, 1, 1000)
+        plane, lines = path.lines()
+        stretches, before_m = [], 0.0
+        for line in lines:
+            low, high = max(from_m - before_m, 0.0), min(to_m - before_m, line.length)
+            if low < high:
+                stretches.append(shapely.ops.substring(line, low, high))
+            before_m += line.length
+        if not stretches:
+            raise InvalidGeometry(
+                f"the stretch from {from_m:g} to {to_m:g} m of a path of {before_m:.0f} m has no length",
+                field="area",
+            )
+        bands = shapely.buffer(stretches, width_m / 2, quad_segs=_CORNERS // 4, cap_style="flat")
+        band = shapely.union_all(bands)
+        return cls(shapely.transform(band, lambda xy: np.column_stack(plane.inverse(xy[:, 0], xy[:, 1]))))
 
     @classmethod
     def of_cells(cls, cells: Iterable[str]) -> Self:
@@ -132,6 +181,9 @@ def covering(shape: BaseGeometry, within_m: float = 2 * TOLERANCE_M) -> NDArray[
     west, south, east, north = shape.bounds
     if (east - west) * (north - south) > 4:
         raise InvalidGeometry("the area is larger than 4 square degrees; ask for a smaller one", field="area")
+    # Refused before they are counted: a cell is 15,000 m² on the average, 12,000 in China.
+    if shape.area * np.cos(np.radians((south + north) / 2)) * _METRES_A_DEGREE**2 > _MAX_CELLS * 20_000:
+        raise InvalidGeometry("the area is larger than 4,000 km²; ask for a smaller one", field="area")
     # A degree of longitude is shorter than one of latitude: this much of it is at least as wide as meant.
     wide = within_m / (_METRES_A_DEGREE * np.cos(np.radians(min(max(abs(south), abs(north)), 85.0))))
     buffered = shapely.buffer(shape, wide, quad_segs=2)

@@ -1,17 +1,19 @@
 """What a search needs of a history, and how long its windows may be."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geo_policing.errors import InvalidInput, InvalidTimeWindow
-from geo_policing.model import TimeWindow
+from geo_policing.model import FixColumns, TimeWindow
 from geo_policing.model.moves import Moves, Visits
 
 HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US
+#: So many days of a device are read at once: at a fix a second 26 million fixes, 730 MB.
+DEVICE_DAYS = 300
 
 
 class History(Protocol):
@@ -23,8 +25,19 @@ class History(Protocol):
     def near(self, cells: NDArray[np.uint64], start_us: int, end_us: int) -> tuple[Moves, NDArray[np.uint64]]:
         """Return everybody's fixes in some of the cells in [start, end), and the cell of each."""
 
+    def fixes(self, start_us: int, end_us: int, devices: Collection[str]) -> FixColumns:
+        """Return the fixes of devices in [start, end) with all that is known of them, by device and time."""
+
     def visits(self, cells: NDArray[np.uint64], start_us: int, end_us: int) -> Visits:
         """Return at least who was in some of the cells in [start, end), to the second."""
+
+
+def batches(devices: Collection[str], start_us: int, end_us: int) -> Iterator[list[str]]:
+    """Yield devices, in order, few enough that what is read of them in [start, end) is bounded."""
+    ordered = sorted(devices)
+    size = max(1, DEVICE_DAYS * DAY_US // max(end_us - start_us, 1))
+    for first in range(0, len(ordered), size):
+        yield ordered[first : first + size]
 
 
 def check_length(window: TimeWindow, days: int) -> None:
@@ -34,6 +47,14 @@ def check_length(window: TimeWindow, days: int) -> None:
             f"the window from {window.start.isoformat()} to {window.end.isoformat()} is longer than {days} "
             "days; ask for less at once",
             field="datetime",
+        )
+
+
+def check_number(name: str, value: float, least: float, most: float) -> None:
+    """Raise InvalidInput unless least <= value <= most; NaN is neither."""
+    if not least <= value <= most:
+        raise InvalidInput(
+            f"{name} {value} is not at least {least:g} and at most {most:g}", field=name, value=value
         )
 
 

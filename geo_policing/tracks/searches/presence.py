@@ -19,7 +19,14 @@ from geo_policing.model import TimeWindow, from_us, to_us
 from geo_policing.model.moves import Moves, Visits
 from geo_policing.tracks.searches.area import Area
 from geo_policing.tracks.searches.explained import explained
-from geo_policing.tracks.searches.history import DAY_US, HOUR_US, History, check_count, check_length
+from geo_policing.tracks.searches.history import (
+    DAY_US,
+    HOUR_US,
+    History,
+    batches,
+    check_count,
+    check_length,
+)
 
 #: Of so few devices it is quicker to read the fixes by device than all those near an area.
 FEW = 40
@@ -206,7 +213,9 @@ def night_activity(
     hours: dict[str, set[int]] = {}
     for presence in presences(history, area, window):
         mine = hours.setdefault(presence.device, set())
-        mine.update(range(presence.enter_us // HOUR_US, presence.leave_us // HOUR_US + 1))
+        # The end of the window is not in it, nor is the hour that begins then.
+        last_us = min(presence.leave_us, window.end_us - 1)
+        mine.update(range(presence.enter_us // HOUR_US, last_us // HOUR_US + 1))
 
     def is_night(hour: int) -> bool:
         at = from_us(hour * HOUR_US).astimezone(zone).hour
@@ -278,15 +287,20 @@ def _presences(
         visits = _visits(history, area, start_us, end_us)
     asked = _names(visits) if devices is None else _names(visits) & set(devices)
     if len(asked) <= FEW:
-        return _exact(history.moves(start_us, end_us, asked), area, start_us, end_us, asked)
+        return _of_all(history, area, start_us, end_us, asked)
     near, cell = history.near(area.near_cells, start_us - MAX_GAP_US, end_us + MAX_GAP_US + 1)
     clear = explained(visits, near, cell, area.cells, area.shape.bounds, start_us, end_us) & asked
     found = _exact(near, area, start_us, end_us, clear)
-    doubtful = asked - clear
-    if doubtful:
-        moves = history.moves(start_us, end_us, doubtful)
-        found += _exact(moves, area, start_us, end_us, doubtful)
+    found += _of_all(history, area, start_us, end_us, asked - clear)
     return sorted(found, key=lambda p: (p.device, p.enter_us))
+
+
+def _of_all(history: History, area: Area, start_us: int, end_us: int, devices: set[str]) -> list[Presence]:
+    """Presences of these devices in the movement through all of their fixes."""
+    found: list[Presence] = []
+    for names in batches(devices, start_us, end_us):
+        found += _exact(history.moves(start_us, end_us, names), area, start_us, end_us, devices)
+    return found
 
 
 def _exact(moves: Moves, area: Area, start_us: int, end_us: int, devices: set[str]) -> list[Presence]:

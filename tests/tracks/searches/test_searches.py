@@ -1,6 +1,8 @@
 """Every search equals its naive twin on random small towns, with touched borders, two-way roads, midnight."""
 
 import math
+from datetime import timedelta, timezone
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -9,10 +11,7 @@ import shapely
 
 from geo_policing.errors import InvalidGeometry, InvalidInput, InvalidTimeWindow
 from geo_policing.kernels import area_presence
-from geo_policing.model import TimeWindow, from_us
-from geo_policing.store import FixStore
-from geo_policing.store.history.keeper import Keeper
-from geo_policing.store.history.questions import Questions
+from geo_policing.model import from_us
 from geo_policing.tracks.searches import (
     Area,
     collision,
@@ -21,26 +20,34 @@ from geo_policing.tracks.searches import (
     footholds,
     frequent,
     night_activity,
-    passages,
     presences,
     vanished,
 )
 from geo_policing.tracks.searches.company import SHIFTS_S
 from tests.tracks.searches import naive
-from tests.tracks.searches.towns import MIDNIGHT, SOUTH, STEP, WEST, MemoryHistory, columns, polygon, town
+from tests.tracks.searches.towns import (
+    DAY_US,
+    EVER,
+    MIDNIGHT,
+    MINUTE,
+    SOUTH,
+    STEP,
+    WEST,
+    MemoryHistory,
+    over_days,
+    polygon,
+    random_window,
+    town,
+    window,
+)
 
 ZONE = ZoneInfo("Asia/Shanghai")
-MINUTE = 60_000_000
 TOWNS = range(200)
 
 
-def window(start_us, end_us):
-    return TimeWindow(from_us(start_us), from_us(end_us))
-
-
-def random_window(rng):
-    start = MIDNIGHT + int(rng.integers(-40, 10)) * MINUTE
-    return window(start, start + int(rng.integers(1, 60)) * MINUTE)
+@cache
+def everywhere():
+    return Area(shapely.box(WEST - STEP, SOUTH - STEP, WEST + 11 * STEP, SOUTH + 11 * STEP)).cells
 
 
 def truth(found, area, w):
@@ -81,41 +88,58 @@ def test_presences_and_what_is_made_of_them(seed):
             check(flat, {name: spans for name, spans in of_place.items() if name in met})
 
     area, w = places[0]
-    day_before = truth(found, area, window(w.start_us - 86_400_000_000, w.start_us))
-    new = first_entry(history, area, w, 1)
-    assert [p.device for p in new] == sorted(expected[0].keys() - day_before.keys())
-    assert all(abs(p.enter_us - expected[0][p.device][0][0]) <= 1 for p in new)
+    times = int(rng.integers(1, 4))
+    often = frequent(history, area, w, times)
+    counts = {n: len(spans) for n, spans in expected[0].items() if len(spans) >= times}
+    assert {n: len(p) for n, p in often.items()} == counts
+    assert list(often) == sorted(counts, key=lambda n: (-counts[n], n))
 
-    often = frequent(history, area, w, 2)
-    assert {n: len(p) for n, p in often.items()} == {n: len(s) for n, s in expected[0].items() if len(s) >= 2}
 
-    middle = (w.start_us + w.end_us) // 2
-    before = truth(found, area, window(middle - 86_400_000_000, middle))
-    after = truth(found, area, window(middle, middle + 86_400_000_000))
-    gone = vanished(history, area, from_us(middle), days=1, before=1, after=0)
-    assert [p.device for p in gone] == sorted(before.keys() - after.keys())
+@pytest.mark.parametrize("seed", TOWNS)
+def test_who_is_new_and_who_is_gone_after_days(seed):
+    rng = np.random.default_rng(seed)
+    found = over_days(rng, town(rng, devices=4, fixes=12), 3)
+    history = MemoryHistory(found)
+    area, w, days = Area(polygon(rng)), random_window(rng), int(rng.integers(1, 4))
+    now = truth(found, area, w)
+    before = truth(found, area, window(w.start_us - days * DAY_US, w.start_us))
+    new = first_entry(history, area, w, days)
+    assert [p.device for p in new] == sorted(now.keys() - before.keys())
+    assert all(abs(p.enter_us - now[p.device][0][0]) <= 1 for p in new)
+
+    moment = w.start_us - int(rng.integers(0, 2)) * DAY_US
+    least, most = int(rng.integers(1, 4)), int(rng.integers(0, 3))
+    before = truth(found, area, window(moment - days * DAY_US, moment))
+    after = truth(found, area, window(moment, moment + days * DAY_US))
+    gone = vanished(history, area, from_us(moment), days=days, before=least, after=most)
+    assert [p.device for p in gone] == [
+        n for n in sorted(before) if len(before[n]) >= least and len(after.get(n, ())) <= most
+    ]
     assert all(abs(p.leave_us - before[p.device][-1][1]) <= 1 for p in gone)
 
 
 @pytest.mark.parametrize("seed", TOWNS)
-def test_passages_of_a_line(seed):
+def test_hours_of_the_night_and_of_the_day_are_those_of_plain_loops(seed):
     rng = np.random.default_rng(seed)
-    found = town(rng)
-    corners = rng.integers(0, 10, (int(rng.integers(2, 5)), 2))
-    corners = corners[np.r_[True, (np.diff(corners, axis=0) != 0).any(axis=1)]]
-    if len(corners) < 2:
-        corners = np.array([[0, 4], [9, 4]])
-    line = [(WEST + x * STEP, SOUTH + y * STEP) for x, y in corners.tolist()]
-    w = random_window(rng)
-    expected = [
-        (name, at, right)
-        for name in sorted(found)
-        for at, right in naive.passages(found[name], line, w.start_us, w.end_us)
-    ]
-    met = passages(MemoryHistory(found), line, w)
-    assert sorted((p.device, p.rightwards) for p in met) == sorted((n, right) for n, _, right in expected)
-    assert all(abs(p.at_us - e[1]) <= 1 for p, e in zip(met, expected, strict=True))
-    assert [p for p in met if p.rightwards] == passages(MemoryHistory(found), line, w, rightwards=True)
+    found = over_days(rng, town(rng, devices=4, fixes=12), 3)
+    area = Area(polygon(rng))
+    # From one midnight, at which all are on their way, to another one.
+    end, offset = MIDNIGHT - int(rng.integers(0, 3)) * DAY_US, int(rng.integers(-11, 12))
+    w = window(end - int(rng.integers(1, 4)) * DAY_US, end + int(rng.integers(0, 2)) * MINUTE)
+    night = (int(rng.integers(0, 24)), int(rng.integers(0, 24)))
+    night = night if night[0] != night[1] else (22, 6)
+    at_night, by_day = int(rng.integers(1, 3)), int(rng.integers(0, 3))
+    dark = {night[0] + n for n in range((night[1] - night[0]) % 24)}
+    expected = {}
+    for name, spans in truth(found, area, w).items():
+        hours = [(hour + offset) % 24 for hour in naive.hours(spans, w.end_us)]
+        nights = sum(hour in dark or hour + 24 in dark for hour in hours)
+        if nights >= at_night and len(hours) - nights <= by_day:
+            expected[name] = (nights, len(hours) - nights)
+    zone = timezone(timedelta(hours=offset))
+    met = night_activity(MemoryHistory(found), area, w, zone, night=night, at_night=at_night, by_day=by_day)
+    assert met == expected
+    assert list(met) == sorted(expected, key=lambda n: (-expected[n][0], n))
 
 
 @pytest.mark.parametrize("seed", TOWNS)
@@ -126,8 +150,7 @@ def test_companions_share_the_places_that_plain_loops_count(seed):
     found["follower"] = sorted(follower)
     history = MemoryHistory(found)
     w = window(MIDNIGHT - 86_400_000_000, MIDNIGHT + 86_400_000_000)
-    everywhere = Area(shapely.box(WEST - 0.1, SOUTH - 0.1, WEST + 0.2, SOUTH + 0.2)).cells
-    visits = history.visits(everywhere, w.start_us, w.end_us)
+    visits = history.visits(everywhere(), w.start_us, w.end_us)
     stays = {}
     for code, *stay in zip(
         *(getattr(visits, n).tolist() for n in ("device", "cell", "first_s", "last_s")), strict=True
@@ -163,15 +186,17 @@ def test_a_bus_that_meets_everybody_is_no_company():
 
 
 @pytest.mark.parametrize("seed", TOWNS)
-def test_footholds_are_the_stays_of_plain_loops(seed):
+def test_footholds_are_those_of_plain_loops(seed):
     rng = np.random.default_rng(seed)
-    found = town(rng, devices=1, fixes=120)
-    w = window(MIDNIGHT - 86_400_000_000, MIDNIGHT + 86_400_000_000)
-    expected = [(found["d0"][i][0], found["d0"][j][0]) for i, j in naive.stays(found["d0"], 250, 300)]
-    holds = footholds(MemoryHistory(found), "d0", w, ZONE, stay_s=300, radius_m=250)
-    assert sorted(s for f in holds for s in f.stays) == expected
-    assert [f.total_s for f in holds] == sorted((f.total_s for f in holds), reverse=True)
-    assert all(f.total_s == pytest.approx(sum(b - a for a, b in f.stays) / 1e6) for f in holds)
+    found = town(rng, devices=1, fixes=80)
+    offset_s = int(rng.integers(-47, 48)) * 900
+    zone = timezone(timedelta(seconds=offset_s))
+    expected = naive.footholds(found["d0"], 250, 300, offset_s)
+    holds = footholds(MemoryHistory(found), "d0", EVER, zone, stay_s=300, radius_m=250)
+    assert [(f.stays, f.total_s, f.night_s, f.work_s) for f in holds] == [place[2:] for place in expected]
+    assert [(f.lon, f.lat) for f in holds] == [pytest.approx(place[:2]) for place in expected]
+    homes = [f.night_s for f in holds if f.guess == "home"]
+    assert homes == [max(place[4] for place in expected)] * any(place[4] for place in expected)
 
 
 def test_home_is_where_the_nights_are_and_work_where_the_days_are():
@@ -211,39 +236,6 @@ def test_who_is_about_by_night_and_not_by_day():
     assert list(night_activity(MemoryHistory(found), area, w, ZONE, at_night=3, by_day=2)) == ["owl", "both"]
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_a_store_answers_as_memory_does_whatever_is_sealed(seed, tmp_path):
-    rng = np.random.default_rng(seed)
-    found = town(rng)
-    memory = MemoryHistory(found)
-    fixes = columns(found)
-    late = rng.random(len(fixes)) < 0.2
-    areas = [(Area(polygon(rng)), random_window(rng)) for _ in range(4)]
-    everything = window(MIDNIGHT - 86_400_000_000, MIDNIGHT + 86_400_000_000)
-
-    def same(store):
-        asked = Questions(store)
-        for area, w in areas:
-            assert presences(asked, area, w) == presences(memory, area, w)
-        assert collision(asked, areas, 2) == collision(memory, areas, 2)
-        assert footholds(asked, "d1", everything, ZONE, stay_s=300) == footholds(
-            memory, "d1", everything, ZONE, stay_s=300
-        )
-
-    with FixStore(tmp_path / "fixes.duckdb") as store:
-        keeper = Keeper(store)
-        store.append(fixes.take(~late))
-        keeper.seal(MIDNIGHT // 86_400_000_000)
-        store.append(fixes.take(late))
-        same(store)
-        keeper.seal(MIDNIGHT // 86_400_000_000 + 2)
-        same(store)
-        keeper.compact()
-        same(store)
-        asked, w = Questions(store), everything
-        assert companions(asked, "d0", w, places=1) == companions(memory, "d0", w, places=1)
-
-
 def test_a_device_or_a_place_never_seen_is_nobody():
     history = MemoryHistory({})
     area = Area.circle(113.13, 27.83, 100)
@@ -253,7 +245,6 @@ def test_a_device_or_a_place_never_seen_is_nobody():
     assert collision(history, [(area, w), (area, w)]) == {}
     assert companions(history, "ghost", w) == []
     assert footholds(history, "ghost", w, ZONE) == []
-    assert passages(history, [(113.1, 27.8), (113.2, 27.8)], w) == []
 
 
 def test_a_circle_is_its_radius_and_cells_are_their_borders():
@@ -277,7 +268,6 @@ BOW_TIE = {"type": "Polygon", "coordinates": [[[113, 27], [114, 28], [114, 27], 
         (lambda: Area(shapely.box(113, 27, 200, 28)), "off the earth"),
         (lambda: Area(shapely.box(100, 20, 120, 30)).cells, "larger than 4 square degrees"),
         (lambda: Area.of_cells(["nothing"]), "an H3 cell that is none"),
-        (lambda: passages(MemoryHistory({}), [(113, 27)], window(0, 1)), "two or more places"),
     ],
 )
 def test_an_area_that_is_none_is_refused(make, said):

@@ -1,0 +1,69 @@
+"""How long it takes at least from where one may be to where one may be, by road."""
+
+import numpy as np
+
+from geo_policing.kernels import edge_grid, road_times
+from geo_policing.roads.network import Access, RoadNetwork
+
+_CELL_M = 50.0
+
+
+class RoadTimes:
+    """Least times by road: no turn is forbidden or costs, so nobody who keeps to the speeds is faster.
+
+    Parameters
+    ----------
+    network : RoadNetwork
+        The roads.
+    access : Access
+        Who travels: edges that all of these may use.
+    """
+
+    def __init__(self, network: RoadNetwork, access: Access = Access.CAR) -> None:
+        is_open = (network.access & access) == access
+        leaves = is_open[network.out_edge]
+        before = np.concatenate([[0], np.cumsum(leaves)])
+        speed_mps = network.speed_mps.astype(np.float64)
+        offset, x, y = (np.array(a) for a in (network.vertex_offset, network.vertex_x, network.vertex_y))
+        length_m = np.array(network.length_m)
+        along_m = edge_grid.along(offset, x, y, length_m)
+        shapes = edge_grid.Shapes(offset, x, y, along_m, length_m, np.array(network.reverse), is_open)
+        arcs = road_times.Arcs(
+            np.array(network.from_node, np.int32),
+            np.array(network.to_node, np.int32),
+            length_m,
+            length_m / speed_mps,
+            before[network.out_offset].astype(np.int64),
+            np.array(network.out_edge[leaves], np.int32),
+        )
+        self.plane = network.plane
+        #: The highest speed of the roads.
+        self.top_mps = float(speed_mps.max(where=is_open, initial=0.1))
+        self._roads = road_times.Roads(arcs, edge_grid.build(shapes, _CELL_M), shapes, road_times.scratch(0))
+        self._nodes = network.n_nodes
+
+    def for_kernels(self) -> road_times.Roads:
+        """Return what kernels search on, with scratch arrays that no other thread writes."""
+        return self._roads._replace(work=road_times.scratch(self._nodes))
+
+    def least_s(
+        self, a: tuple[float, float], b: tuple[float, float], radius_a_m: float, radius_b_m: float
+    ) -> float:
+        """Return the least seconds from within a radius of a place to within one of another.
+
+        Parameters
+        ----------
+        a, b : (lon, lat)
+            Degrees. Each stands for the nearest `road_times.PLACES` edges within its radius, or within
+            `road_times.WIDE_M` where that has none: the radius to both sides of their nearest points.
+        radius_a_m, radius_b_m : float
+            Metres.
+
+        Returns
+        -------
+        float
+            Infinite where one of them is off the roads or no way leads there.
+        """
+        x, y = self.plane.forward([a[0], b[0]], [a[1], b[1]])
+        near = (x[0], y[0], float(radius_a_m), x[1], y[1], float(radius_b_m))
+        return float(road_times.least(*near, self.for_kernels()))

@@ -1,0 +1,58 @@
+"""The least time by road, against relaxing every edge until nothing gets faster."""
+
+import math
+
+import numpy as np
+import pytest
+
+from geo_policing.kernels.road_times import PLACES, WIDE_M
+from geo_policing.roads import Access, route
+from geo_policing.roads.times import RoadTimes
+from tests.roads import naive
+from tests.roads.test_routing import random_network
+from tests.roads.town import grid
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_least_times_equal_the_naive_twin(seed):
+    network = random_network(seed)
+    roads = RoadTimes(network)
+    rng = np.random.default_rng(seed)
+    n = 8
+    places = np.column_stack([113.13 + 0.01 * rng.random(n), 27.83 + 0.01 * rng.random(n)]).tolist()
+    radius_m = rng.choice([1.0, 20.0, 60.0], n).tolist()
+    is_open = (network.access & Access.CAR) > 0
+    near = [
+        naive.stretches(network, is_open, *at, r, WIDE_M, PLACES)
+        for at, r in zip(places, radius_m, strict=True)
+    ]
+    ways = 0
+    for a in range(n):
+        for b in range(n):
+            expected = naive.least_time(network, is_open, near[a], near[b])
+            found = roads.least_s(places[a], places[b], radius_m[a], radius_m[b])
+            assert found == pytest.approx(expected, abs=1e-9)
+            ways += 0 < expected < math.inf
+    assert ways
+
+
+def test_nobody_who_drives_the_fastest_route_is_faster():
+    network = grid(one_way={"1>2", "2>3", "9>8"}, forbidden=[("0>1", "1>2"), ("6>7", "7>8")])
+    roads = RoadTimes(network)
+    longer = 0
+    for a in range(0, network.n_edges, 5):
+        for b in range(0, network.n_edges, 7):
+            middles = [tuple(network.lonlat(e).mean(axis=0)) for e in (a, b)]
+            found = route(network, a, network.length_m[a] / 2, b, network.length_m[b] / 2)
+            least_s = roads.least_s(*middles, 1.0, 1.0)
+            assert least_s <= found.duration_s
+            longer += found.duration_s > least_s + 1
+    assert longer  # turning back and forbidden turns cost the route
+
+
+def test_a_place_off_the_roads_has_no_way():
+    roads = RoadTimes(grid())
+    on_it, by_it, far = (113.1305, 27.83), (113.128, 27.83), (114.5, 27.83)
+    assert roads.least_s(on_it, on_it, 50, 50) == 0
+    assert roads.least_s(on_it, by_it, 50, 50) == 0  # the road that it is by begins within the radius
+    assert roads.least_s(on_it, far, 50, 50) == math.inf
