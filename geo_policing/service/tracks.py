@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from geo_policing.errors import InvalidTimeWindow, NotFound, Unavailable
+from geo_policing.errors import InvalidTimeWindow, NotAllowed, NotFound, Unavailable
 from geo_policing.matching import Matcher, match_track
 from geo_policing.model import DeviceKind, TimeWindow, Track
 from geo_policing.roads import RoadNetwork
@@ -25,6 +25,9 @@ ACCESS = {
     DeviceKind.PRIVATE_CAR: Access.CAR,
     DeviceKind.E_BIKE: Access.BICYCLE,
 }
+#: Kinds of devices whose positions no detective may ask for: those of community corrections serve
+#: corrections alone (Community Corrections Law, article 29).
+EXCLUDED = frozenset({DeviceKind.CORRECTIONS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,8 @@ class Tracks:
         ------
         NotFound
             If nobody knows the device.
+        NotAllowed
+            If it is of community corrections.
         InvalidTimeWindow
             If the window is longer than one question may ask for.
         Unavailable
@@ -122,6 +127,11 @@ class Tracks:
             )
         fixes = self._store.window(device, window)
         kind = self._kind(device, known=len(fixes) > 0)
+        if kind in EXCLUDED:
+            raise NotAllowed(
+                f"device {device!r} is of community corrections, and its positions serve corrections alone; "
+                "ask the corrections office"
+            )
         if not match:
             return Track(device, window, fixes)
         return match_track(self.matcher(kind), device, window, fixes)
