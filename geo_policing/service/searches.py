@@ -86,6 +86,7 @@ def ask(
     answer = {
         "id": kept["id"],
         "search": name,
+        "title": SEARCHES[name].title,
         "case": asker.case,
         "reason": asker.reason,
         "account": asker.account,

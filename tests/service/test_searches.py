@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import shapely
 
+from geo_policing.maps import remote_loads
 from geo_policing.model import Device, DeviceKind, TimeWindow, format_instant, from_us, parse_instant
 from geo_policing.store import FixStore
 from geo_policing.store.history.keeper import Keeper
@@ -712,3 +713,22 @@ def test_each_search_is_described_with_its_exact_definition(detective):
         assert "recorded before it is given" in operation["description"]
         assert len(operation["description"]) > 150
     assert "shifted by each" in posted["/api/investigations/{case}/searches/companions"]["description"]
+
+
+def test_the_map_of_an_answer_loads_nothing_from_elsewhere_and_is_recorded(detective, admin):
+    for answer in (
+        ask(
+            detective,
+            "collision",
+            places=[{"area": geojson(a), "window": EVENING} for a in areas()],
+            at_least=2,
+        ),
+        ask(detective, "companions", device="ghost", window=TWO_DAYS),
+    ):
+        page = detective.get(f"/maps/searches/{answer['id']}")
+        assert page.status_code == 200
+        assert "geoPolicing.searchMap(" in page.text
+        assert remote_loads(page.text) == []
+        assert newest(admin)["question"] == f"/maps/searches/{answer['id']}"
+        assert newest(admin)["rows"] == answer["told"]
+    assert detective.get("/maps/searches/nothing").status_code == 404

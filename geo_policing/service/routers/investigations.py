@@ -43,6 +43,7 @@ class Answer(BaseModel):
     type: str = "FeatureCollection"
     id: str = Field(description="Under which it is kept.")
     search: str
+    title: str = Field(description="As people call the search.")
     case: str
     reason: str
     account: str
