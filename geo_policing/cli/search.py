@@ -1,6 +1,7 @@
 """``geo-policing search NAME …``: the detectives' searches, recorded as those of the service."""
 
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
@@ -21,6 +22,9 @@ _COMMON = {
     ],
     "map": Annotated[Path | None, typer.Option("--map", help="Map to write: HTML, one file.")],
     "tiles": Annotated[Path | None, typer.Option(help="Ground of the map (.pmtiles).")],
+    "roads": Annotated[
+        Path | None, typer.Option(help="Road network (.roads); DATA_DIR/city.roads when it is there.")
+    ],
     "data_dir": Annotated[
         Path | None,
         typer.Option(
@@ -33,6 +37,7 @@ _SHAPES = {
     "area": "GeoJSON file of the area, or LON,LAT,METRES of a circle.",
     "line": "GeoJSON file of the line.",
     "places": "GeoJSON file: a FeatureCollection of areas, each with a window (start/end) in its properties.",
+    "collection": "GeoJSON or CSV file of sightings and watches, as for geo-policing reconstruct.",
 }
 
 
@@ -97,7 +102,7 @@ def _option(info: "FieldInfo") -> Any:
     extra = info.json_schema_extra
     kind = str(extra.get("kind", "")) if isinstance(extra, dict) else ""
     if kind in _SHAPES:
-        return Annotated[str, typer.Option(help=_SHAPES[kind])]
+        return Annotated[str | None, typer.Option(help=_SHAPES[kind])]
     kind_of: Any = info.annotation
     if list in {get_origin(part) for part in (kind_of, *get_args(kind_of))}:
         kind_of = list[str] | None  # the command line knows no lists of more than that
@@ -105,7 +110,9 @@ def _option(info: "FieldInfo") -> Any:
 
 
 def _default(search: "Search", field: str) -> Any:
-    return search.question.model_fields[field].default if field in search.question.model_fields else None
+    info = search.question.model_fields.get(field)
+    # What the question makes itself where nothing is given, like no scenes, stays for it to make.
+    return None if info is None or info.default_factory is not None else info.default
 
 
 def _run(name: str, search: "Search", given: dict[str, Any]) -> None:
@@ -116,6 +123,7 @@ def _run(name: str, search: "Search", given: dict[str, Any]) -> None:
     from geo_policing.cli.options import given as settings_of
     from geo_policing.errors import InvalidInput, Unavailable
     from geo_policing.service.searches import Asker, ask
+    from geo_policing.service.tracks import Tracks
     from geo_policing.settings import ServiceSettings
     from geo_policing.store import FixStore, open_records
 
@@ -126,12 +134,14 @@ def _run(name: str, search: "Search", given: dict[str, Any]) -> None:
     question = _question(search, given)
     case, reason = _line("case", given["case"], 1, 64), _line("reason", given["reason"], 4, 500)
     asker = Asker(case, reason, getpass.getuser(), "command line", "", f"geo-policing search {name}")
-    settings = settings_of(ServiceSettings, data_dir=given["data_dir"])
+    settings = settings_of(ServiceSettings, data_dir=given["data_dir"], roads=given["roads"])
     fixes = settings.data_dir / "fixes.duckdb"
+    beside = settings.data_dir / "city.roads"
     if not fixes.is_file():
         raise Unavailable(f"there is no history at {fixes}; name its folder with --data-dir")
     with open_records(settings.data_dir, settings.records_url) as records, FixStore(fixes) as store:
-        answer = ask(store, records, ZoneInfo(settings.time_zone), name, question, asker)
+        tracks = Tracks(store, records, settings.roads or (beside if beside.is_file() else None))
+        answer = ask(store, records, tracks, ZoneInfo(settings.time_zone), name, question, asker)
     if given["out"] is not None:
         given["out"].write_text(json.dumps(answer, ensure_ascii=False), encoding="utf-8")
     if given["map"] is not None:
@@ -161,7 +171,7 @@ def _question(search: "Search", given: dict[str, Any]) -> "Question":
     for field, info in search.question.model_fields.items():
         extra = info.json_schema_extra
         kind = extra.get("kind") if isinstance(extra, dict) else None
-        read = {"area": _area, "line": _one_shape, "places": _places}.get(str(kind))
+        read = _READERS.get(str(kind))
         if given[field] is not None:
             values[field] = read(given[field], field) if read else given[field]
     try:
@@ -237,6 +247,14 @@ def _places(text: str, field: str) -> list[dict[str, Any]]:
     return places
 
 
+def _collection(text: str, field: str) -> dict[str, Any]:  # noqa: ARG001 - as the others are called
+    """Read sightings: rows of a CSV file become features that say in their properties where."""
+    from geo_policing.cli.reconstruct import rows_of
+
+    features = [{"type": "Feature", "geometry": None, "properties": row} for row in rows_of(Path(text))]
+    return {"type": "FeatureCollection", "features": features}
+
+
 def _json(text: str, field: str) -> dict[str, Any]:
     import json
 
@@ -255,6 +273,14 @@ def _json(text: str, field: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise InvalidFile(f"{field}: {text} is no GeoJSON; give an object", field=field, value=text)
     return found
+
+
+_READERS: dict[str, Callable[[str, str], Any]] = {
+    "area": _area,
+    "line": _one_shape,
+    "places": _places,
+    "collection": _collection,
+}
 
 
 def _shown(value: Any) -> str:

@@ -130,7 +130,7 @@ async def open_rooms(settings: ServiceSettings, ingest: IngestSettings) -> Async
         tracks = Tracks(store, records, roads)
         work = await run_in_threadpool(Reconstructions, records, tracks)
         stack.push_async_callback(run_in_threadpool, work.close)
-        searches = Searches(store, records, ZoneInfo(settings.time_zone))
+        searches = Searches(store, records, tracks, ZoneInfo(settings.time_zone))
         stack.push_async_callback(run_in_threadpool, searches.close)
         registry = Registry(
             (device.id for device in known),

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from geo_policing.errors import GeoPolicingError, Unavailable
 from geo_policing.model import format_instant
-from geo_policing.service.tracks import EXCLUDED
+from geo_policing.service.tracks import EXCLUDED, Tracks
 from geo_policing.store import FixStore, Look, Records
 from geo_policing.store.history.evidence import evidence
 from geo_policing.store.history.questions import Questions
@@ -51,7 +51,13 @@ class Asker:
 
 
 def ask(
-    store: FixStore, records: Records, zone: ZoneInfo, name: str, question: Question, asker: Asker
+    store: FixStore,
+    records: Records,
+    tracks: Tracks,
+    zone: ZoneInfo,
+    name: str,
+    question: Question,
+    asker: Asker,
 ) -> dict[str, Any]:
     """Search the history, and keep the question, who asked and the answer in one transaction.
 
@@ -79,7 +85,7 @@ def ask(
         "question": plain(question.model_dump()),
     }
     try:
-        told = _told(store, records, zone, name, question)
+        told = _told(store, records, tracks, zone, name, question)
     except GeoPolicingError as error:
         _keep(records, KeptSearch(**kept, problem=plain(str(error))[:_LONGEST]), None, asker)
         raise
@@ -111,11 +117,13 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _told(store: FixStore, records: Records, zone: ZoneInfo, name: str, question: Question) -> dict[str, Any]:
+def _told(
+    store: FixStore, records: Records, tracks: Tracks, zone: ZoneInfo, name: str, question: Question
+) -> dict[str, Any]:
     devices = {device.id: device for device in records.devices.list()}
     without = {device.id for device in devices.values() if device.kind in EXCLUDED}
     history = Permitted(Questions(store), without)
-    found = SEARCHES[name].ask(Asked(history, zone), question)
+    found = SEARCHES[name].ask(Asked(history, zone, tracks), question)
     return document(found, question, lambda stretches, most: evidence(store, stretches, most), devices)
 
 
@@ -144,12 +152,14 @@ class Searches:
         The history.
     records : Records
         Knows the devices, and keeps what was asked.
+    tracks : Tracks
+        Has the roads.
     zone : ZoneInfo
         Whose clock tells night from day.
     """
 
-    def __init__(self, store: FixStore, records: Records, zone: ZoneInfo) -> None:
-        self._store, self._records, self._zone = store, records, zone
+    def __init__(self, store: FixStore, records: Records, tracks: Tracks, zone: ZoneInfo) -> None:
+        self._on = (store, records, tracks, zone)
         self._pool = ThreadPoolExecutor(MOST_RUNNING, thread_name_prefix="search")
         self._here = 0
         self._changing = threading.Lock()
@@ -177,7 +187,7 @@ class Searches:
         return await asyncio.shield(asyncio.wrap_future(work))
 
     def _work(self, name: str, question: Question, asker: Asker) -> dict[str, Any]:
-        return ask(self._store, self._records, self._zone, name, question, asker)
+        return ask(*self._on, name, question, asker)
 
     def _leave(self) -> None:
         with self._changing:

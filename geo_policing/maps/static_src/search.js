@@ -9,7 +9,8 @@
     places: ["同地", "places"], by_chance: ["偶然期望", "by chance"], surprise: ["显著度", "surprise"],
     stays: ["停留次数", "stays"], total_s: ["合计", "total"], night_s: ["夜间", "night"], work_s: ["工时", "working hours"],
     guess: ["推测", "guess"], night_hours: ["夜间小时", "night hours"], day_hours: ["白天小时", "day hours"],
-    rightwards: ["方向", "direction"], score: ["得分", "score"],
+    rightwards: ["方向", "direction"], score: ["得分", "score"], fitting: ["吻合目击", "fitting"],
+    sightings: ["共", "of"], met: ["到过", "met"], unseen: ["未见", "unseen"],
   };
   const PROOF = { presence: "出现 Presence", stay: "停留 Stay", meeting: "同行 Meeting", passage: "过线 Passage", fit: "吻合 Fit" };
   const GUESS = { home: "家? home?", work: "单位? work?" };

@@ -52,6 +52,7 @@ class Answer(BaseModel):
     found: int = Field(description="How many results there are.")
     told: int = Field(description="How many of them are here.")
     next: int | None = Field(description="The skip with which the next ones are told, while there are more.")
+    notes: list[str] = Field(description="What people should know of the answer.")
     results: list[Result]
     features: list[dict[str, Any]] = Field(
         description="What was asked for (what: area, line), the place of a result (place), and its evidence "
@@ -111,7 +112,9 @@ def _route(name: str, search: Search) -> Callable[..., Awaitable[dict[str, Any]]
 
 
 for _name, _search in SEARCHES.items():
-    router.post(f"/searches/{_name}", response_model=Answer, summary=_search.title)(_route(_name, _search))
+    # The way from the scene to the suspect has an address of its own.
+    _path = "/suspects" if _name == "suspects" else f"/searches/{_name}"
+    router.post(_path, response_model=Answer, summary=_search.title)(_route(_name, _search))
 
 
 @router.get("/searches")

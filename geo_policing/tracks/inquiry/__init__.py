@@ -6,15 +6,16 @@ the business of who calls.
 
 from geo_policing.tracks.inquiry.answer import Evidence, document
 from geo_policing.tracks.inquiry.areas import area_of, line_of
+from geo_policing.tracks.inquiry.ground import Asked, Ground
 from geo_policing.tracks.inquiry.permitted import Permitted
 from geo_policing.tracks.inquiry.questions import Question
-from geo_policing.tracks.inquiry.runs import Asked
 from geo_policing.tracks.inquiry.table import SEARCHES, Search
 
 __all__ = [
     "SEARCHES",
     "Asked",
     "Evidence",
+    "Ground",
     "Permitted",
     "Question",
     "Search",

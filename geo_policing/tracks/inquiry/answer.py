@@ -55,6 +55,10 @@ def document(
             break
         told.append(hit)
     until = question.skip + len(told)
+    notes = list(found.notes)
+    device = getattr(question, "device", None)
+    if device is not None and device not in devices:
+        notes.append(f"no device {device!r} is admitted")
     features = list(found.asked)
     chosen: list[tuple[int, Span]] = []
     results = []
@@ -74,6 +78,7 @@ def document(
         "found": len(found.hits),
         "told": len(told),
         "next": until if until < len(found.hits) and told else None,
+        "notes": notes,
         "results": results,
         "features": features,
     }

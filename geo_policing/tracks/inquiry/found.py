@@ -17,7 +17,7 @@ class Span:
     device : str
         Whose fixes.
     what : str
-        What it proves: ``presence``, ``stay``, ``passage`` or ``meeting``.
+        What it proves: ``presence``, ``stay``, ``passage``, ``meeting`` or ``fit``.
     from_us, until_us : int
         When that was, microseconds of UTC.
     first_us, last_us : int
@@ -70,6 +70,8 @@ class Found:
         In their order.
     asked : list of dict
         GeoJSON features of what was asked: areas and lines.
+    notes : list of str
+        What people should know of it.
     proven : callable, optional
         Adds the evidence to the hits that are told, where the search itself does not bring it.
     """
@@ -77,6 +79,7 @@ class Found:
     hits: list[Hit]
     asked: list[dict[str, Any]] = field(default_factory=list)
     proven: Callable[[Sequence[Hit]], list[Hit]] | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 def presence_span(presence: Presence, **about: Any) -> Span:

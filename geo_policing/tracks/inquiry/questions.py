@@ -1,6 +1,6 @@
 """What each search is asked, with its bounds. Areas, lines and windows are read where the search is run."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -61,6 +61,7 @@ MomentIn = Annotated[
         examples=["2026-03-02T07:30:00+08:00"],
     ),
 ]
+CollectionIn = Annotated[dict[str, Any], AfterValidator(_shallow)]
 DeviceIn = Annotated[
     str, Field(min_length=1, max_length=64, description="Id of a device.", examples=["taxi-12"])
 ]
@@ -160,6 +161,33 @@ class Vanished(Question):
     days: int = Field(7, ge=1, le=31, description="How far is looked before and after.")
     before: Count = Field(3, description="b, presences before it at least.")
     after: int = Field(0, ge=0, le=_MANY, description="a, presences after it at most.")
+
+
+class Suspects(Question):
+    """Scenes of a crime and sightings of one suspect; together at least two."""
+
+    scenes: list[Place] = Field(
+        default_factory=list,
+        max_length=50,
+        description="Areas where the suspect was at some moment of a window.",
+        json_schema_extra={"kind": "places"},
+    )
+    sightings: CollectionIn = Field(
+        default_factory=dict,
+        description="A GeoJSON FeatureCollection of sightings and watches in vain, as docs/reconstruction.md "
+        "has them; at most 50.",
+        json_schema_extra={"kind": "collection"},
+    )
+    mode: Literal["car", "e-bike", "foot", "any"] = Field(
+        "any", description="What the suspect travels with: which roads are open."
+    )
+    at_least: int | None = Field(
+        None, description="k, at how many of them a candidate was; half of them when absent, but two."
+    )
+    within_s: int = Field(60, ge=0, le=1800, description="Seconds around a sighting that count as there.")
+    candidates: int = Field(
+        50, ge=1, le=200, description="How many are held against the sightings: those at most of them."
+    )
 
 
 class Passages(Question):

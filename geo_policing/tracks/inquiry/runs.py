@@ -1,8 +1,7 @@
 """How each search is run: its question read, the search asked, what it found told with its evidence."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import tzinfo
+from dataclasses import replace
 
 from geo_policing.kernels.cell_visits import MAX_GAP_US
 from geo_policing.model import TimeWindow, parse_instant
@@ -18,24 +17,9 @@ from geo_policing.tracks.inquiry.found import (
     line_feature,
     presence_span,
 )
+from geo_policing.tracks.inquiry.ground import Asked
 from geo_policing.tracks.inquiry.meetings import meetings
 from geo_policing.tracks.searches import Area, History, Presence
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a search is run on.
-
-    Parameters
-    ----------
-    history : History
-        Where to look.
-    zone : tzinfo
-        Whose clock tells night from day.
-    """
-
-    history: History
-    zone: tzinfo
 
 
 def presences(asked: Asked, question: q.Presences) -> Found:

@@ -6,8 +6,9 @@ from typing import Any
 
 from geo_policing.errors import InvalidInput
 from geo_policing.tracks import searches
-from geo_policing.tracks.inquiry import questions, runs
+from geo_policing.tracks.inquiry import questions, runs, scenes
 from geo_policing.tracks.inquiry.found import Found
+from geo_policing.tracks.inquiry.ground import Asked
 from geo_policing.tracks.inquiry.questions import Question
 
 
@@ -29,7 +30,7 @@ class Search:
 
     title: str
     question: type[Question]
-    run: Callable[[runs.Asked, Any], Found]
+    run: Callable[[Asked, Any], Found]
     defined: Callable[..., Any]
 
     @property
@@ -38,7 +39,7 @@ class Search:
         text = (self.defined.__doc__ or "").partition("Parameters\n")[0]
         return "\n".join(line.strip() for line in text.strip().splitlines()).strip()
 
-    def ask(self, asked: runs.Asked, question: Question) -> Found:
+    def ask(self, asked: Asked, question: Question) -> Found:
         """Run it.
 
         Raises
@@ -70,4 +71,7 @@ SEARCHES: dict[str, Search] = {
     ),
     "vanished": Search("隐匿 Vanished after", questions.Vanished, runs.vanished, searches.vanished),
     "passages": Search("过线 Passages", questions.Passages, runs.passages, searches.passages),
+    "suspects": Search(
+        "由案到人 From the scene to the suspect", questions.Suspects, scenes.suspects, scenes.suspects
+    ),
 }
