@@ -62,7 +62,9 @@ def search_map(
     title = f"{document['case']} {name}" if document.get("case") else name
     page = CityMap(box, title=title, right_px=350, zoom_control="topleft")
     Basemap(tiles_url, bounds=box, theme=theme, attribution=attribution).add_to(page)
-    data = {key: document.get(key) for key in ("case", "reason", "found", "told", "results", "features")}
+    data = {
+        key: document.get(key) for key in ("case", "reason", "found", "told", "notes", "results", "features")
+    }
     options = {
         "title": title,
         "timeZone": check_time_zone(time_zone),

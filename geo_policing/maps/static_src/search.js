@@ -64,8 +64,8 @@
       }
       for (const feature of this.data.features.filter((f) => f.properties.what === "sighting")) {
         const middle = L.geoJSON(feature.geometry).getBounds().getCenter();
-        L.circleMarker(middle, { radius: 9, color: "#ffffff", weight: 2.5, fillColor: "#b0302a", fillOpacity: 1 })
-          .bindTooltip(el("span", {}, "目击 Sighting · " + this.span(feature.properties))).addTo(this.map);
+        L.circleMarker(middle, { radius: 11, color: "#b0302a", weight: 3, fillColor: "#ffffff", fillOpacity: 0.9 })
+          .bindTooltip(el("span", {}, ["目击 Sighting " + feature.properties.number, feature.properties.observer, this.span(feature.properties)].filter(Boolean).join(" · "))).addTo(this.map);
       }
     }
 
@@ -93,7 +93,7 @@
         const line = feature.geometry.coordinates.map(latlng);
         if (line.length > 1) L.polyline(line, { color: colour, weight: 2.5, opacity: 0.7, interactive: false }).addTo(group);
         line.forEach((at, i) => {
-          const says = [result.name, PROOF[about.what] || about.what, about.area ? "区域 " + about.area : null,
+          const says = [result.name, PROOF[about.what] || about.what, about.area ? "区域 " + about.area : null, about.sighting ? "目击 " + about.sighting : null,
             this.clock.full(Date.parse(about.times[i])), about.sources[i],
             about.accuracy_m[i] === null ? null : "±" + about.accuracy_m[i] + " m"];
           L.circleMarker(at, { radius: 5, color: "#ffffff", weight: 1.5, fillColor: colour, fillOpacity: 0.95 })
@@ -134,8 +134,9 @@
       const box = el("section", { class: "gp-legend gp-search", "aria-label": options.title },
         gp.wayHome(options.homeUrl),
         el("h2", {}, options.title),
-        el("p", {}, [data.case, data.reason].filter(Boolean).join(" · ")),
+        el("p", {}, data.reason),
         el("p", {}, "结果 Found " + data.found + (data.told < data.found ? " · 显示 shown " + data.told : "")),
+        (data.notes || []).map((note) => el("p", { class: "gp-note" }, note)),
         el("details", { open: !narrow || rows.length <= 2 }, el("summary", {}, "名单 Results"),
           rows.length ? el("ol", {}, rows) : el("p", {}, "没有 Nobody")));
       L.DomEvent.disableClickPropagation(box);

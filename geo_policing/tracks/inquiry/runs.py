@@ -6,6 +6,7 @@ from dataclasses import replace
 from geo_policing.kernels.cell_visits import MAX_GAP_US
 from geo_policing.model import TimeWindow, parse_instant
 from geo_policing.model.device import check_device_id
+from geo_policing.model.fix import number
 from geo_policing.tracks import searches
 from geo_policing.tracks.inquiry import questions as q
 from geo_policing.tracks.inquiry.areas import area_of, line_of
@@ -70,8 +71,8 @@ def companions(asked: Asked, question: q.Companions) -> Found:
             one.device,
             {
                 "places": one.places,
-                "by_chance": round(one.by_chance, 3),
-                "surprise": round(one.surprise, 3),
+                "by_chance": number(one.by_chance, 3),
+                "surprise": number(one.surprise, 3),
             },
         )
         for one in found
