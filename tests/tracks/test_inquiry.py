@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from geo_policing.model import Device, DeviceKind, FixColumns
-from geo_policing.model.moves import Proof, Visits
+from geo_policing.model.moves import Moves, Proof, Visits
 from geo_policing.tracks.inquiry import SEARCHES, Permitted, document
 from geo_policing.tracks.inquiry.answer import FIXES_A_SPAN, SPANS, SPANS_A_HIT
 from geo_policing.tracks.inquiry.found import Found, Hit, Span
@@ -99,6 +99,9 @@ def test_who_may_not_be_searched_was_never_there(seed):
         def visits(self, cells, start_us, end_us):
             return Visits(names, device, *rows)
 
+        def near(self, cells, start_us, end_us):
+            return Moves(names, device, rows[1], rows[1] / 2, rows[1] / 4), rows[0]
+
         def moves(self, start_us, end_us, devices):
             return sorted(devices)
 
@@ -111,6 +114,11 @@ def test_who_may_not_be_searched_was_never_there(seed):
     assert without.isdisjoint(found.names)
     assert found.first_s.tolist() == [k for _, k in kept]
     assert found.last_s.tolist() == [k + 5 for _, k in kept]
+    moves, cell = Permitted(History(), without).near(np.empty(0, np.uint64), 0, 1)
+    assert [(moves.names[d], c) for d, c in zip(moves.device.tolist(), cell.tolist(), strict=True)] == kept
+    assert moves.time.tolist() == [k for _, k in kept]
+    assert moves.lon.tolist() == [k / 2 for _, k in kept]
+    assert moves.lat.tolist() == [k / 4 for _, k in kept]
     assert Permitted(History(), without).moves(0, 1, names) == sorted(set(names) - without)
 
 

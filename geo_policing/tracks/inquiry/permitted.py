@@ -30,17 +30,23 @@ class Permitted:
         """Return the fixes of those of the devices that may be searched, as `History` does."""
         return self._history.moves(start_us, end_us, set(devices) - self._without)
 
+    def near(self, cells: NDArray[np.uint64], start_us: int, end_us: int) -> tuple[Moves, NDArray[np.uint64]]:
+        """Return the fixes in some of the cells of those who may be searched, as `History` does."""
+        found, cell = self._history.near(cells, start_us, end_us)
+        names, number, kept = self._allowed(found.names, found.device)
+        return Moves(names, number, found.time[kept], found.lon[kept], found.lat[kept]), cell[kept]
+
     def visits(self, cells: NDArray[np.uint64], start_us: int, end_us: int) -> Visits:
         """Return who was in some of the cells and may be searched, as `History` does."""
         found = self._history.visits(cells, start_us, end_us)
-        if self._without.isdisjoint(found.names):
-            return found
-        allowed = np.array([name not in self._without for name in found.names])[found.device]
-        number = np.cumsum([name not in self._without for name in found.names]) - 1
-        return Visits(
-            tuple(name for name in found.names if name not in self._without),
-            number[found.device[allowed]].astype(np.int32),
-            found.cell[allowed],
-            found.first_s[allowed],
-            found.last_s[allowed],
-        )
+        names, number, kept = self._allowed(found.names, found.device)
+        return Visits(names, number, found.cell[kept], found.first_s[kept], found.last_s[kept])
+
+    def _allowed(
+        self, names: tuple[str, ...], device: NDArray[np.int32]
+    ) -> tuple[tuple[str, ...], NDArray[np.int32], NDArray[np.bool_]]:
+        """Return the names that stay, the numbers of those of the rows that do, and which rows these are."""
+        stays = np.array([name not in self._without for name in names], bool)
+        kept = stays[device]
+        number = (np.cumsum(stays) - 1).astype(np.int32)[device[kept]]
+        return tuple(name for name in names if name not in self._without), number, kept
