@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
@@ -33,6 +34,7 @@ from geo_policing.service.routers import (
     devices,
     health,
     incidents,
+    investigations,
     live,
     looks,
     maps,
@@ -43,6 +45,7 @@ from geo_policing.service.routers import (
     tracks,
     units,
 )
+from geo_policing.service.searches import Searches
 from geo_policing.service.tracks import Tracks
 from geo_policing.settings import IngestSettings, ServiceSettings
 from geo_policing.store import FixStore, open_records
@@ -81,6 +84,7 @@ def create_app(rooms: Rooms) -> FastAPI:
         incidents,
         tracks,
         reconstructions,
+        investigations,
         looks,
         live,
         maps,
@@ -126,6 +130,8 @@ async def open_rooms(settings: ServiceSettings, ingest: IngestSettings) -> Async
         tracks = Tracks(store, records, roads)
         work = await run_in_threadpool(Reconstructions, records, tracks)
         stack.push_async_callback(run_in_threadpool, work.close)
+        searches = Searches(store, records, tracks, ZoneInfo(settings.time_zone))
+        stack.push_async_callback(run_in_threadpool, searches.close)
         registry = Registry(
             (device.id for device in known),
             ingest.lines,
@@ -146,6 +152,7 @@ async def open_rooms(settings: ServiceSettings, ingest: IngestSettings) -> Async
             hub=Hub(picture.snapshot),
             tracks=tracks,
             reconstructions=work,
+            searches=searches,
             extent=await run_in_threadpool(_extent, roads),
             tiles=_tiles(settings),
         )
