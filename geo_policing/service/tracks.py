@@ -11,6 +11,7 @@ from geo_policing.matching import Matcher, match_track
 from geo_policing.model import DeviceKind, FixColumns, TimeWindow, Track
 from geo_policing.roads import RoadNetwork
 from geo_policing.roads.network import Access
+from geo_policing.roads.times import RoadTimes
 from geo_policing.store import FixStore, Records
 from geo_policing.tracks.answer import fingerprint
 from geo_policing.tracks.turns import Turns
@@ -62,6 +63,7 @@ class Tracks:
         self._fingerprint = ""
         self._matchers: dict[Access | None, Matcher] = {}
         self._turns: dict[Access | None, Turns] = {}
+        self._road_times: RoadTimes | None = None
         self._loading = threading.Lock()
 
     @property
@@ -99,6 +101,14 @@ class Tracks:
             if access not in self._turns:
                 self._turns[access] = Turns.of(network, access)
             return self._turns[access]
+
+    def road_times(self) -> RoadTimes:
+        """Return the least times by road of a car, made ready when first needed."""
+        network = self.network()
+        with self._loading:
+            if self._road_times is None:
+                self._road_times = RoadTimes(network)
+            return self._road_times
 
     def network(self) -> RoadNetwork:
         """Return the roads, loaded when first needed.

@@ -102,12 +102,14 @@ def test_every_search_has_its_command_and_an_area_may_be_a_circle(run, folder, t
         "presences": ("--area", "113.13,27.82,900", *within, "--devices", "d0", "--devices", "d1"),
         "collision": ("--places", write(tmp_path / "places.geojson", collection(*areas()))),
         "companions": ("--device", "d0", *within, "--places", 2),
-        "footholds": ("--device", "d1", *within, "--stay-s", 300, "--radius-m", 250),
+        "footholds": ("--device", "d2", *within, "--stay-s", 300, "--radius-m", 250),
         "first-entry": ("--area", area, *within, "--days", 2),
         "frequent": ("--area", area, *within, "--times", 1),
         "night-activity": ("--area", area, *within, "--night-from", 7, "--night-until", 9, "--at-night", 1),
         "vanished": ("--area", area, "--moment", "2026-03-02T00:00:00Z", "--before", 1, "--after", 3),
         "passages": ("--line", line, *within),
+        "itinerary": ("--device", "d1", *within, "--stay-s", 300, "--radius-m", 250),
+        "overlap": ("--line", line, *within, "--within-m", 400, "--least-share", 0.1),
     }
     for name in SEARCHES:
         if name not in asked:
@@ -115,7 +117,7 @@ def test_every_search_has_its_command_and_an_area_may_be_a_circle(run, folder, t
         code, told, wrong = run(name, *WHY, "--data-dir", folder, *asked[name])
         assert (code, wrong) == (0, ""), name
         assert all(line.split("\t")[0].isdigit() for line in told.splitlines())
-        assert told or name == "collision"
+        assert told or name in ("collision", "overlap")
     code, told, _ = run("--help")
     assert all(name in told for name in asked)
 

@@ -204,14 +204,15 @@ def test_companions_are_proven_at_as_many_places_as_they_are_told(detective, per
 
 
 def test_footholds_are_places_with_their_stays(detective, permitted, town_found):
-    answer = ask(detective, "footholds", device="d1", window=TWO_DAYS, stay_s=300, radius_m=250)
+    answer = ask(detective, "footholds", device="d2", window=TWO_DAYS, stay_s=300, radius_m=250)
     zone = from_us(0).astimezone().tzinfo
-    expected = searches.footholds(permitted, "d1", window(TWO_DAYS), zone, stay_s=300, radius_m=250)
+    expected = searches.footholds(permitted, "d2", window(TWO_DAYS), zone, stay_s=300, radius_m=250)
     assert [(r["stays"], r["total_s"]) for r in answer["results"]] == [
         (len(f.stays), f.total_s) for f in expected
     ]
     places = [f["geometry"]["coordinates"] for f in answer["features"] if f["properties"]["what"] == "place"]
     assert places == [[round(f.lon, 7), round(f.lat, 7)] for f in expected]
+    assert len(places) == 2
     check_evidence(answer, town_found)
 
 

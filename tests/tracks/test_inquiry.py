@@ -105,6 +105,8 @@ def test_who_may_not_be_searched_was_never_there(seed):
         def moves(self, start_us, end_us, devices):
             return sorted(devices)
 
+        fixes = moves
+
     without = {name for name in names if rng.random() < 0.5}
     found = Permitted(History(), without).visits(np.empty(0, np.uint64), 0, 1)
     kept = [(names[d], k) for k, d in enumerate(device.tolist()) if names[d] not in without]
@@ -119,7 +121,8 @@ def test_who_may_not_be_searched_was_never_there(seed):
     assert moves.time.tolist() == [k for _, k in kept]
     assert moves.lon.tolist() == [k / 2 for _, k in kept]
     assert moves.lat.tolist() == [k / 4 for _, k in kept]
-    assert Permitted(History(), without).moves(0, 1, names) == sorted(set(names) - without)
+    for asked in ("moves", "fixes"):
+        assert getattr(Permitted(History(), without), asked)(0, 1, names) == sorted(set(names) - without)
 
 
 @pytest.mark.parametrize("name", SEARCHES)

@@ -10,9 +10,11 @@
     stays: ["停留次数", "stays"], total_s: ["合计", "total"], night_s: ["夜间", "night"], work_s: ["工时", "working hours"],
     guess: ["推测", "guess"], night_hours: ["夜间小时", "night hours"], day_hours: ["白天小时", "day hours"],
     rightwards: ["方向", "direction"], score: ["得分", "score"], fitting: ["吻合目击", "fitting"],
-    sightings: ["共", "of"], met: ["到过", "met"], unseen: ["未见", "unseen"],
+    leg: ["", ""], lasted_s: ["历时", "lasted"], length_m: ["长度 m", "length m"], silent_s: ["最长静默", "silent at most"],
+    fixes: ["定位", "fixes"], share: ["重合", "share"], driven_m: ["重合 m", "driven m"], firm: ["确凿", "firm"],
+    leaps: ["跳点", "leaps"], strands: ["车数", "strands"], sightings: ["共", "of"], met: ["到过", "met"], unseen: ["未见", "unseen"],
   };
-  const PROOF = { presence: "出现 Presence", stay: "停留 Stay", meeting: "同行 Meeting", passage: "过线 Passage", fit: "吻合 Fit" };
+  const PROOF = { presence: "出现 Presence", stay: "停留 Stay", meeting: "同行 Meeting", passage: "过线 Passage", trip: "行程 Trip", gap: "空白 Gap", along: "沿线 Along the path", step: "矛盾 Impossible step", fit: "吻合 Fit" };
   const GUESS = { home: "家? home?", work: "单位? work?" };
   const HIDDEN = new Set(["rank", "device", "name", "kind", "evidence"]);
 
@@ -21,6 +23,7 @@
 
   function value(name, given) {
     if (given === null) return "—";
+    if (name === "leg") return PROOF[given] || String(given);
     if (name === "guess") return GUESS[given] || String(given);
     if (name === "rightwards") return given ? "左→右 rightwards" : "右→左 leftwards";
     if (name === "seconds" || name.endsWith("_s")) return duration(given);

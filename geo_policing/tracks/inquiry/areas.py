@@ -9,7 +9,7 @@ import shapely
 
 from geo_policing.errors import InvalidGeometry, InvalidInput
 from geo_policing.geodesy import LocalPlane
-from geo_policing.tracks.searches import Area
+from geo_policing.tracks.searches import Area, DrawnPath
 
 #: Corners of one area or line.
 MOST_CORNERS = 5_000
@@ -19,18 +19,19 @@ MOST_CELLS = 5_000
 MOST_KM2 = 2_000.0
 
 _AREAS = (
-    "a GeoJSON Polygon or MultiPolygon, a Point with radius_m in metres for a circle, "
-    'or {"cells": [...]} with H3 cells'
+    "a GeoJSON Polygon or MultiPolygon, a Point with radius_m in metres for a circle, a LineString with "
+    'width_m in metres for a stretch of road, or {"cells": [...]} with H3 cells'
 )
 
 
 def area_of(given: Any, field: str = "area") -> Area:
-    """Return the area of a Polygon, MultiPolygon, Point with ``radius_m``, ``cells``, or a Feature of these.
+    """Return the area that JSON tells: of a polygon, a circle, a stretch of road, cells, or a Feature of one.
 
     Parameters
     ----------
     given : dict
-        A GeoJSON geometry or Feature (RFC 7946), or an object with ``cells``.
+        A GeoJSON Polygon, MultiPolygon, Point with ``radius_m`` or LineString with ``width_m`` (RFC 7946), a
+        Feature of one of these with the metres in its properties, or an object with ``cells``.
     field : str
         What messages call it.
 
@@ -44,15 +45,13 @@ def area_of(given: Any, field: str = "area") -> Area:
     if "cells" in given:
         area = _of_cells(given["cells"], f"{field}.cells")
     elif kind == "Point":
-        radius_m = given.get("radius_m", about.get("radius_m"))
+        radius_m = _metres(given, about, "radius_m", field)
         lon, lat = _position(given.get("coordinates"), f"{field}.coordinates")
-        if isinstance(radius_m, bool) or not isinstance(radius_m, int | float):
-            raise InvalidGeometry(
-                f"{field} is a Point without a radius_m that is a number; give {_AREAS}",
-                field=f"{field}.radius_m",
-                value=radius_m,
-            )
         area = _named(field, lambda: Area.circle(lon, lat, radius_m))
+    elif kind == "LineString":
+        width_m = _metres(given, about, "width_m", field)
+        line = np.array(line_of(given, field))
+        area = _named(field, lambda: Area.along(DrawnPath([line]), width_m))
     elif kind in ("Polygon", "MultiPolygon"):
         polygons = [given.get("coordinates")] if kind == "Polygon" else given.get("coordinates")
         _check_polygons(polygons, f"{field}.coordinates")
@@ -92,6 +91,19 @@ def line_of(given: Any, field: str = "line") -> list[tuple[float, float]]:
                 field=f"{field}.coordinates",
             )
     return line
+
+
+def _metres(given: dict[str, Any], about: dict[str, Any], name: str, field: str) -> float:
+    """Return how wide a point or a line is meant, of the geometry or of the properties beside it."""
+    metres = given.get(name, about.get(name))
+    # A whole number may have a thousand digits: it is compared before anything is made a float of it.
+    if isinstance(metres, bool) or not isinstance(metres, int | float) or not abs(metres) < 1e9:
+        raise InvalidGeometry(
+            f"{field} is a {given['type']} without a {name} that is a number of metres; give {_AREAS}",
+            field=f"{field}.{name}",
+            value=_short(metres) if isinstance(metres, str) else None,
+        )
+    return float(metres)
 
 
 def _geometry(given: Any, field: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import Protocol
 from geo_policing.matching import Matcher
 from geo_policing.model import FixColumns, TimeWindow
 from geo_policing.roads import Access, RoadNetwork
+from geo_policing.roads.times import RoadTimes
 from geo_policing.tracks.searches import History
 from geo_policing.tracks.turns import Turns
 
@@ -16,6 +17,9 @@ class Ground(Protocol):
 
     def network(self) -> RoadNetwork:
         """Return the roads; Unavailable without any."""
+
+    def road_times(self) -> RoadTimes:
+        """Return the least times by road of a car."""
 
     def turns(self, access: Access | None) -> Turns:
         """Return the turns that these travellers may drive."""

@@ -5,6 +5,7 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
+from geo_policing.model import FixColumns
 from geo_policing.model.moves import Moves, Visits
 from geo_policing.tracks.searches import History
 
@@ -29,6 +30,10 @@ class Permitted:
     def moves(self, start_us: int, end_us: int, devices: Collection[str]) -> Moves:
         """Return the fixes of those of the devices that may be searched, as `History` does."""
         return self._history.moves(start_us, end_us, set(devices) - self._without)
+
+    def fixes(self, start_us: int, end_us: int, devices: Collection[str]) -> FixColumns:
+        """Return the fixes of those of the devices that may be searched, as `History` does."""
+        return self._history.fixes(start_us, end_us, set(devices) - self._without)
 
     def near(self, cells: NDArray[np.uint64], start_us: int, end_us: int) -> tuple[Moves, NDArray[np.uint64]]:
         """Return the fixes in some of the cells of those who may be searched, as `History` does."""

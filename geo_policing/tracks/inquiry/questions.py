@@ -30,8 +30,9 @@ AreaIn = Annotated[
     dict[str, Any],
     AfterValidator(_shallow),
     Field(
-        description="A GeoJSON Polygon or MultiPolygon, a Point with radius_m in metres, an object with "
-        "cells (H3), or a Feature of one of these; at most 2000 km².",
+        description="A GeoJSON Polygon or MultiPolygon, a Point with radius_m in metres, a LineString with "
+        "width_m in metres (a stretch of road), an object with cells (H3), or a Feature of one of these; at "
+        "most 2000 km².",
         examples=[_EXAMPLE_AREA],
         json_schema_extra={"kind": "area"},
     ),
@@ -191,12 +192,63 @@ class Suspects(Question):
 
 
 class Passages(Question):
-    """A line and a window of at most 31 days."""
+    """A line, or an edge of the roads, and a window of at most 31 days."""
 
-    line: LineIn
+    line: LineIn | None = Field(
+        None,
+        description="A GeoJSON LineString, or a Feature of one.",
+        json_schema_extra={"kind": "line"},
+    )
+    edge: str | None = Field(
+        None,
+        max_length=200,
+        description="Id of an edge of the roads instead of a line: the gate square across its middle, which "
+        "who drives along it passes rightwards.",
+    )
+    width_m: float = Field(30.0, ge=1, le=500, description="How wide the gate across an edge is, metres.")
     window: WindowIn
     rightwards: bool | None = Field(
         None,
         description="Only those who pass from the left of the line, seen from its start to its end, to its "
         "right, or with false the other way; both when absent.",
     )
+
+
+class Overlap(Question):
+    """A path that is drawn and a window of at most 31 days."""
+
+    line: LineIn
+    window: WindowIn
+    within_m: float = Field(30.0, ge=5, le=500, description="How far from the path one may be, metres.")
+    least_share: float = Field(0.5, gt=0, le=1, description="The least share of its length, above 0.")
+    directed: bool = Field(False, description="Only in the direction of the path.")
+    times: list[MomentIn] | None = Field(
+        None, max_length=5000, description="When each position of the path was passed."
+    )
+    within_s: float | None = Field(
+        None, ge=0, le=86_400, description="How long before or after that, seconds; only with times."
+    )
+    without: list[DeviceIn] = Field(
+        default_factory=list, max_length=1000, description="Devices that are left out."
+    )
+
+
+class Cloned(Question):
+    """Devices and a window of at most 31 days."""
+
+    devices: list[DeviceIn] = Field(min_length=1, max_length=1000, description="The identities.")
+    window: WindowIn
+    tolerance_s: float = Field(30.0, ge=0, le=3600, description="How far clocks may be apart, seconds.")
+    haste: float = Field(1.5, ge=1, le=5, description="How many times the roads' speeds one may drive.")
+    apart_m: float = Field(500.0, ge=0, le=100_000, description="What is nearer is one place, metres.")
+    support: Count = Field(3, description="Fixes that tell a second vehicle from a wrong position.")
+
+
+class Itinerary(Question):
+    """A device and a window of at most 92 days."""
+
+    device: DeviceIn
+    window: WindowIn
+    stay_s: int = Field(600, ge=60, le=92 * 86_400, description="The least that is a stay, seconds.")
+    radius_m: float = Field(100.0, ge=10, le=1000, description="How far one moves while staying, metres.")
+    gap_s: int = Field(600, ge=1, le=92 * 86_400, description="A longer silence is a gap, seconds.")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from geo_policing.errors import InvalidInput
 from geo_policing.kernels.cell_visits import MAX_GAP_US
 from geo_policing.model import TimeWindow, parse_instant
 from geo_policing.model.device import check_device_id
@@ -160,7 +161,8 @@ def vanished(asked: Asked, question: q.Vanished) -> Found:
 
 def passages(asked: Asked, question: q.Passages) -> Found:
     """Each passage, by time, with the fixes before and after it."""
-    line, window = line_of(question.line), TimeWindow.parse(question.window, field="window")
+    window = TimeWindow.parse(question.window, field="window")
+    line = _line_of(asked, question)
     found = searches.passages(asked.history, line, window, rightwards=question.rightwards)
     hits = []
     for one in sorted(found, key=lambda p: (p.at_us, p.device)):
@@ -176,6 +178,24 @@ def passages(asked: Asked, question: q.Passages) -> Found:
         )
         hits.append(Hit(one.device, {"rightwards": one.rightwards}, (span,)))
     return Found(hits, [line_feature(line)])
+
+
+def _line_of(asked: Asked, question: q.Passages) -> list[tuple[float, float]]:
+    """Return the line that is asked for, or the gate across an edge."""
+    if (question.line is None) == (question.edge is None):
+        raise InvalidInput("give either a line or the id of an edge", field="line")
+    if question.line is not None:
+        return line_of(question.line)
+    network = asked.ground.network()
+    try:
+        edge = network.edge_ids.index(question.edge or "")
+    except ValueError:
+        raise InvalidInput(
+            f"edge {question.edge!r} is not in the roads; take the id of one from a track",
+            field="edge",
+            value=question.edge,
+        ) from None
+    return searches.gate(network, edge, width_m=question.width_m)
 
 
 def _present(history: History, area: Area, window: TimeWindow, told: Sequence[Hit]) -> list[Hit]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from geo_policing.errors import InvalidInput
 from geo_policing.tracks import searches
-from geo_policing.tracks.inquiry import questions, runs, scenes
+from geo_policing.tracks.inquiry import questions, runs, scenes, vehicles
 from geo_policing.tracks.inquiry.found import Found
 from geo_policing.tracks.inquiry.ground import Asked
 from geo_policing.tracks.inquiry.questions import Question
@@ -71,6 +71,9 @@ SEARCHES: dict[str, Search] = {
     ),
     "vanished": Search("隐匿 Vanished after", questions.Vanished, runs.vanished, searches.vanished),
     "passages": Search("过线 Passages", questions.Passages, runs.passages, searches.passages),
+    "itinerary": Search("轨迹查询 Itinerary", questions.Itinerary, vehicles.itinerary, searches.itinerary),
+    "overlap": Search("轨迹碰撞 Track overlap", questions.Overlap, vehicles.overlap, searches.overlap),
+    "cloned": Search("套牌 Cloned identity", questions.Cloned, vehicles.cloned, searches.cloned),
     "suspects": Search(
         "由案到人 From the scene to the suspect", questions.Suspects, scenes.suspects, scenes.suspects
     ),
