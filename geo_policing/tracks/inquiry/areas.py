@@ -96,14 +96,16 @@ def line_of(given: Any, field: str = "line") -> list[tuple[float, float]]:
 def _metres(given: dict[str, Any], about: dict[str, Any], name: str, field: str) -> float:
     """Return how wide a point or a line is meant, of the geometry or of the properties beside it."""
     metres = given.get(name, about.get(name))
-    # A whole number may have a thousand digits: it is compared before anything is made a float of it.
-    if isinstance(metres, bool) or not isinstance(metres, int | float) or not abs(metres) < 1e9:
-        raise InvalidGeometry(
-            f"{field} is a {given['type']} without a {name} that is a number of metres; give {_AREAS}",
-            field=f"{field}.{name}",
-            value=_short(metres) if isinstance(metres, str) else None,
-        )
-    return float(metres)
+    try:
+        if not isinstance(metres, bool) and isinstance(metres, int | float):
+            return float(metres)
+    except OverflowError:  # a whole number may have a thousand digits
+        pass
+    raise InvalidGeometry(
+        f"{field} is a {given['type']} without a {name} that is a number of metres; give {_AREAS}",
+        field=f"{field}.{name}",
+        value=_short(metres) if isinstance(metres, str) else None,
+    )
 
 
 def _geometry(given: Any, field: str) -> tuple[dict[str, Any], dict[str, Any]]:
