@@ -44,6 +44,17 @@ def heading_deg(vertices, share):
     return math.degrees(math.atan2(x1 - x0, y1 - y0)) % 360
 
 
+def point_at(vertices, share):
+    """The point at a share of a polyline's length."""
+    left = share * sum(math.dist(a, b) for a, b in itertools.pairwise(vertices))
+    for (x0, y0), (x1, y1) in itertools.pairwise(vertices):
+        step = math.dist((x0, y0), (x1, y1))
+        if step > 0 and left <= step:
+            return x0 + left / step * (x1 - x0), y0 + left / step * (y1 - y0)
+        left -= step
+    return vertices[-1]
+
+
 def bend(a, b):
     """Angle between two directions in radians, 0 to pi."""
     return abs(math.remainder(b - a, 2 * math.pi))

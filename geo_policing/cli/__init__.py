@@ -19,6 +19,7 @@ from geo_policing.cli.reconstruct import reconstruct
 from geo_policing.cli.replay import replay
 from geo_policing.cli.roads import import_roads
 from geo_policing.cli.sample_city import sample_city
+from geo_policing.cli.search import search
 from geo_policing.cli.serve import serve
 from geo_policing.cli.tiles import build_tiles
 from geo_policing.cli.warm import warm_up
@@ -34,6 +35,7 @@ app = typer.Typer(
 
 app.add_typer(account, name="account")
 app.add_typer(history, name="history")
+app.add_typer(search, name="search")
 app.command()(decode)
 app.command()(demo)
 app.command()(looks)

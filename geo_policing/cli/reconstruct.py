@@ -123,7 +123,7 @@ def read_sightings(path: Path, network: "RoadNetwork") -> "tuple[list[Sighting],
     from geo_policing.tracks.evidence import edge_place
 
     try:
-        return read_rows(_rows(path), lambda edge: edge_place(network, edge))
+        return read_rows(rows_of(path), lambda edge: edge_place(network, edge))
     except InvalidFile as error:
         raise InvalidFile(f"{path}: {error}", field=error.field, value=error.value) from None
 
@@ -140,7 +140,7 @@ def read_cameras(path: Path, network: "RoadNetwork") -> dict[str, int]:
     from geo_policing.tracks.evidence import edge_number
 
     found = {}
-    for number, row in enumerate(_rows(path), 1):
+    for number, row in enumerate(rows_of(path), 1):
         missing = [name for name in ("camera", "edge") if not row.get(name)]
         if missing:
             raise InvalidFile(
@@ -155,7 +155,7 @@ def read_cameras(path: Path, network: "RoadNetwork") -> dict[str, int]:
     return found
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
+def rows_of(path: Path) -> list[dict[str, Any]]:
     """Rows of a file by the names of their columns; what is not given is absent or empty."""
     import csv
     import json

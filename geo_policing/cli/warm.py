@@ -18,7 +18,7 @@ def warm_up() -> None:
 
     from geo_policing.geodesy import LocalPlane, cells
     from geo_policing.geodesy.crs import to_wgs84
-    from geo_policing.matching import Matcher, match_track
+    from geo_policing.matching import Matcher, OnlineMatcher, match_track
     from geo_policing.model import Fix, FixColumns, TimeWindow, from_us
     from geo_policing.roads import RoadNetwork
 
@@ -41,7 +41,12 @@ def warm_up() -> None:
         Fix("warm", s * 1_000_000, x, 27.83) for s, x in zip(seconds, at, strict=True)
     )
     window = TimeWindow(from_us(0), from_us(10**9))
-    match_track(Matcher(network), "warm", window, fixes)
+    matcher = Matcher(network)
+    match_track(matcher, "warm", window, fixes)
+    online = OnlineMatcher(matcher, 1)
+    online.feed([0] * len(fixes), fixes.time / 1e6, fixes.lon, fixes.lat)
+    online.now([0])
+    online.finish([0])
     cells(lon, lat)
     plane = LocalPlane.gauss_kruger_114()
     plane.inverse(*plane.forward(lon, lat))

@@ -28,8 +28,9 @@ class Devices(NamedTuple):
 
     heard_s (d,) f64: time of the newest fix, -inf none; heard (d,) i64: fixes fed; intervals (d,) i64 and
     interval_s (d, INTERVALS) f32: times between fixes, how many so far and the last ones; spoken_x, spoken_y
-    (d,) f64 m: the last fix that was not too near to the one before; origin_x, origin_y (d, 1 + held) f64 m:
-    the last fix used, then of each held state the fix whose place it has; score (d, s) f64, of the newest.
+    (d,) f64 m: the last fix that was not too near to the one before; on_roads (d,) bool: whether a road was
+    near that one; origin_x, origin_y (d, 1 + held) f64 m: the last fix used, then of each held state the fix
+    whose place it has; score (d, s) f64, of the newest.
 
     The ring: first (d,) i64, where its oldest fix is; kept, waiting (d,) i64, how many are in it and how many
     of them, the last, are not final; fix (d, l) i64 and time_s (d, l) f64; edge i32, offset_m f64, back i8,
@@ -42,6 +43,7 @@ class Devices(NamedTuple):
     interval_s: NDArray[Any]
     spoken_x: NDArray[Any]
     spoken_y: NDArray[Any]
+    on_roads: NDArray[Any]
     origin_x: NDArray[Any]
     origin_y: NDArray[Any]
     score: NDArray[Any]
@@ -81,6 +83,7 @@ def devices(d: int, lag_fixes: int, reading: Reading) -> Devices:
         interval_s=np.zeros((d, INTERVALS), np.float32),
         spoken_x=np.full(d, np.nan),
         spoken_y=np.full(d, np.nan),
+        on_roads=np.zeros(d, np.bool_),
         origin_x=np.zeros((d, reading.held + 1)),
         origin_y=np.zeros((d, reading.held + 1)),
         score=np.full((d, s), -np.inf),
@@ -94,6 +97,14 @@ def devices(d: int, lag_fixes: int, reading: Reading) -> Devices:
         back=np.full((d, size, s), -1, np.int8),
         how=np.full((d, size, s), HELD, np.int8),
     )
+
+
+def grown(of: Devices, d: int, lag_fixes: int, reading: Reading) -> Devices:
+    """Make room for d devices: those there were as they are, and of the others nothing was heard."""
+    more = devices(d, lag_fixes, reading)
+    for old, new in zip(of, more, strict=True):
+        new[: len(old)] = old
+    return more
 
 
 @njit(cache=True, nogil=True)
@@ -285,6 +296,8 @@ def feed(
         if not fresh[i]:
             continue
         used += speaking[i]
+        if speaking[i]:
+            of.on_roads[d] = candidate_edge[used, 0] >= 0
         if speaking[i] and candidate_edge[used, 0] >= 0:
             now.edge[1], now.score[1], now.back[1], now.how[1], now.step[1] = -1, -np.inf, -1, HELD, -np.inf
             around_x[1], around_y[1] = x[i], y[i]
@@ -325,6 +338,28 @@ def feed(
             if t_s[i] - of.time_s[d, second] > lag_s:
                 size = settle(d, t_s[i], lag_s, lag_fixes, reading, model, of, state, out, size)
     return _cut(out, size)
+
+
+@njit(cache=True, nogil=True)
+def likeliest(
+    device: NDArray[Any], k: int, of: Devices
+) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
+    """Where devices (n,) i64 likeliest were at the last fix used of each: the best of k candidates.
+
+    -> edge (n,) i32, -1 where the best is to hold, no road was near later, or nothing was heard; offset_m and
+    time_s (n,) f64, NaN there.
+    """
+    n = device.shape[0]
+    edge, offset_m, time_s = np.full(n, -1, np.int32), np.full(n, np.nan), np.full(n, np.nan)
+    for i in range(n):
+        d = device[i]
+        if of.kept[d] == 0 or not of.on_roads[d]:
+            continue
+        row, best = (of.first[d] + of.kept[d] - 1) % of.fix.shape[1], np.argmax(of.score[d])
+        if best < k:
+            edge[i], offset_m[i] = of.edge[d, row, best], of.offset_m[d, row, best]
+            time_s[i] = of.time_s[d, row]
+    return edge, offset_m, time_s
 
 
 @njit(cache=True, nogil=True)

@@ -11,6 +11,7 @@ from geo_policing.maps.offline import offline, remote_loads, render
 from geo_policing.maps.page import CityMap
 from geo_policing.maps.points import fixes_map, incident_map
 from geo_policing.maps.reconstructions import reconstruction_map
+from geo_policing.maps.searches import search_map
 from geo_policing.maps.tracks import track_map
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "reconstruction_map",
     "remote_loads",
     "render",
+    "search_map",
     "track_map",
 ]

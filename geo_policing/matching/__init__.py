@@ -8,7 +8,7 @@ from geo_policing.matching.batch import match_many
 from geo_policing.matching.match import Match, Piece
 from geo_policing.matching.matcher import Matcher
 from geo_policing.matching.one_trace import match
-from geo_policing.matching.online import OnlineMatcher
+from geo_policing.matching.online import OnlineMatcher, Places
 from geo_policing.matching.parameters import MatcherParameters
 from geo_policing.matching.track import match_track
 
@@ -19,6 +19,7 @@ __all__ = [
     "MatcherParameters",
     "OnlineMatcher",
     "Piece",
+    "Places",
     "match",
     "match_many",
     "match_track",

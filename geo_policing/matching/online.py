@@ -1,14 +1,43 @@
 """The matcher for the live city: fixes of many devices as they come in to places that become final."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from geo_policing.errors import InvalidInput
-from geo_policing.kernels import online_matching
+from geo_policing.kernels import edge_candidates, online_matching
 from geo_policing.kernels.online_matching import Final
 from geo_policing.matching.matcher import Matcher
 from geo_policing.matching.trace import Trace
 from geo_policing.roads import RoadNetwork
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Places:
+    """Where n devices likeliest are, not final: of each the place of the last fix that told something new.
+
+    Parameters
+    ----------
+    edge : (n,) int32
+        -1 where there is none: nothing was heard, no road is near, or that fix is likeliest an outlier. All
+        others are NaN there.
+    offset_m : (n,) float64
+        How far along the edge.
+    lon, lat : (n,) float64
+        That place, degrees WGS 84.
+    distance_m : (n,) float64
+        How far the fix was from it.
+    time_s : (n,) float64
+        Of that fix. Those that came later were too near to it to tell anything new.
+    """
+
+    edge: NDArray[np.int32]
+    offset_m: NDArray[np.float64]
+    lon: NDArray[np.float64]
+    lat: NDArray[np.float64]
+    distance_m: NDArray[np.float64]
+    time_s: NDArray[np.float64]
 
 
 class OnlineMatcher:
@@ -19,7 +48,7 @@ class OnlineMatcher:
     roads : Matcher or RoadNetwork
         The matcher whose network, tables and parameters are used; of a network one is made.
     devices : int
-        How many devices there are; they are numbered from 0.
+        How many devices there are; they are numbered from 0. `grow` makes room for more.
     lag_s, lag_fixes : float, int
         A place is final at the latest when lag_fixes later fixes of its device were used, or when the first
         of these is more than lag_s old: the place of one that stands waits until it moves on.
@@ -55,6 +84,24 @@ class OnlineMatcher:
     def state_bytes(self) -> int:
         """Memory that the state of each device takes."""
         return sum(column.nbytes for column in self._devices) // self.n_devices
+
+    def grow(self, devices: int) -> None:
+        """Make room for more devices; those there are keep their numbers and what was heard of them.
+
+        All their state is copied: double it rather than add one by one.
+
+        Raises
+        ------
+        InvalidInput
+            If there are more already.
+        """
+        if devices < self.n_devices:
+            raise InvalidInput(
+                f"there are {self.n_devices} devices already and {devices} would be fewer; give more",
+                field="devices",
+                value=devices,
+            )
+        self._devices = online_matching.grown(self._devices, devices, self.lag_fixes, self._reading)
 
     def feed(
         self,
@@ -112,16 +159,21 @@ class OnlineMatcher:
         """Tell all places of some devices (n,) that are not final yet; the next fix of each starts anew."""
         return online_matching.finish(self._known(device), self._reading, self._model, self._devices)
 
-    def now(self, device: ArrayLike) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-        """Edge (n,), -1 none, and offset (n,) in metres where some devices (n,) likeliest are.
+    def now(self, device: ArrayLike) -> Places:
+        """Return where some devices (n,) likeliest are.
 
-        It is that of the last fix used, and not final.
+        Raises
+        ------
+        InvalidInput
+            If a device is not known.
         """
-        who, of = self._known(device), self._devices
-        row = (of.first[who] + of.kept[who] - 1) % of.fix.shape[1]
-        best = of.score[who].argmax(axis=1)
-        edge = np.where(of.kept[who] > 0, of.edge[who, row, best], np.int32(-1))
-        return edge, np.where(edge >= 0, of.offset_m[who, row, best], 0.0)
+        who, graph, network = self._known(device), self.matcher.graph, self.matcher.network
+        edge, offset_m, time_s = online_matching.likeliest(who, self._reading.candidates, self._devices)
+        shapes = graph.shapes
+        x, y = edge_candidates.points(edge, offset_m, shapes.offset, shapes.x, shapes.y, shapes.along)
+        lon, lat = network.plane.inverse(x, y)
+        last_x, last_y = self._devices.origin_x[who, 0], self._devices.origin_y[who, 0]
+        return Places(edge, offset_m, lon, lat, np.hypot(x - last_x, y - last_y), time_s)
 
     def _known(self, device: ArrayLike) -> NDArray[np.int64]:
         given = np.asarray(device)

@@ -16,6 +16,7 @@ class DeviceKind(StrEnum):
     BUS = "bus"
     PRIVATE_CAR = "private_car"
     E_BIKE = "e_bike"
+    CORRECTIONS = "corrections"
     UNKNOWN = "unknown"
 
 

@@ -1,10 +1,12 @@
 """Where devices were, as columns: what the searches through the history read."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from geo_policing.model.fix import FixColumns
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,3 +66,24 @@ class Visits:
     def __len__(self) -> int:
         """Return the number of stays."""
         return len(self.cell)
+
+
+class Stretch(NamedTuple):
+    """Fixes of a device from one moment to another, both included.
+
+    With ``around_us`` also the last one before and the first one after, no further away than that, where no
+    fix is at these moments themselves.
+    """
+
+    device: str
+    first_us: int
+    last_us: int
+    around_us: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proof:
+    """How many fixes there are in a stretch, and some of them by time."""
+
+    count: int
+    some: FixColumns

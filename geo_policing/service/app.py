@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
@@ -23,6 +24,7 @@ from geo_policing.maps import assets_folder
 from geo_policing.model import BoundingBox
 from geo_policing.roads import RoadNetwork
 from geo_policing.service import admission, problems, telling
+from geo_policing.service.chores import to_its_end
 from geo_policing.service.dependencies import Rooms
 from geo_policing.service.guard import Guard
 from geo_policing.service.hub import Hub
@@ -32,6 +34,7 @@ from geo_policing.service.routers import (
     devices,
     health,
     incidents,
+    investigations,
     live,
     looks,
     maps,
@@ -42,6 +45,7 @@ from geo_policing.service.routers import (
     tracks,
     units,
 )
+from geo_policing.service.searches import Searches
 from geo_policing.service.tracks import Tracks
 from geo_policing.settings import IngestSettings, ServiceSettings
 from geo_policing.store import FixStore, open_records
@@ -80,6 +84,7 @@ def create_app(rooms: Rooms) -> FastAPI:
         incidents,
         tracks,
         reconstructions,
+        investigations,
         looks,
         live,
         maps,
@@ -125,6 +130,8 @@ async def open_rooms(settings: ServiceSettings, ingest: IngestSettings) -> Async
         tracks = Tracks(store, records, roads)
         work = await run_in_threadpool(Reconstructions, records, tracks)
         stack.push_async_callback(run_in_threadpool, work.close)
+        searches = Searches(store, records, tracks, ZoneInfo(settings.time_zone))
+        stack.push_async_callback(run_in_threadpool, searches.close)
         registry = Registry(
             (device.id for device in known),
             ingest.lines,
@@ -145,6 +152,7 @@ async def open_rooms(settings: ServiceSettings, ingest: IngestSettings) -> Async
             hub=Hub(picture.snapshot),
             tracks=tracks,
             reconstructions=work,
+            searches=searches,
             extent=await run_in_threadpool(_extent, roads),
             tiles=_tiles(settings),
         )
@@ -156,6 +164,10 @@ async def open_rooms(settings: ServiceSettings, ingest: IngestSettings) -> Async
         await stack.enter_async_context(beside(SEALING, _seal(rooms, Keeper(store))))
         await stack.enter_async_context(beside(telling.INCIDENTS, telling.follow_incidents(rooms)))
         await stack.enter_async_context(beside(admission.DEVICES, admission.enrol_devices(rooms)))
+        if tracks.has_roads:
+            unmatched = stack.enter_context(pipeline.subscribe(telling.UNMATCHED))
+            matched = telling.tell_matched(rooms, unmatched)
+            await stack.enter_async_context(beside(telling.MATCHING, matched))
         stored = stack.enter_context(pipeline.subscribe())
         # Until the pipeline has written its last.
         await stack.enter_async_context(
@@ -207,8 +219,8 @@ async def _seal(rooms: Rooms, keeper: Keeper) -> None:
     while True:
         with rooms.chores.step(SEALING):
             today = time.time_ns() // 1000 // DAY_US
-            await run_in_threadpool(keeper.seal, today + 1)
-            await run_in_threadpool(keeper.compact, MERGE_PARTS, today)
+            await to_its_end(keeper.seal, today + 1)
+            await to_its_end(keeper.compact, MERGE_PARTS, today)
         await asyncio.sleep(SEAL_S)
 
 

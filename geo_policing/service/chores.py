@@ -2,13 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, TypeVar
+
+from starlette.concurrency import run_in_threadpool
 
 from geo_policing.errors import GeoPolicingError
 
 log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
 
 #: How long work that ends by itself may take to end.
 ENDING_S = 5.0
@@ -72,6 +76,18 @@ class Chores:
                 task.cancel()
                 await asyncio.wait({task})
             del self._running[name]
+
+
+async def to_its_end(work: Callable[..., Answer], *arguments: Any) -> Answer:
+    """Do something in a thread; when cancelled let it end first, for what it works on is closed then."""
+    step = asyncio.ensure_future(run_in_threadpool(work, *arguments))
+    try:
+        return await asyncio.shield(step)
+    except asyncio.CancelledError:
+        await asyncio.wait({step})
+        if not step.cancelled() and (error := step.exception()) is not None:
+            log.warning("%s failed while the service stopped: %s", work.__name__, error)
+        raise
 
 
 def _log_death(task: asyncio.Task[None]) -> None:

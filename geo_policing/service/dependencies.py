@@ -22,6 +22,7 @@ from geo_policing.service.chores import Chores
 from geo_policing.service.hub import Hub
 from geo_policing.service.picture import Picture
 from geo_policing.service.reconstructions import Reconstructions
+from geo_policing.service.searches import Searches
 from geo_policing.service.tracks import Tracks
 from geo_policing.settings import ServiceSettings
 from geo_policing.store import Records
@@ -57,6 +58,7 @@ class Rooms:
     hub: Hub
     tracks: Tracks
     reconstructions: Reconstructions
+    searches: Searches
     extent: BoundingBox
     tiles: Path | None = None
     incidents_in_order: anyio.Lock = field(default_factory=anyio.Lock)
@@ -127,6 +129,14 @@ def _one_line(text: str) -> str:
 
 #: A name as it stands in a table: spaces around it are taken off, and nothing in it is invisible.
 OneLine = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_one_line)]
+
+#: The number of a case, in the path.
+Case = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=64),
+    AfterValidator(_one_line),
+    PathParameter(description="Number of a case.", examples=["A20260302001"]),
+]
 
 InRooms = Annotated[Rooms, Depends(rooms)]
 Asking = Annotated[Account, Depends(account)]

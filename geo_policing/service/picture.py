@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from geo_policing.model import BoundingBox, Device, Fix, Incident, Unit, format_instant
+from geo_policing.model import BoundingBox, Device, DeviceKind, Fix, Incident, Unit, format_instant
 from geo_policing.model.fix import number
 from geo_policing.model.instant import to_us
+from geo_policing.service.matched import Matched
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Picture:
 
     def __init__(self) -> None:
         self._fix: dict[str, Fix] = {}
+        self._matched: dict[str, Matched | None] = {}
         self._who: dict[str, _Who] = {}
         self._incident: dict[str, Incident] = {}
 
@@ -59,6 +61,10 @@ class Picture:
         who = self._who_is(device)
         return who.call_sign or who.name
 
+    def kind_of(self, device: str) -> DeviceKind:
+        """Return what carries a device."""
+        return DeviceKind(self._who_is(device).kind)
+
     def move(self, fixes: Iterable[Fix]) -> list[dict[str, Any]]:
         """Take in fixes; return the features of the devices whose newest position changed."""
         newest: dict[str, Fix] = {}
@@ -70,6 +76,11 @@ class Picture:
         features = [self._feature(fix) for fix in newest.values()]
         self._fix |= newest
         return features
+
+    def match(self, places: Mapping[str, Matched | None]) -> list[dict[str, Any]]:
+        """Take in where on the roads some devices are; return the features of those that have a position."""
+        self._matched |= places
+        return [self._feature(self._fix[device]) for device in places if device in self._fix]
 
     def report(self, incident: Incident) -> dict[str, Any]:
         """Take in an incident as it is now; return its feature. Final ones leave the picture."""
@@ -100,7 +111,7 @@ class Picture:
         return self._who.get(device) or _Who("unknown", device)
 
     def _feature(self, fix: Fix) -> dict[str, Any]:
-        who = self._who_is(fix.device)
+        who, matched = self._who_is(fix.device), self._matched.get(fix.device)
         return {
             "type": "Feature",
             "id": fix.device,
@@ -116,6 +127,7 @@ class Picture:
                 "speed_mps": number(fix.speed_mps, 2),
                 "course_deg": number(fix.course_deg, 1),
                 "accuracy_m": number(fix.accuracy_m, 1),
+                "matched": matched.as_json() if matched else None,
             },
         }
 

@@ -61,10 +61,11 @@ _THERE = {
     "incident": "; GET /api/incidents lists those there are",
     "line in quarantine": "; GET /api/devices/quarantine lists those there are",
     "reconstruction": "; GET /api/reconstructions?case=… lists those of a case",
+    "search": "; GET /api/investigations/CASE/searches lists those of a case",
     "basemap": "; make one with `geo-policing build-tiles` and start the service with it",
 }
 #: The field that named what was not found, where it is called otherwise.
-_HELD_IN = {"line in quarantine": "key", "basemap": "path", "reconstruction": "key"}
+_HELD_IN = {"line in quarantine": "key", "basemap": "path", "reconstruction": "key", "search": "key"}
 
 _NUMBER = "is no number; write digits, like 113.13"
 _WHOLE = "is no whole number; write digits, like 100"
@@ -235,7 +236,9 @@ def _says(error: dict[str, Any], request: Request) -> str:
     if kind == "missing" or (kind == "string_too_short" and error["input"] == ""):
         return f"{'missing' if kind == 'missing' else 'empty'}; give it{_like(known.get(name))}"
     if kind == "extra_forbidden":
-        return f"no such field; leave it out or correct it, there are: {', '.join(known)}"
+        # What there is within a field is not known here.
+        there = f", there are: {', '.join(known)}" if len(error["loc"]) == 2 else ""
+        return f"no such field; leave it out or correct it{there}"
     context = error.get("ctx", {})
     if kind == "value_error":
         return str(context["error"])

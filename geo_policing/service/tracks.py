@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from geo_policing.errors import InvalidTimeWindow, NotFound, Unavailable
+from geo_policing.errors import InvalidTimeWindow, NotAllowed, NotFound, Unavailable
 from geo_policing.matching import Matcher, match_track
-from geo_policing.model import DeviceKind, TimeWindow, Track
+from geo_policing.model import DeviceKind, FixColumns, TimeWindow, Track
 from geo_policing.roads import RoadNetwork
 from geo_policing.roads.network import Access
+from geo_policing.roads.times import RoadTimes
 from geo_policing.store import FixStore, Records
 from geo_policing.tracks.answer import fingerprint
+from geo_policing.tracks.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +27,9 @@ ACCESS = {
     DeviceKind.PRIVATE_CAR: Access.CAR,
     DeviceKind.E_BIKE: Access.BICYCLE,
 }
+#: Kinds of devices whose positions no detective may ask for: those of community corrections serve
+#: corrections alone (Community Corrections Law, article 29).
+EXCLUDED = frozenset({DeviceKind.CORRECTIONS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,8 @@ class Tracks:
         self._network: RoadNetwork | None = None
         self._fingerprint = ""
         self._matchers: dict[Access | None, Matcher] = {}
+        self._turns: dict[Access | None, Turns] = {}
+        self._road_times: RoadTimes | None = None
         self._loading = threading.Lock()
 
     @property
@@ -78,6 +85,30 @@ class Tracks:
             if access not in self._matchers:
                 self._matchers[access] = Matcher(network, access=access)
             return self._matchers[access]
+
+    def matcher_of(self, device: str) -> Matcher:
+        """Return the matcher for a device, by what carries it as far as that is known."""
+        return self.matcher(self._kind(device, known=True))
+
+    def fixes(self, device: str, window: TimeWindow) -> FixColumns:
+        """Return the fixes of a device in a window, by time."""
+        return self._store.window(device, window)
+
+    def turns(self, access: Access | None) -> Turns:
+        """Return the turns that these travellers may drive, found when first needed."""
+        network = self.network()
+        with self._loading:
+            if access not in self._turns:
+                self._turns[access] = Turns.of(network, access)
+            return self._turns[access]
+
+    def road_times(self) -> RoadTimes:
+        """Return the least times by road of a car, made ready when first needed."""
+        network = self.network()
+        with self._loading:
+            if self._road_times is None:
+                self._road_times = RoadTimes(network)
+            return self._road_times
 
     def network(self) -> RoadNetwork:
         """Return the roads, loaded when first needed.
@@ -109,6 +140,8 @@ class Tracks:
         ------
         NotFound
             If nobody knows the device.
+        NotAllowed
+            If it is of community corrections.
         InvalidTimeWindow
             If the window is longer than one question may ask for.
         Unavailable
@@ -122,6 +155,11 @@ class Tracks:
             )
         fixes = self._store.window(device, window)
         kind = self._kind(device, known=len(fixes) > 0)
+        if kind in EXCLUDED:
+            raise NotAllowed(
+                f"device {device!r} is of community corrections, and its positions serve corrections alone; "
+                "ask the corrections office"
+            )
         if not match:
             return Track(device, window, fixes)
         return match_track(self.matcher(kind), device, window, fixes)

@@ -1,4 +1,4 @@
-"""The records (devices, units, incidents, accounts, looks, reconstructions), in SQLite or elsewhere."""
+"""The records (devices, units, incidents, accounts, looks, questions of cases), in SQLite or elsewhere."""
 
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +12,7 @@ from geo_policing.store.engine import open_engine
 from geo_policing.store.incidents import Incidents
 from geo_policing.store.looks import Looks
 from geo_policing.store.reconstructions import Reconstructions
+from geo_policing.store.searches import Searches
 
 
 class Records:
@@ -42,6 +43,7 @@ class Records:
         self.sessions = Sessions(self._engine)
         self.looks = Looks(self._engine)
         self.reconstructions = Reconstructions(self._engine)
+        self.searches = Searches(self._engine)
 
     def __enter__(self) -> Self:
         return self

@@ -124,3 +124,25 @@ reconstructions = sa.Table(
     sa.Column("answer", sa.LargeBinary, nullable=True),
     sa.Index("reconstructions_by_case", "case_number", "created_us", "id"),
 )
+
+searches = sa.Table(
+    "searches",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("case_number", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    # No foreign key: who asked stays known, whatever becomes of the account.
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("client", sa.Text, nullable=False),
+    sa.Column("asked_us", sa.BigInteger, nullable=False),
+    sa.Column("search", sa.Text, nullable=False),
+    sa.Column("question", sa.JSON, nullable=False),
+    sa.Column("found", sa.BigInteger, nullable=False),
+    sa.Column("told", sa.BigInteger, nullable=False),
+    # Why it was refused; null where it was answered.
+    sa.Column("problem", sa.Text, nullable=True),
+    # JSON, compressed; null where it was refused.
+    sa.Column("answer", sa.LargeBinary, nullable=True),
+    sa.Index("searches_by_case", "case_number", "asked_us", "id"),
+)

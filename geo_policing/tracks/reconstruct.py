@@ -167,12 +167,12 @@ def _anchor(lattice: Lattice, sighting: Sighting, window: TimeWindow, model: Mov
     near[near < NEGLIGIBLE * near.max(initial=0.0)] = 0.0
     total = float((near * lattice.bin_m).sum())
     if not total > 0.0:
-        raise InvalidInput(_off_the_roads(sighting), field="sightings", value=(sighting.lon, sighting.lat))
+        raise InvalidInput(off_the_roads(sighting), field="sightings", value=(sighting.lon, sighting.lat))
     step = round((sighting.time - window.start).total_seconds() / model.step_s)
     return Anchor(step, near / total, sighting.probability)
 
 
-def _off_the_roads(sighting: Sighting) -> str:
+def off_the_roads(sighting: Sighting) -> str:
     """Say that no road is where something was seen, and what to do."""
     place = f"at {sighting.lon:.6f}, {sighting.lat:.6f}"
     how, remedy = f"accuracy {sighting.accuracy_m:g} m", "correct it or give a larger accuracy"

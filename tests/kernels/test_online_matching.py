@@ -62,6 +62,7 @@ class Twin:
             [column[0] for column in town.candidates(x[i : i + 1], y[i : i + 1], r, CANDIDATES, wide_m=150.0)]
             for i, r in zip(used, np.clip(3.0 * sigma_m[used], 70.0, 150.0), strict=True)
         ]
+        self.on_roads = near[-1][0][0] >= 0
         # Who has no road near is as if not used.
         self.used = [i for i, (edge, _, _) in zip(used, near, strict=True) if edge[0] >= 0]
         edge, distance, offset = (
@@ -97,6 +98,13 @@ class Twin:
             if new or (waiting > 1 and self.t_s[i] - self.t_s[self.used[len(so_far) + 1]] > self.lag_s):
                 so_far += [(i, *place) for place in self._settled(last, self.t_s[i], len(so_far))]
         return so_far + [(math.inf, *place) for place in self._places(last, len(so_far), last)]
+
+    def now(self):
+        """Edge, metre and time of the likeliest place of the last used fix, after all was said."""
+        best = int(self.lattice.score[-1].argmax())
+        if best >= CANDIDATES or not self.on_roads:
+            return -1, math.nan, math.nan
+        return self.edge[-1][best], self.offset[-1][best], self.t_s[self.used[-1]]
 
     def _from(self, last, j, r):
         """The state of the used fix r that state j of the used fix `last` came from."""
@@ -170,3 +178,27 @@ def test_what_becomes_final_and_when_is_what_a_twin_that_forgets_nothing_says(se
         assert [place[:3] for place in found] == [place[:3] for place in expected]
         assert [place[3] for place in found] == pytest.approx([place[3] for place in expected])
         assert len(found) > 20
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_where_a_device_likeliest_is_now_is_the_best_candidate_of_its_last_used_fix(seed):
+    rng = np.random.default_rng(seed)
+    town = Town(rng, n_nodes=12, n_streets=22)
+    table = town.table(8)
+    # To hold is dearer, so that there are places at all.
+    columns, model = drive(rng, 60), model_of(MODEL | {"hold_cost": 10.0})
+    devices = online_matching.devices(2, 5, READING)
+    rest = (10.0, 5, *town.drawn(), town.ways, table, READING, model, devices)
+    somewhere = []
+    for i in range(60):
+        online_matching.feed(np.array([1]), *(column[i : i + 1] for column in columns), *rest)
+        edge, offset_m, time_s = online_matching.likeliest(np.array([0, 1]), CANDIDATES, devices)
+        assert edge[0] == -1
+        somewhere.append(edge[1] >= 0)
+        if i >= 20:
+            twin = Twin(town, table, [column[: i + 1] for column in columns], 10.0, 5)
+            twin.model = model
+            twin.said()
+            assert (edge[1], offset_m[1], time_s[1]) == pytest.approx(twin.now(), nan_ok=True)
+    # On the roads, and off them or an outlier as well.
+    assert 5 < sum(somewhere[20:]) < 40

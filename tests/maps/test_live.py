@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,6 +23,7 @@ from geo_policing.model import (
     UnitStatus,
     to_us,
 )
+from geo_policing.service.matched import Matched
 from geo_policing.service.picture import Picture
 from tests.browser import NARROW, WIDE, Site, Visit, until, visit
 
@@ -61,6 +63,10 @@ class City:
 
     def move(self, *fixes: Fix) -> None:
         changed = self.picture.move(fixes)
+        self.site.publish("units", {"type": "FeatureCollection", "features": changed})
+
+    def match(self, device: str, place: Matched | None) -> None:
+        changed = self.picture.match({device: place})
         self.site.publish("units", {"type": "FeatureCollection", "features": changed})
 
     def report(self, one: Incident) -> None:
@@ -161,6 +167,39 @@ def test_a_click_on_a_unit_tells_about_it_and_it_can_be_followed(city, opened):
     )
     page.keyboard.press("Escape")
     expect(card).to_be_hidden()
+
+
+@pytest.mark.browser
+def test_the_details_of_a_unit_name_the_road_it_is_matched_to(city, opened):
+    page = opened.page
+    x, y = place(page, "unit", "car-1")
+    page.locator(".folium-map").click(position={"x": x, "y": y})
+    card = page.locator(".gp-card")
+    expect(card).to_contain_text("设备 Device")
+    expect(card).not_to_contain_text("道路 Road")
+    at = Matched("e17", "建设路", 12.0, *HERE, 3.0, to_us(datetime.now(UTC)))
+    city.match("car-1", at)
+    expect(card).to_contain_text("道路 Road建设路")
+    city.match("car-1", replace(at, edge="e18", road=None))
+    expect(card).to_contain_text("道路 Road无名 e18")
+    city.match("car-1", None)
+    expect(card).not_to_contain_text("道路 Road")
+
+
+@pytest.mark.browser
+def test_a_unit_that_is_told_again_neither_moves_nor_turns_the_clock_back(city, chromium):
+    hour_ago = to_us(datetime.now(UTC) - timedelta(hours=1))
+    city.picture.move([fix("bus-1", 113.12, 27.82, time=hour_ago, received=hour_ago)])
+    with visit(chromium, city.site.url + "/maps/live", WIDE) as seen:
+        expect(seen.page.locator(".gp-link")).to_have_attribute("data-state", "live")
+        city.match("bus-1", Matched("e17", "建设路", 12.0, 113.12, 27.82, 3.0, hour_ago))
+        until(seen.page, "geoPolicing.live.picture.units.get('bus-1')?.p.matched?.edge === 'e17'")
+        assert seen.page.evaluate("geoPolicing.live.picture.units.get('bus-1').since") == 0
+        assert abs(seen.page.evaluate("geoPolicing.live.picture.shift")) < 60_000
+        # What comes fresh tells the clock as before.
+        ahead = to_us(datetime.now(UTC) + timedelta(minutes=10))
+        city.move(fix("bus-1", 113.121, 27.82, received=ahead))
+        until(seen.page, "Math.abs(geoPolicing.live.picture.shift - 600000) < 60000")
 
 
 @pytest.mark.browser

@@ -134,12 +134,91 @@ def test_no_place_waits_longer_than_the_lag(lag_s, lag_fixes):
 def test_a_place_is_known_at_once_and_final_later():
     lon, lat = drive(NETWORK, ROUTES[0])
     online = OnlineMatcher(MATCHER, 2)
-    assert online.now([0, 1])[0].tolist() == [-1, -1]
+    assert online.now([0, 1]).edge.tolist() == [-1, -1]
+    # 9 m beside the street.
+    online.feed([0], [7.0], lon[:1], lat[:1] + 9.0 / 110_900)
+    now = online.now([0, 1])
+    street = NETWORK.edge_ids[now.edge[0]]
+    assert street in ("0>1", "1>0")
+    assert now.offset_m[0] == pytest.approx(10.0 if street == "0>1" else 187.0, abs=1.0)
+    assert (now.lon[0], now.lat[0]) == pytest.approx((lon[0], lat[0]), abs=1e-6)
+    assert now.distance_m[0] == pytest.approx(9.0, abs=0.05)
+    assert now.time_s[0] == 7.0
+    assert now.edge[1] == -1
+    assert np.isnan([now.offset_m[1], now.lon[1], now.lat[1], now.distance_m[1], now.time_s[1]]).all()
+
+
+def test_the_place_of_one_that_stands_is_that_of_the_fix_that_told_where():
+    lon, lat = drive(NETWORK, ROUTES[0])
+    online = OnlineMatcher(MATCHER, 1)
+    online.feed([0, 0], [0.0, 4.0], lon[:2], lat[:2])
+    moving = online.now([0])
+    online.feed([0] * 3, [60.0, 120.0, 180.0], [lon[1]] * 3, [lat[1] + 1e-6] * 3)
+    standing = online.now([0])
+    assert standing.time_s == moving.time_s == 4.0
+    assert (standing.edge, standing.offset_m) == (moving.edge, moving.offset_m)
+
+
+def test_where_no_road_is_near_there_is_no_place_until_one_is_again():
+    lon, lat = drive(NETWORK, ROUTES[0])
+    online = OnlineMatcher(MATCHER, 1)
     online.feed([0], [0.0], lon[:1], lat[:1])
-    edge, offset_m = online.now([0, 1])
-    assert NETWORK.edge_ids[edge[0]] in ("0>1", "1>0")
-    assert edge[1] == -1
-    assert offset_m[0] == pytest.approx(10.0 if NETWORK.edge_ids[edge[0]] == "0>1" else 187.0, abs=1.0)
+    assert online.now([0]).edge[0] >= 0
+    # Half a kilometre south of the town, and a little on from there, which tells nothing new.
+    online.feed([0, 0], [60.0, 61.0], lon[:2], [LAT - 0.005, LAT - 0.00501])
+    assert online.now([0]).edge[0] == -1
+    online.feed([0], [120.0], lon[1:2], lat[1:2])
+    assert NETWORK.edge_ids[online.now([0]).edge[0]] in ("0>1", "1>0")
+
+
+@pytest.mark.parametrize(("off", "at_once"), [(0.4, None), (0.9, "another street")])
+def test_an_outlier_has_no_place_unless_it_may_be_on_another_street_and_in_the_end_it_has_none(off, at_once):
+    lon, lat = drive(NETWORK, ROUTES[0])
+    t = 4.0 * np.arange(len(lon))
+    lat[2] += STEP * off
+    online = OnlineMatcher(EVERY, 1)
+    now = []
+    for i in range(5):
+        online.feed([0], t[i : i + 1], lon[i : i + 1], lat[i : i + 1])
+        now.append(int(online.now([0]).edge[0]))
+    street = NETWORK.edge_ids.index("0>1")
+    assert now[:2] == now[3:] == [street] * 2
+    assert now[2] != street
+    assert (now[2] == -1) == (at_once is None)
+    final = fed(OnlineMatcher(EVERY, 1), t[:5], lon[:5], lat[:5])
+    assert final[3].tolist() == [street, street, -1, street, street]
+
+
+@pytest.mark.parametrize("grown_to", [4, 64])
+def test_room_for_more_devices_changes_nothing_for_those_there_are(grown_to):
+    drives = [drive(NETWORK, route, spacing_m=15.0, noise_m=6.0, seed=4) for route in ROUTES]
+    t = [1.5 * np.arange(len(lon)) for lon, _ in drives]
+    small, wide = OnlineMatcher(MATCHER, 2), OnlineMatcher(MATCHER, grown_to)
+    at = len(t[0]) // 2
+    expected, found = [], []
+    for i in range(len(t[0])):
+        if i == at:
+            waiting = small._devices.waiting.tolist()
+            small.grow(grown_to)
+            assert small.n_devices == grown_to
+            assert small._devices.waiting.tolist() == waiting + [0] * (grown_to - 2)
+        who = [0, 1] if i < at else [0, 1, 3]
+        fixes = [(d, t[d % 3][i], drives[d % 3][0][i], drives[d % 3][1][i]) for d in who]
+        columns = [np.array(column) for column in zip(*fixes, strict=True)]
+        found.append(small.feed(*columns))
+        expected.append(wide.feed(*columns))
+    rest = [0, 1, 3]
+    for ours, theirs in zip(
+        joined([*found, small.finish(rest)]), joined([*expected, wide.finish(rest)]), strict=True
+    ):
+        assert np.array_equal(ours, theirs)
+    assert len(joined(found)[0]) > 40
+
+
+def test_room_is_not_taken_away():
+    online = OnlineMatcher(MATCHER, 3)
+    with pytest.raises(InvalidInput, match="3 devices already and 2 would be fewer"):
+        online.grow(2)
 
 
 def test_a_late_fix_is_passed_over_and_counted():

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from geo_policing.service.routers import live
 from geo_policing.service.telling import MANY, tell_positions
 from geo_policing.settings import IngestSettings, ServiceSettings
 from geo_policing.store import FixStore, Records
+from geo_policing.store.history.keeper import Keeper
 from tests.ingest.lines import rmc, until
 from tests.service.running import events, running
 
@@ -212,6 +214,24 @@ async def test_health_names_the_work_that_has_ended_before_it_should(tmp_path, c
         await until(lambda: rooms.chores.troubles == ["dying"])
     assert "dying has died" in caplog.text
     assert rooms.chores.troubles == []
+
+
+async def test_a_service_that_is_stopped_while_the_history_is_sealed_lets_that_end(tmp_path, monkeypatch):
+    began, ended, seal = threading.Event(), threading.Event(), Keeper.seal
+
+    def slow(self, before):
+        with self._store.snapshot():
+            began.set()
+            time.sleep(0.5)
+        parts = seal(self, before)
+        ended.set()
+        return parts
+
+    monkeypatch.setattr(Keeper, "seal", slow)
+    async with rooms_of(tmp_path) as rooms:
+        await rooms.pipeline.submit([Fix("car-1", now_us(), LON, LAT)])
+        await until(began.is_set)
+    assert ended.is_set()
 
 
 async def test_an_event_is_one_line_of_json_whatever_stands_in_it(tmp_path):

@@ -48,7 +48,9 @@ def test_it_prints_what_it_measured(roads, tmp_path, capsys):
     found = json.loads(out.read_text())
     assert found["rows"] > 20_000
     names = {"device_day", "area_hour", "collision", "companions", "footholds", "first_entry"}
+    names.add("three_hour_job")
     assert found["queries"].keys() == found["hot"].keys() == names
+    assert found["queries"]["three_hour_job"]["first"] == 1.0
     assert found["queries"]["footholds"].keys() == {"warm_median_ms", "warm_p95_ms", "cold_median_ms"}
     assert json.loads(capsys.readouterr().out) == found
 
@@ -58,6 +60,6 @@ def test_its_queries_find_something(roads, tmp_path):
     with FixStore(tmp_path / "fixes.duckdb") as store:
         for batch in fleet.day(0):
             store.append(batch)
-        asked = history.Asked(fleet, 1, True)
+        asked = history.Asked(fleet, 1, True, roads, tmp_path)
         for name, query in asked.queries.items():
             assert sum(query(store, n) for n in range(6)) > 0, name

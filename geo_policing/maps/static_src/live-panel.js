@@ -232,6 +232,7 @@
         ["定位时间 Fix", this.live.clock.full(unit.time)],
         ["位置时效 Age", el("span", { "data-since": unit.time })],
         ["坐标 Position", unit.lat.toFixed(5) + " N, " + unit.lon.toFixed(5) + " E"],
+        p.matched ? ["道路 Road", p.matched.road || "无名 " + p.matched.edge] : null,
       ].filter(Boolean);
     }
 

@@ -13,12 +13,16 @@
   const inside = (at, size, margin) =>
     at.x > -margin && at.y > -margin && at.x < size.x + margin && at.y < size.y + margin;
 
+  const lastReceived = (features) =>
+    features.reduce((last, f) => Math.max(last, Date.parse(f.properties.received) || -Infinity), -Infinity);
+
   /* Units and incidents as they are now. Differences change what is there; a snapshot replaces it. */
   class Picture {
     constructor() {
       this.units = new Map();
       this.incidents = new Map();
       this.shift = 0; // what the server's clock is ahead of ours, ms
+      this.received = -Infinity; // when it received the last it told us of
     }
 
     now() {
@@ -26,6 +30,7 @@
     }
 
     snapshot(data) {
+      this.received = lastReceived(data.units.features);
       const before = new Set(this.units.keys());
       for (const feature of data.units.features) {
         before.delete(String(feature.id ?? feature.properties.device));
@@ -45,6 +50,11 @@
         this.units.set(id, { id, lon, lat, lon0: lon, lat0: lat, since: 0, time, p: feature.properties });
         return;
       }
+      if (time === unit.time && lon === unit.lon && lat === unit.lat) {
+        // Told again because something else about it is known: it does not move.
+        unit.p = feature.properties;
+        return;
+      }
       const here = gp.between(unit, performance.now());
       const far = Math.abs(lon - here.lon) + Math.abs(lat - here.lat) > 0.01;
       unit.lon0 = far || STILL ? lon : here.lon;
@@ -53,9 +63,12 @@
       Object.assign(unit, { lon, lat, time, p: feature.properties });
     }
 
+    /* What is told again was received long ago and says nothing of the server's clock. */
     heard(features) {
-      const received = Math.max(...features.map((f) => Date.parse(f.properties.received)).filter(Number.isFinite));
-      if (Number.isFinite(received)) this.shift = received - Date.now();
+      const received = lastReceived(features);
+      if (received <= this.received) return;
+      this.received = received;
+      this.shift = received - Date.now();
     }
 
     report(feature, since) {

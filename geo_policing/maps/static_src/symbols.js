@@ -8,7 +8,7 @@
     kind: {
       patrol_car: ["巡逻车", "Patrol car"], officer: ["民警", "Officer"], handheld: ["手持机", "Handheld"],
       taxi: ["出租车", "Taxi"], bus: ["公交车", "Bus"], private_car: ["私家车", "Private car"],
-      e_bike: ["电动车", "E-bike"], unknown: ["未知", "Unknown"],
+      e_bike: ["电动车", "E-bike"], corrections: ["社区矫正", "Community corrections"], unknown: ["未知", "Unknown"],
     },
     status: {
       available: ["可派", "Available"], assigned: ["出警中", "Assigned"], off_duty: ["休班", "Off duty"],

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import HTMLResponse
 
-from geo_policing.maps import live_map, reconstruction_map, render, track_map
+from geo_policing.maps import live_map, reconstruction_map, render, search_map, track_map
 from geo_policing.service.dependencies import (
     INVESTIGATORS,
     Asking,
@@ -67,6 +67,27 @@ def show_reconstruction(
         answer.rows = len(document["features"])
     page = reconstruction_map(
         document, tiles_url=_tiles(rooms), time_zone=rooms.settings.time_zone, home_url="/"
+    )
+    return HTMLResponse(render(page))
+
+
+@router.get("/searches/{key}")
+def show_search(
+    request: Request,
+    rooms: InRooms,
+    who: Investigating,
+    key: Annotated[str, Path(description="Id of a search.", max_length=64)],
+) -> HTMLResponse:
+    """Show who was found by a search, and the fixes that prove it, as it was answered. It is recorded."""
+    with recorded(request, rooms, who) as answer:
+        document = rooms.records.searches.answer(key)
+        answer.rows = document["told"]
+    page = search_map(
+        document,
+        tiles_url=_tiles(rooms),
+        bounds=rooms.extent,
+        time_zone=rooms.settings.time_zone,
+        home_url="/",
     )
     return HTMLResponse(render(page))
 

@@ -17,6 +17,9 @@ BESIDE_M = 150.0
 _METRES_A_DEGREE = 111_320.0
 _S = 1_000_000
 
+#: Device, cell, first and last second of stays, each (n,).
+Stays = tuple[NDArray[Any], ...]
+
 
 def explained(
     visits: Visits,
@@ -60,32 +63,46 @@ def explained(
     at = np.minimum(np.searchsorted(area_cells, found), len(area_cells) - 1)
     wanted = (area_cells[at] == found) & (known[code] >= 0)
     during = (start_us // _S, -(-end_us // _S))
-    rows = np.concatenate(
-        [
-            _rows(known[code][wanted], found[wanted], first[wanted] // _S, -(-last[wanted] // _S), *during),
-            _rows(visits.device, visits.cell, visits.first_s, visits.last_s, *during),
-        ]
-    )
-    _, at_row, times = np.unique(rows, return_inverse=True, return_counts=True)
-    differs = set(rows["device"][times[at_row] != 2].tolist())
+    mine = _stays(known[code][wanted], found[wanted], first[wanted] // _S, -(-last[wanted] // _S), *during)
+    theirs = _stays(visits.device.astype(np.int64), visits.cell, visits.first_s, visits.last_s, *during)
+    differs = _single(mine, theirs)
     # Of two fixes of one instant the order is not known here.
     same = (np.diff(near.device) == 0) & (np.diff(near.time) == 0)
     differs |= set(known[near.device[1:][same]].tolist())
     return {name for name, k in number.items() if k not in differs}
 
 
-def _rows(
-    device: NDArray[Any],
+def _stays(
+    device: NDArray[np.int64],
     cell: NDArray[np.uint64],
     first_s: NDArray[np.int64],
     last_s: NDArray[np.int64],
     start_s: int,
     end_s: int,
-) -> NDArray[np.void]:
-    """Different stays in a window, cut to it, as rows that can be compared."""
+) -> Stays:
+    """Different stays that last into a window, cut to it."""
     during = (first_s < end_s) & (last_s >= start_s)
-    kind = np.dtype([("device", np.int64), ("cell", np.uint64), ("first", np.int64), ("last", np.int64)])
-    out = np.empty(int(during.sum()), kind)
-    out["device"], out["cell"] = device[during], cell[during]
-    out["first"], out["last"] = np.maximum(first_s[during], start_s), np.minimum(last_s[during], end_s)
-    return np.unique(out)
+    first_s, last_s = np.maximum(first_s[during], start_s), np.minimum(last_s[during], end_s)
+    return _sorted((device[during], cell[during], first_s, last_s), keep_equal=False)
+
+
+def _sorted(stays: Stays, *, keep_equal: bool) -> Stays:
+    order = np.lexsort(stays[::-1])
+    ordered = tuple(column[order] for column in stays)
+    return ordered if keep_equal else tuple(column[~_equal(ordered)] for column in ordered)
+
+
+def _equal(stays: Stays) -> NDArray[np.bool_]:
+    """Which of sorted stays are equal to the one before."""
+    same = np.zeros(len(stays[0]), np.bool_)
+    same[1:] = np.logical_and.reduce([column[1:] == column[:-1] for column in stays])
+    return same
+
+
+def _single(mine: Stays, theirs: Stays) -> set[int]:
+    """Devices that have a stay in one of the two and not in the other."""
+    stays = _sorted(tuple(map(np.concatenate, zip(mine, theirs, strict=True))), keep_equal=True)
+    same = _equal(stays)
+    paired = same.copy()
+    paired[:-1] |= same[1:]
+    return set(stays[0][~paired].tolist())

@@ -1,0 +1,93 @@
+"""The 3-hour job of the city this is modelled on: from what was seen of a thief to a track drawn on a map."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from geo_policing.maps import render, search_map
+from geo_policing.model import BoundingBox, TimeWindow, format_instant
+from geo_policing.service.searches import Asker, ask
+from geo_policing.service.tracks import Tracks
+from geo_policing.store import FixStore, open_records
+from geo_policing.tracks.inquiry import SEARCHES
+
+ZONE = "Asia/Shanghai"
+SIGHTINGS, HOURS = 6, 3
+#: A camera's place is so uncertain, metres, and its clock and the receiver's differ by so many seconds.
+CAMERA_M, CLOCK_S = 20.0, 2.0
+#: How probable it is that they are of the thief; the third is not.
+PROBABILITY = (0.95, 0.9, 0.5, 0.9, 0.8, 0.95)
+BOUNDS = BoundingBox(113.0, 27.7, 113.27, 27.96)
+
+
+class ThreeHourJob:
+    """Asks as a detective does: six sightings over three hours, ranked suspects, the first one's track.
+
+    Parameters
+    ----------
+    roads : Path
+        The road network.
+    folder : Path
+        Where the records of the questions are kept.
+    names : sequence of str
+        Devices, one of which is the thief's.
+    start_us : int
+        When the three hours begin, microseconds of UTC.
+    """
+
+    def __init__(self, roads: Path, folder: Path, names: Sequence[str], start_us: int) -> None:
+        self._roads, self._folder, self._names = roads, folder, names
+        self._start_us = start_us
+        self._known: dict[int, tuple[str, dict[str, Any]]] = {}
+        self._of: tuple[FixStore, Tracks] | None = None
+
+    def seen(self, store: FixStore, n: int) -> tuple[str, dict[str, Any]]:
+        """Return the n-th thief and what was seen of him, made once: who drove about in these hours."""
+        if n not in self._known:
+            self._known[n] = self._made(store, n)
+        return self._known[n]
+
+    def _made(self, store: FixStore, n: int) -> tuple[str, dict[str, Any]]:
+        rng = np.random.default_rng(n)
+        window = TimeWindow.parse(
+            f"{format_instant(self._start_us)}/{format_instant(self._start_us + HOURS * 3_600_000_000)}"
+        )
+        for name in (self._names[k] for k in rng.permutation(len(self._names))):
+            fixes = store.window(str(name), window)
+            driving = np.flatnonzero(fixes.speed_mps > 3.0)
+            if len(driving) < 300 or fixes.time[driving[-1]] - fixes.time[driving[0]] < 2 * 3_600_000_000:
+                continue
+            rows = driving[np.linspace(0, len(driving) - 1, SIGHTINGS).astype(int)]
+            features = []
+            for k, (row, probability) in enumerate(zip(rows, PROBABILITY, strict=True)):
+                off = rng.normal(0.0, CAMERA_M / 111_320, 2)
+                at = rows[-1] if k == 2 else row  # the false one is where the thief is two hours later
+                lon, lat = fixes.lon[at] + off[0], fixes.lat[at] + off[1]
+                at_us = int(fixes.time[row] + rng.normal(0.0, CLOCK_S) * 1e6)
+                about = {"time": format_instant(at_us), "accuracy_m": CAMERA_M, "probability": probability}
+                place = {"type": "Point", "coordinates": [float(lon), float(lat)]}
+                features.append({"type": "Feature", "geometry": place, "properties": about})
+            return str(name), {"type": "FeatureCollection", "features": features}
+        raise ValueError("nobody drove about for two of the three hours; give more rows")
+
+    def rank(self, store: FixStore, n: int) -> int:
+        """Ask, draw the map, and return the rank of the true one, 0 where it is not among the candidates."""
+        name, sightings = self.seen(store, n)
+        question = SEARCHES["suspects"].question.model_validate({"sightings": sightings, "mode": "car"})
+        asker = Asker("B20260302001", "benchmark", "benchmark", "command line", "", "benchmark")
+        with open_records(self._folder) as records:
+            tracks = self._tracks(store, records)
+            answer = ask(store, records, tracks, ZoneInfo(ZONE), "suspects", question, asker)
+        page = render(search_map(answer, tiles_url=None, bounds=BOUNDS, time_zone=ZONE), None)
+        if "track" not in page:
+            raise ValueError("no track was drawn")
+        return next((r["rank"] for r in answer["results"] if r["device"] == name), 0)
+
+    def _tracks(self, store: FixStore, records: Any) -> Tracks:
+        """Return the roads as a service that has been asked before holds them."""
+        if self._of is None or self._of[0] is not store:
+            self._of = (store, Tracks(store, records, self._roads))
+        return self._of[1]
