@@ -26,7 +26,6 @@ from geo_policing.model.track import line
 from geo_policing.tracks import searches
 from geo_policing.tracks.evidence import edge_place
 from geo_policing.tracks.inquiry import questions as q
-from geo_policing.tracks.inquiry.areas import area_of
 from geo_policing.tracks.inquiry.found import Found, Hit, Span, area_feature
 from geo_policing.tracks.inquiry.ground import Asked
 from geo_policing.tracks.movement import MovementModel
@@ -77,15 +76,18 @@ def suspects(asked: Asked, question: q.Suspects) -> Found:
     model = MovementModel.of(question.mode)
     against = Suspects(asked.ground.network(), seen, watches, model, asked.ground.turns(model.access))
     fits: dict[str, Fitted] = {}
+    every = asked.history.fixes(window.start_us, window.end_us, names)
     tracks: dict[str, FixColumns] = {}
     for name in names:
-        tracks[name] = asked.ground.fixes(name, window)
+        # They come by device and time.
+        first_row, end_row = (int(np.searchsorted(every.device, name, side=s)) for s in ("left", "right"))
+        tracks[name] = every.take(slice(first_row, end_row))
         fits[name] = _fit(asked, against, name, tracks[name])
     hits = [_hit(name, fits[name], seen, tracks[name], sum(map(bool, met[name]))) for name in ranked(fits)]
     features = [*shown, *(_seen(n, one) for n, one in enumerate(seen, 1))]
     if hits:
         best = hits[0].device
-        features += _track(asked, best, window, tracks[best])
+        features += track_features(asked, best, window, tracks[best])
     return Found(hits, features, notes=notes)
 
 
@@ -104,7 +106,7 @@ def _read(
     told, watches = read_rows(rows, lambda edge: edge_place(network, edge))
     seen, places, shown = [], [], []
     for n, scene in enumerate(question.scenes):
-        area = area_of(scene.area, f"scenes.{n}.area")
+        area = asked.area(scene.area, f"scenes.{n}.area")
         window = TimeWindow.parse(scene.window, field=f"scenes.{n}.window")
         until = window.end - timedelta(microseconds=1)
         seen.append(
@@ -203,7 +205,7 @@ def _seen(n: int, sighting: Sighting) -> dict[str, Any]:
     return {"type": "Feature", "geometry": geometry.__geo_interface__, "properties": about}
 
 
-def _track(asked: Asked, name: str, window: TimeWindow, fixes: FixColumns) -> list[dict[str, Any]]:
+def track_features(asked: Asked, name: str, window: TimeWindow, fixes: FixColumns) -> list[dict[str, Any]]:
     """Return the pieces of a matched track as features."""
     track = match_track(asked.ground.matcher_of(name), name, window, fixes)
     return [
