@@ -57,11 +57,12 @@ def warm_up() -> None:
 
 
 def _search(fixes: "FixColumns", window: "TimeWindow", network: "RoadNetwork") -> None:
-    """Seal fixes and search through them."""
+    """Seal fixes and search through them, and hold a sighting against the roads."""
     import tempfile
     from datetime import UTC
     from pathlib import Path
 
+    from geo_policing.model import Sighting, from_us
     from geo_policing.roads.times import RoadTimes
     from geo_policing.store import FixStore
     from geo_policing.store.history.keeper import Keeper
@@ -77,6 +78,7 @@ def _search(fixes: "FixColumns", window: "TimeWindow", network: "RoadNetwork") -
         passages,
         presences,
     )
+    from geo_policing.tracks.suspects import Suspects
 
     with tempfile.TemporaryDirectory() as folder, FixStore(Path(folder) / "fixes.duckdb") as store:
         store.append(fixes)
@@ -89,3 +91,4 @@ def _search(fixes: "FixColumns", window: "TimeWindow", network: "RoadNetwork") -
         itinerary(asked, "warm", window)
         overlap(asked, DrawnPath.of_device(asked, "warm", window), window)
         cloned(asked, RoadTimes(network), ["warm"], window)
+    Suspects(network, [Sighting(from_us(0), 113.1304, 27.83)])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from geo_policing.errors import InvalidTimeWindow, NotAllowed, NotFound, Unavailable
 from geo_policing.matching import Matcher, match_track
-from geo_policing.model import DeviceKind, FixColumns, TimeWindow, Track
+from geo_policing.model import DeviceKind, TimeWindow, Track
 from geo_policing.roads import RoadNetwork
 from geo_policing.roads.network import Access
 from geo_policing.roads.times import RoadTimes
@@ -89,10 +89,6 @@ class Tracks:
     def matcher_of(self, device: str) -> Matcher:
         """Return the matcher for a device, by what carries it as far as that is known."""
         return self.matcher(self._kind(device, known=True))
-
-    def fixes(self, device: str, window: TimeWindow) -> FixColumns:
-        """Return the fixes of a device in a window, by time."""
-        return self._store.window(device, window)
 
     def turns(self, access: Access | None) -> Turns:
         """Return the turns that these travellers may drive, found when first needed."""

@@ -7,7 +7,8 @@ from geo_policing.model import Device, format_instant
 from geo_policing.model.fix import number
 from geo_policing.model.moves import Proof, Stretch
 from geo_policing.tracks.inquiry.found import Found, Hit, Span
-from geo_policing.tracks.inquiry.questions import Question
+from geo_policing.tracks.inquiry.questions import AlongRoads, Question
+from geo_policing.tracks.searches.on_roads import LONGEST_S
 
 #: Stretches of evidence that are told of one result.
 SPANS_A_HIT = 25
@@ -70,7 +71,13 @@ def document(
             about = {"what": "place", "rank": rank, "device": hit.device, **hit.about}
             features.append(_feature({"type": "Point", "coordinates": _rounded(*hit.at)}, about))
         chosen += [(rank, span) for span in hit.spans[:SPANS_A_HIT]]
-    stretches = [Stretch(span.device, span.first_us, span.last_us, span.around_us) for _, span in chosen]
+    # On the roads a presence may be known by places between fixes; the fixes around prove it.
+    on_roads = isinstance(question, AlongRoads) and question.along_roads
+    around_us = round(LONGEST_S * 1e6) if on_roads else 0
+    stretches = [
+        Stretch(span.device, span.first_us, span.last_us, max(span.around_us, around_us))
+        for _, span in chosen
+    ]
     fixes = evidence(stretches, FIXES_A_SPAN)
     features += [_proof(rank, span, of) for (rank, span), of in zip(chosen, fixes, strict=True)]
     return {

@@ -1,6 +1,7 @@
 """Areas and lines as JSON says them: every fault by its place, before anything is computed of them."""
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -9,6 +10,8 @@ import shapely
 
 from geo_policing.errors import InvalidGeometry, InvalidInput
 from geo_policing.geodesy import LocalPlane
+from geo_policing.roads import RoadNetwork
+from geo_policing.tracks.evidence import edge_number
 from geo_policing.tracks.searches import Area, DrawnPath
 
 #: Corners of one area or line.
@@ -17,23 +20,31 @@ MOST_CORNERS = 5_000
 MOST_CELLS = 5_000
 #: The main urban area of the city that this is modelled on has 310 km².
 MOST_KM2 = 2_000.0
+#: Edges of a stretch of road or of a path.
+MOST_EDGES = 2_000
+
+Roads = Callable[[], RoadNetwork]
 
 _AREAS = (
     "a GeoJSON Polygon or MultiPolygon, a Point with radius_m in metres for a circle, a LineString with "
-    'width_m in metres for a stretch of road, or {"cells": [...]} with H3 cells'
+    'width_m in metres for a stretch of road, {"edges": [...], "width_m": ...} for one along edges, or '
+    '{"cells": [...]} with H3 cells'
 )
 
 
-def area_of(given: Any, field: str = "area") -> Area:
+def area_of(given: Any, field: str = "area", roads: Roads | None = None) -> Area:
     """Return the area that JSON tells: of a polygon, a circle, a stretch of road, cells, or a Feature of one.
 
     Parameters
     ----------
     given : dict
         A GeoJSON Polygon, MultiPolygon, Point with ``radius_m`` or LineString with ``width_m`` (RFC 7946), a
-        Feature of one of these with the metres in its properties, or an object with ``cells``.
+        Feature of one of these with the metres in its properties; an object with ``cells``; or one with
+        ``edges`` of the roads, in order, ``width_m`` and, for a part of them, ``from_m`` and ``to_m``.
     field : str
         What messages call it.
+    roads : callable, optional
+        Returns the roads, for stretches along their edges.
 
     Raises
     ------
@@ -44,6 +55,8 @@ def area_of(given: Any, field: str = "area") -> Area:
     kind = given.get("type")
     if "cells" in given:
         area = _of_cells(given["cells"], f"{field}.cells")
+    elif "edges" in given:
+        area = _along_edges(given, field, roads)
     elif kind == "Point":
         radius_m = _metres(given, about, "radius_m", field)
         lon, lat = _position(given.get("coordinates"), f"{field}.coordinates")
@@ -91,6 +104,42 @@ def line_of(given: Any, field: str = "line") -> list[tuple[float, float]]:
                 field=f"{field}.coordinates",
             )
     return line
+
+
+def edges_of(given: Any, field: str, roads: Roads | None) -> DrawnPath:
+    """Return the path along edges of the roads by their ids, in order.
+
+    Raises
+    ------
+    InvalidGeometry
+        If they are no list of ids.
+    InvalidInput
+        If one is not in the network.
+    """
+    if not isinstance(given, list) or not 1 <= len(given) <= MOST_EDGES:
+        raise InvalidGeometry(f"{field} is no list of 1 to {MOST_EDGES} ids of edges", field=field)
+    if roads is None:
+        raise InvalidGeometry(f"{field}: there are no roads here; draw it", field=field)
+    network = roads()
+    number: dict[str, int | None] = {}
+    for n, name in enumerate(given):
+        if not isinstance(name, str) or not name:
+            raise InvalidGeometry(
+                f"{field}.{n} is no id of an edge; write it in quotes", field=f"{field}.{n}"
+            )
+        if name not in number:
+            number[name] = edge_number(network, name)
+    return DrawnPath.of_edges(network, [edge for name in given if (edge := number[name]) is not None])
+
+
+def _along_edges(given: dict[str, Any], field: str, roads: Roads | None) -> Area:
+    """Return a stretch of road along edges, or a part of it."""
+    named = given | {"type": "stretch"}
+    width_m = _metres(named, {}, "width_m", field)
+    from_m = _metres(named, {"from_m": 0.0}, "from_m", field)
+    to_m = _metres(named, {"to_m": math.inf}, "to_m", field)
+    path = edges_of(given["edges"], f"{field}.edges", roads)
+    return _named(field, lambda: Area.along(path, width_m, from_m=from_m, to_m=to_m))
 
 
 def _metres(given: dict[str, Any], about: dict[str, Any], name: str, field: str) -> float:

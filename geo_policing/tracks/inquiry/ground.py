@@ -1,14 +1,16 @@
 """What a search is run on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
-from typing import Protocol
+from typing import Any, Protocol
 
 from geo_policing.matching import Matcher
-from geo_policing.model import FixColumns, TimeWindow
+from geo_policing.model import DeviceKind
 from geo_policing.roads import Access, RoadNetwork
 from geo_policing.roads.times import RoadTimes
-from geo_policing.tracks.searches import History
+from geo_policing.tracks.inquiry.areas import area_of
+from geo_policing.tracks.searches import Area, History
+from geo_policing.tracks.searches.on_roads import OnRoads
 from geo_policing.tracks.turns import Turns
 
 
@@ -27,8 +29,8 @@ class Ground(Protocol):
     def matcher_of(self, device: str) -> Matcher:
         """Return the matcher on the roads that what carries a device may use."""
 
-    def fixes(self, device: str, window: TimeWindow) -> FixColumns:
-        """Return the fixes of a device in a window, by time."""
+    def matcher(self, kind: DeviceKind) -> Matcher:
+        """Return the matcher on the roads that such a device may use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +50,11 @@ class Asked:
     history: History
     zone: tzinfo
     ground: Ground
+
+    def along_roads(self) -> "Asked":
+        """Return the same, with devices that move along the roads between their fixes."""
+        return replace(self, history=OnRoads(self.history, self.ground.matcher(DeviceKind.UNKNOWN)))
+
+    def area(self, given: dict[str, Any], field: str = "area") -> Area:
+        """Return the area that JSON says, along the roads as well."""
+        return area_of(given, field, self.ground.network)

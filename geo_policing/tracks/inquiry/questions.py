@@ -31,8 +31,8 @@ AreaIn = Annotated[
     AfterValidator(_shallow),
     Field(
         description="A GeoJSON Polygon or MultiPolygon, a Point with radius_m in metres, a LineString with "
-        "width_m in metres (a stretch of road), an object with cells (H3), or a Feature of one of these; at "
-        "most 2000 km².",
+        "width_m in metres (a stretch of road), or a Feature of one of these; or an object with cells (H3), "
+        "or with edges of the roads, width_m and from_m, to_m; at most 2000 km².",
         examples=[_EXAMPLE_AREA],
         json_schema_extra={"kind": "area"},
     ),
@@ -85,6 +85,16 @@ class Question(Strict):
     )
 
 
+class AlongRoads(Question):
+    """What a search of hours may be asked beside."""
+
+    along_roads: bool = Field(
+        False,
+        description="Whether devices move along the matched roads between their fixes, not straight; for "
+        "windows of at most 24 hours.",
+    )
+
+
 class Place(Strict):
     """An area and the window in which somebody was there."""
 
@@ -92,7 +102,7 @@ class Place(Strict):
     window: WindowIn
 
 
-class Presences(Question):
+class Presences(AlongRoads):
     """An area and a window of at most 31 days."""
 
     area: AreaIn
@@ -100,7 +110,7 @@ class Presences(Question):
     devices: list[DeviceIn] | None = Field(None, max_length=1000, description="Only these devices.")
 
 
-class Collision(Question):
+class Collision(AlongRoads):
     """Two to 100 areas, each with its window of at most 24 hours."""
 
     places: list[Place] = Field(
@@ -191,7 +201,7 @@ class Suspects(Question):
     )
 
 
-class Passages(Question):
+class Passages(AlongRoads):
     """A line, or an edge of the roads, and a window of at most 31 days."""
 
     line: LineIn | None = Field(
@@ -215,9 +225,22 @@ class Passages(Question):
 
 
 class Overlap(Question):
-    """A path that is drawn and a window of at most 31 days."""
+    """A path, drawn, along edges of the roads or where a device went, and a window of at most 31 days."""
 
-    line: LineIn
+    line: LineIn | None = Field(
+        None,
+        description="A GeoJSON LineString, or a Feature of one.",
+        json_schema_extra={"kind": "line"},
+    )
+    edges: list[str] | None = Field(
+        None, max_length=2000, description="Ids of edges of the roads, in order, instead of a line."
+    )
+    device: str | None = Field(
+        None,
+        min_length=1,
+        max_length=64,
+        description="A device whose way in the window is the path, with its times; it is left out.",
+    )
     window: WindowIn
     within_m: float = Field(30.0, ge=5, le=500, description="How far from the path one may be, metres.")
     least_share: float = Field(0.5, gt=0, le=1, description="The least share of its length, above 0.")
@@ -241,14 +264,19 @@ class Cloned(Question):
     tolerance_s: float = Field(30.0, ge=0, le=3600, description="How far clocks may be apart, seconds.")
     haste: float = Field(1.5, ge=1, le=5, description="How many times the roads' speeds one may drive.")
     apart_m: float = Field(500.0, ge=0, le=100_000, description="What is nearer is one place, metres.")
+    sigmas: float = Field(3.0, ge=0, le=10, description="How many times its accuracy a position may be off.")
+    radius_m: float = Field(
+        50.0, ge=0, le=1000, description="How far a position may be off at least, metres."
+    )
     support: Count = Field(3, description="Fixes that tell a second vehicle from a wrong position.")
 
 
 class Itinerary(Question):
-    """A device and a window of at most 92 days."""
+    """A device and a window of at most 92 days; 7 to have its path matched."""
 
     device: DeviceIn
     window: WindowIn
+    match: bool = Field(False, description="Whether the path matched to the roads is told as well.")
     stay_s: int = Field(600, ge=60, le=92 * 86_400, description="The least that is a stay, seconds.")
     radius_m: float = Field(100.0, ge=10, le=1000, description="How far one moves while staying, metres.")
     gap_s: int = Field(600, ge=1, le=92 * 86_400, description="A longer silence is a gap, seconds.")

@@ -10,7 +10,7 @@ from geo_policing.model.device import check_device_id
 from geo_policing.model.fix import number
 from geo_policing.tracks import searches
 from geo_policing.tracks.inquiry import questions as q
-from geo_policing.tracks.inquiry.areas import area_of, line_of
+from geo_policing.tracks.inquiry.areas import line_of
 from geo_policing.tracks.inquiry.found import (
     Found,
     Hit,
@@ -26,7 +26,7 @@ from geo_policing.tracks.searches import Area, History, Presence
 
 def presences(asked: Asked, question: q.Presences) -> Found:
     """Each device with its presences in the area."""
-    area, window = area_of(question.area), TimeWindow.parse(question.window, field="window")
+    area, window = asked.area(question.area), TimeWindow.parse(question.window, field="window")
     devices = None if question.devices is None else [check_device_id(name) for name in question.devices]
     found = searches.presences(asked.history, area, window, devices)
     by_device: dict[str, list[Presence]] = {}
@@ -43,7 +43,7 @@ def collision(asked: Asked, question: q.Collision) -> Found:
     """Each device with the number of areas it was in."""
     places = [
         (
-            area_of(place.area, f"places.{n}.area"),
+            asked.area(place.area, f"places.{n}.area"),
             TimeWindow.parse(place.window, field=f"places.{n}.window"),
         )
         for n, place in enumerate(question.places)
@@ -114,14 +114,14 @@ def footholds(asked: Asked, question: q.Footholds) -> Found:
 
 def first_entry(asked: Asked, question: q.FirstEntry) -> Found:
     """Each device with its first presence."""
-    area, window = area_of(question.area), TimeWindow.parse(question.window, field="window")
+    area, window = asked.area(question.area), TimeWindow.parse(question.window, field="window")
     found = searches.first_entry(asked.history, area, window, question.days)
     return Found([Hit(p.device, {}, (presence_span(p),)) for p in found], [area_feature(area, 1, window)])
 
 
 def frequent(asked: Asked, question: q.Frequent) -> Found:
     """Each device with the number of its presences."""
-    area, window = area_of(question.area), TimeWindow.parse(question.window, field="window")
+    area, window = asked.area(question.area), TimeWindow.parse(question.window, field="window")
     found = searches.frequent(asked.history, area, window, question.times)
     hits = [
         Hit(name, {"presences": len(mine), "seconds": _seconds(mine)}, tuple(map(presence_span, mine)))
@@ -132,7 +132,7 @@ def frequent(asked: Asked, question: q.Frequent) -> Found:
 
 def night_activity(asked: Asked, question: q.NightActivity) -> Found:
     """Each device with its hours by night and by day."""
-    area, window = area_of(question.area), TimeWindow.parse(question.window, field="window")
+    area, window = asked.area(question.area), TimeWindow.parse(question.window, field="window")
     found = searches.night_activity(
         asked.history,
         area,
@@ -152,7 +152,7 @@ def night_activity(asked: Asked, question: q.NightActivity) -> Found:
 
 def vanished(asked: Asked, question: q.Vanished) -> Found:
     """Each device with its last presence before the incident."""
-    area, moment = area_of(question.area), parse_instant(question.moment, field="moment")
+    area, moment = asked.area(question.area), parse_instant(question.moment, field="moment")
     found = searches.vanished(
         asked.history, area, moment, days=question.days, before=question.before, after=question.after
     )

@@ -26,11 +26,10 @@ from geo_policing.model.track import line
 from geo_policing.tracks import searches
 from geo_policing.tracks.evidence import edge_place
 from geo_policing.tracks.inquiry import questions as q
-from geo_policing.tracks.inquiry.areas import area_of
 from geo_policing.tracks.inquiry.found import Found, Hit, Span, area_feature
 from geo_policing.tracks.inquiry.ground import Asked
 from geo_policing.tracks.movement import MovementModel
-from geo_policing.tracks.searches import Area
+from geo_policing.tracks.searches import Area, Presence
 from geo_policing.tracks.suspects import Fitted, Suspects, ranked
 
 #: Scenes and sightings of one question.
@@ -43,6 +42,8 @@ SCENE = 0.95
 NEAREST_M = 50.0
 
 Places = list[tuple[Area, TimeWindow]]
+#: When it was at each place, from and to, microseconds of UTC.
+Times = list[tuple[int, int]]
 
 
 def suspects(asked: Asked, question: q.Suspects) -> Found:
@@ -50,13 +51,13 @@ def suspects(asked: Asked, question: q.Suspects) -> Found:
 
     Candidates are those who were at k or more of the scenes and sightings (space-time collision): in the area
     of a scene in its window, within six times the accuracy of a sighting, or in its area, and no more than
-    `within_s` before or after it. Those at most of them are matched to the roads, and each whole track is
-    held against all sightings, scenes and watches in vain by the likelihood of the reconstruction
+    `within_s` before or after it. Those at most of them, of equals those nearest to their times, are matched
+    to the roads, and each whole track is held against all of it by the likelihood of the reconstruction
     (`tracks.suspects`): the score is the decimal logarithm of the factor by which all of that together
     changes the odds that this device was with the suspect, and not with somebody who was anywhere on the
     roads. A score is no probability of guilt. The track of the first is told, matched to the roads.
     """
-    seen, watches, places, shown = _read(asked, question)
+    seen, watches, places, times, shown = _read(asked, question)
     first, last = min(s.time for s in seen), max(s.last for s in seen)
     if last - first > LONGEST:
         raise InvalidInput(
@@ -66,7 +67,9 @@ def suspects(asked: Asked, question: q.Suspects) -> Found:
         )
     wanted = max(2, math.ceil(len(places) / 2)) if question.at_least is None else question.at_least
     met = searches.collision(asked.history, places, wanted)
-    names = list(met)[: question.candidates]
+    apart = {name: _apart_us(of_places, times) for name, of_places in met.items()}
+    counts = {name: sum(map(bool, of_places)) for name, of_places in met.items()}
+    names = sorted(met, key=lambda name: (-counts[name], apart[name], name))[: question.candidates]
     notes = ["a score says how well a track fits what was seen; it is no probability of guilt"]
     if len(met) > len(names):
         notes.append(
@@ -77,22 +80,25 @@ def suspects(asked: Asked, question: q.Suspects) -> Found:
     model = MovementModel.of(question.mode)
     against = Suspects(asked.ground.network(), seen, watches, model, asked.ground.turns(model.access))
     fits: dict[str, Fitted] = {}
+    every = asked.history.fixes(window.start_us, window.end_us, names)
     tracks: dict[str, FixColumns] = {}
     for name in names:
-        tracks[name] = asked.ground.fixes(name, window)
+        # They come by device and time.
+        first_row, end_row = (int(np.searchsorted(every.device, name, side=s)) for s in ("left", "right"))
+        tracks[name] = every.take(slice(first_row, end_row))
         fits[name] = _fit(asked, against, name, tracks[name])
-    hits = [_hit(name, fits[name], seen, tracks[name], sum(map(bool, met[name]))) for name in ranked(fits)]
+    hits = [_hit(name, fits[name], seen, tracks[name], counts[name]) for name in ranked(fits)]
     features = [*shown, *(_seen(n, one) for n, one in enumerate(seen, 1))]
     if hits:
         best = hits[0].device
-        features += _track(asked, best, window, tracks[best])
+        features += track_features(asked, best, window, tracks[best])
     return Found(hits, features, notes=notes)
 
 
 def _read(
     asked: Asked, question: q.Suspects
-) -> tuple[list[Sighting], list[Watch], Places, list[dict[str, Any]]]:
-    """Return sightings, with those that the scenes are; watches; where to collide; the areas to show."""
+) -> tuple[list[Sighting], list[Watch], Places, Times, list[dict[str, Any]]]:
+    """Return sightings, with the scenes as such; watches; where to collide, and when; the areas to show."""
     network = asked.ground.network()
     rows = geojson_rows(question.sightings) if question.sightings else []
     if len(rows) > MOST_SIGHTINGS:
@@ -104,7 +110,7 @@ def _read(
     told, watches = read_rows(rows, lambda edge: edge_place(network, edge))
     seen, places, shown = [], [], []
     for n, scene in enumerate(question.scenes):
-        area = area_of(scene.area, f"scenes.{n}.area")
+        area = asked.area(scene.area, f"scenes.{n}.area")
         window = TimeWindow.parse(scene.window, field=f"scenes.{n}.window")
         until = window.end - timedelta(microseconds=1)
         seen.append(
@@ -129,7 +135,17 @@ def _read(
             field="sightings",
             value=len(places),
         )
-    return seen, watches, places, shown
+    times = [(to_us(one.time), to_us(one.last)) for one in seen if one.probability > 0]
+    return seen, watches, places, times, shown
+
+
+def _apart_us(of_places: Sequence[Sequence[Presence]], times: Times) -> int:
+    """Return how long before or after the times themselves somebody was there, all places together."""
+    return sum(
+        min(max(p.enter_us - last_us, first_us - p.leave_us, 0) for p in mine)
+        for (first_us, last_us), mine in zip(times, of_places, strict=True)
+        if mine
+    )
 
 
 def _around(sighting: Sighting) -> Area:
@@ -203,7 +219,7 @@ def _seen(n: int, sighting: Sighting) -> dict[str, Any]:
     return {"type": "Feature", "geometry": geometry.__geo_interface__, "properties": about}
 
 
-def _track(asked: Asked, name: str, window: TimeWindow, fixes: FixColumns) -> list[dict[str, Any]]:
+def track_features(asked: Asked, name: str, window: TimeWindow, fixes: FixColumns) -> list[dict[str, Any]]:
     """Return the pieces of a matched track as features."""
     track = match_track(asked.ground.matcher_of(name), name, window, fixes)
     return [

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from geo_policing.errors import InvalidInput
+from geo_policing.model import TimeWindow
 from geo_policing.tracks import searches
 from geo_policing.tracks.inquiry import questions, runs, scenes, vehicles
 from geo_policing.tracks.inquiry.found import Found
 from geo_policing.tracks.inquiry.ground import Asked
-from geo_policing.tracks.inquiry.questions import Question
+from geo_policing.tracks.inquiry.questions import AlongRoads, Question
+from geo_policing.tracks.searches.history import check_length
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,10 @@ class Search:
             If something of the question cannot be: the field, and what to do.
         """
         try:
+            if isinstance(question, AlongRoads) and question.along_roads:
+                if (window := getattr(question, "window", None)) is not None:
+                    check_length(TimeWindow.parse(window, field="window"), 1)
+                asked = asked.along_roads()
             return self.run(asked, question)
         except InvalidInput as error:
             # The searches call their window as the interface calls that of a track.

@@ -8,10 +8,15 @@ from geo_policing.model.device import check_device_id
 from geo_policing.model.fix import number
 from geo_policing.tracks import searches
 from geo_policing.tracks.inquiry import questions as q
-from geo_policing.tracks.inquiry.areas import line_of
+from geo_policing.tracks.inquiry.areas import edges_of, line_of
 from geo_policing.tracks.inquiry.found import Found, Hit, Span, line_feature
 from geo_policing.tracks.inquiry.ground import Asked
+from geo_policing.tracks.inquiry.scenes import track_features
 from geo_policing.tracks.searches import Cloned, DrawnPath
+from geo_policing.tracks.searches.history import check_length
+
+#: The longest window whose path is matched, days.
+MATCHED_DAYS = 7
 
 
 def itinerary(asked: Asked, question: q.Itinerary) -> Found:
@@ -38,25 +43,28 @@ def itinerary(asked: Asked, question: q.Itinerary) -> Found:
         hits.append(Hit(device, about, (span,), at))
     leaps = len(found.leaps)
     notes = [f"{leaps} of {found.fixes} fixes leap away and back and were left out"] if leaps else []
-    return Found(hits, notes=notes)
+    features = []
+    if question.match:
+        check_length(window, MATCHED_DAYS)
+        fixes = asked.history.fixes(window.start_us, window.end_us, [device])
+        features = track_features(asked, device, window, fixes)
+    return Found(hits, features, notes=notes)
 
 
 def overlap(asked: Asked, question: q.Overlap) -> Found:
     """Each device with the share of the path that it drove, the largest first."""
-    window, line = TimeWindow.parse(question.window, field="window"), line_of(question.line)
-    times = None
-    if question.times is not None:
-        moments = [to_us(parse_instant(text, field=f"times.{n}")) for n, text in enumerate(question.times)]
-        times = [np.array(moments, np.int64)]
-    elif question.within_s is not None:
+    window = TimeWindow.parse(question.window, field="window")
+    path = _path_of(asked, question, window)
+    if question.within_s is not None and path.times_us is None:
         raise InvalidInput("within_s needs times: when each position was passed", field="within_s")
+    left_out = [*question.without, *([] if question.device is None else [question.device])]
     found = searches.overlap(
-        *(asked.history, DrawnPath([np.array(line)], times), window),
+        *(asked.history, path, window),
         within_m=question.within_m,
         least_share=question.least_share,
         directed=question.directed,
         within_s=question.within_s,
-        without=[check_device_id(name) for name in question.without],
+        without=[check_device_id(name) for name in left_out],
     )
     hits = []
     for one in found:
@@ -67,7 +75,27 @@ def overlap(asked: Asked, question: q.Overlap) -> Found:
             spans.append(Span(one.device, "along", *when, *when, about=about))
         share = {"share": number(one.share, 4), "driven_m": number(one.driven_m, 1)}
         hits.append(Hit(one.device, share, tuple(spans)))
-    return Found(hits, [line_feature(line)])
+    return Found(hits, [line_feature(part.tolist()) for part in path.parts])
+
+
+def _path_of(asked: Asked, question: q.Overlap, window: TimeWindow) -> DrawnPath:
+    """Return the path that is asked for: a line with its times, edges, or where a device went."""
+    given = [name for name in ("line", "edges", "device") if getattr(question, name) is not None]
+    if len(given) != 1:
+        raise InvalidInput(
+            f"{' and '.join(given) or 'no path'}: give one of line, edges and device", field="line"
+        )
+    if question.times is not None and question.line is None:
+        raise InvalidInput("times are those of a line; leave them out", field="times")
+    if question.device is not None:
+        return DrawnPath.of_device(asked.history, check_device_id(question.device), window)
+    if question.edges is not None:
+        return edges_of(question.edges, "edges", asked.ground.network)
+    times = None
+    if question.times is not None:
+        moments = [to_us(parse_instant(text, field=f"times.{n}")) for n, text in enumerate(question.times)]
+        times = [np.array(moments, np.int64)]
+    return DrawnPath([np.array(line_of(question.line))], times)
 
 
 def cloned(asked: Asked, question: q.Cloned) -> Found:
@@ -79,6 +107,8 @@ def cloned(asked: Asked, question: q.Cloned) -> Found:
         tolerance_s=question.tolerance_s,
         haste=question.haste,
         apart_m=question.apart_m,
+        sigmas=question.sigmas,
+        radius_m=question.radius_m,
         support=question.support,
     )
     return Found([_twofold(one) for one in found])
