@@ -1,4 +1,4 @@
-"""One step of the filter over bins and speed classes, forward and backward, and of sampled paths.
+"""One step of the filter over bins and speed classes to wherever it leads, and of sampled paths.
 
 What has no weight is not there: a state is a list of bins with a row of classes each. A step costs what
 carries probability, not what the network holds. Weights are scaled to sum to 1 at each step, the logarithm of
@@ -14,44 +14,6 @@ from numpy.typing import NDArray
 
 
 @njit(cache=True, nogil=True)
-def _keep(
-    dense: NDArray[Any], touched: NDArray[Any], n: int, at: NDArray[Any], prune: float, worth: NDArray[Any]
-) -> tuple[NDArray[np.int32], NDArray[np.float32], float]:
-    """Take what is over `prune` of the whole out of dense (b, classes), scaled to 1, and clear it.
-
-    worth (n,) f64: what each bin counts for when that is judged.
-    """
-    classes = dense.shape[1]
-    total, worthy = 0.0, 0.0
-    held = np.empty(n)
-    for i in range(n):
-        mass = 0.0
-        for c in range(classes):
-            mass += dense[touched[i], c]
-        held[i] = mass * worth[i]
-        total += mass
-        worthy += held[i]
-    kept = 0
-    bins = np.empty(n, np.int32)
-    for i in range(n):
-        b = touched[i]
-        if held[i] > prune * worthy:
-            bins[kept] = b
-            kept += 1
-        else:
-            for c in range(classes):
-                dense[b, c] = 0.0
-        at[b] = -1
-    bins = bins[:kept].copy()
-    values = np.empty((kept, classes), np.float32)
-    for i in range(kept):
-        for c in range(classes):
-            values[i, c] = dense[bins[i], c] / total
-            dense[bins[i], c] = 0.0
-    return bins, values, math.log(total) if total > 0.0 else -math.inf
-
-
-@njit(cache=True, nogil=True)
 def forward(
     bins: NDArray[Any],
     values: NDArray[Any],
@@ -59,98 +21,64 @@ def forward(
     target: NDArray[Any],
     weight: NDArray[Any],
     chain: NDArray[Any],
-    bin_type: NDArray[Any],
+    kind: NDArray[Any],
     prune: float,
     dense: NDArray[Any],
     touched: NDArray[Any],
-    at: NDArray[Any],
+    mark: NDArray[Any],
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], float]:
-    """a'(j, d) = sum over i of w(i, d, j) sum over c of a(i, c) chain(type(i), c, d).
+    """a'(j, d) = sum over i of w(i, d, j) sum over c of a(i, c) chain(kind(i), c, d).
 
-    bins (k,) i32, values (k, classes) f32; rows of `bin_steps.step_matrix`; chain (types, classes, classes)
-    f64; bin_type (b,) u8. Scratch: dense (b, classes) f64 zero, touched (b,) i32, at (b,)
-    i32 of -1; left so. -> bins, values that sum to 1, and the logarithm of what they summed to.
+    bins (k,) i32, values (k, C) f32; rows of `bin_steps.step_matrix`; chain (kinds, C, D) f32; kind (b,) u8.
+    Bins with no more than `prune` of the whole are left out. Scratch: dense (b, D) f32 of 0, touched (b,)
+    i32, mark (b,) i8 of -1; left so. -> bins, values that sum to 1 with what was left out, and the logarithm
+    of what they summed to.
     """
-    classes = values.shape[1]
+    before, after = values.shape[1], chain.shape[2]
     n = 0
+    moving = np.empty(after, np.float32)
     for i in range(bins.shape[0]):
         b = bins[i]
-        p = chain[bin_type[b]]
-        for d in range(classes):
-            mass = 0.0
-            for c in range(classes):
-                mass += values[i, c] * p[c, d]
-            if mass == 0.0:
+        p = chain[kind[b]]
+        moving[:] = 0.0
+        for c in range(before):
+            x = values[i, c]
+            for d in range(after):
+                moving[d] += x * p[c, d]
+        for d in range(after):
+            if moving[d] == 0.0:
                 continue
-            row = b * classes + d
-            for k in range(offset[row], offset[row + 1]):
+            for k in range(offset[b * after + d], offset[b * after + d + 1]):
                 j = target[k]
-                if weight[k] == 0.0:
-                    continue
-                if at[j] < 0:
-                    at[j] = n
+                if mark[j] < 0:
+                    mark[j] = 0
                     touched[n] = j
                     n += 1
-                dense[j, d] += mass * weight[k]
-    return _keep(dense, touched, n, at, prune, np.ones(n))
-
-
-@njit(cache=True, nogil=True)
-def backward(
-    bins: NDArray[Any],
-    values: NDArray[Any],
-    offset: NDArray[Any],
-    source: NDArray[Any],
-    weight: NDArray[Any],
-    chain: NDArray[Any],
-    bin_type: NDArray[Any],
-    came_m: NDArray[Any],
-    reach_m: float,
-    reached: NDArray[Any],
-    cell_m: float,
-    prior: NDArray[Any],
-    prune: float,
-    dense: NDArray[Any],
-    touched: NDArray[Any],
-    at: NDArray[Any],
-) -> tuple[NDArray[np.int32], NDArray[np.float32], float]:
-    """b(i, c) = sum over d of chain(type(i), c, d) sum over j of w(i, d, j) b'(j, d).
-
-    As `forward`, with the rows of `bin_steps.transpose`. Bins with came_m (b,) f64 beyond reach_m are left
-    out: nobody can be there yet. What is pruned is judged with what can have come forward: prior (b,) f64
-    times reached (r,) f64, the probability of having come so far by now, in cells of cell_m.
-    """
-    classes = values.shape[1]
-    n = 0
-    for i in range(bins.shape[0]):
-        b = bins[i]
-        for d in range(classes):
-            mass = values[i, d]
-            if mass == 0.0:
-                continue
-            row = b * classes + d
-            for k in range(offset[row], offset[row + 1]):
-                j = source[k]
-                if came_m[j] > reach_m or weight[k] == 0.0:
-                    continue
-                if at[j] < 0:
-                    at[j] = n
-                    touched[n] = j
-                    n += 1
-                dense[j, d] += mass * weight[k]
-    mixed, worth = np.empty(classes), np.empty(n)
+                dense[j, d] += moving[d] * weight[k]
+    if 16 * n > touched.shape[0]:
+        # In order, so that what lies together is worked on together, here and in the next steps.
+        n = 0
+        for j in range(touched.shape[0]):
+            if mark[j] == 0:
+                touched[n] = j
+                n += 1
+    held = np.zeros(n)
+    total = 0.0
     for i in range(n):
-        b = touched[i]
-        worth[i] = prior[b] * reached[min(int(min(came_m[b], reach_m) / cell_m), reached.shape[0] - 1)]
-        p = chain[bin_type[b]]
-        for c in range(classes):
-            mass = 0.0
-            for d in range(classes):
-                mass += p[c, d] * dense[b, d]
-            mixed[c] = mass
-        for c in range(classes):
-            dense[b, c] = mixed[c]
-    return _keep(dense, touched, n, at, prune, worth)
+        for d in range(after):
+            held[i] += float(dense[touched[i], d])
+        total += held[i]
+    kept = 0
+    found, moved = np.empty(n, np.int32), np.empty((n, after), np.float32)
+    for i in range(n):
+        j = touched[i]
+        mark[j] = -1
+        found[kept] = j
+        for d in range(after):
+            moved[kept, d] = dense[j, d] / total
+            dense[j, d] = 0.0
+        kept += held[i] > prune * total
+    return found[:kept].copy(), moved[:kept].copy(), math.log(total) if total > 0.0 else -math.inf
 
 
 @njit(cache=True, nogil=True)
@@ -248,3 +176,29 @@ def sample(
         state_class[s] = next_class
     for i in range(bins.shape[0]):
         at[bins[i]] = -1
+
+
+@njit(cache=True, nogil=True)
+def summed(
+    bins: NDArray[Any], mass: NDArray[Any], dense: NDArray[Any]
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Sum masses (k,) f32 of bins (k,) i32 that may be named more than once.
+
+    dense (b,) f64 of 0, left so. -> the bins, as first named, and their shares of it all.
+    """
+    n = 0
+    there = np.empty(bins.shape[0], np.int32)
+    for i in range(bins.shape[0]):
+        if mass[i] > 0.0:
+            if dense[bins[i]] == 0.0:
+                there[n] = bins[i]
+                n += 1
+            dense[bins[i]] += mass[i]
+    total = 0.0
+    for i in range(n):
+        total += dense[there[i]]
+    share = np.empty(n, np.float32)
+    for i in range(n):
+        share[i] = dense[there[i]] / total
+        dense[there[i]] = 0.0
+    return there[:n].copy(), share

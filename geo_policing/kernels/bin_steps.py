@@ -11,9 +11,6 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-#: Ways on that are taken less often than this are not followed.
-LEAST = 1e-4
-
 
 @njit(cache=True, nogil=True)
 def step_matrix(
@@ -28,6 +25,7 @@ def step_matrix(
     aside: NDArray[Any],
     aside_m: float,
     aside_weight: NDArray[Any],
+    least: float,
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
     """Weights w of the bins j that a step from bin i in speed class c ends in, rows i * classes + c.
 
@@ -36,7 +34,7 @@ def step_matrix(
     with the shares turn_weight (t, bands) f64, which sum to 1 over the turns from an edge in each band;
     band (classes,) i32 of each class; distance_m (classes,) f64 of a step. aside (b, 2) i32: bins to turn
     back to and to fall back to, -1 none, each in a step with aside_weight (classes, 2) f64 as if by a way of
-    aside_m.
+    aside_m. Ways on that are taken less often than `least` are not followed.
     -> offset (b * classes + 1,) i64, bin i32, weight f32, and the way (f32, m) from the middle of the one bin
     to that of the other, the shortest if several are followed. A row sums to 1; where no road leads on, it is
     the last bin that holds the rest.
@@ -93,7 +91,7 @@ def step_matrix(
                     continue
                 for t in range(turn_offset[e], turn_offset[e + 1]):
                     follow = share * turn_weight[t, band[c]]
-                    if follow > LEAST and size < stack_bin.shape[0]:
+                    if follow > least and size < stack_bin.shape[0]:
                         stack_bin[size] = first_bin[turn_edge[t]]
                         stack_start[size], stack_share[size] = end, follow
                         size += 1
@@ -142,32 +140,43 @@ def transpose(
 
 
 @njit(cache=True, nogil=True)
-def penalised(
-    offset: NDArray[Any],
-    other: NDArray[Any],
-    weight: NDArray[Any],
-    way: NDArray[Any],
+def cut_out(
+    bins: NDArray[Any],
+    number: NDArray[Any],
     to_go_m: NDArray[Any],
     penalty: float,
     classes: int,
-    transposed: bool,
-) -> NDArray[np.float32]:
-    """Weights with exp(-penalty * detour) of each step: what it drives without coming nearer to the goal.
+    offset: NDArray[Any],
+    source: NDArray[Any],
+    weight: NDArray[Any],
+    way: NDArray[Any],
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+    """Rows of `transpose` of some bins, from the same bins alone, with exp(-penalty * detour) of each step.
 
-    offset, other, weight, way: a matrix of `step_matrix`, or of `transpose` if transposed; to_go_m (b,) f64:
-    way left to the goal from each bin, inf where none leads there; penalty in 1/m.
-    Along a path the detours add up to its length less that of the shortest one, so what is on a straight way
-    keeps its size and is not pruned, however long the way.
+    bins (r,) i32 are those, number (b,) i32 says which one each is, -1 for none of them; to_go_m (r,) f64:
+    way left to the goal from each; penalty in 1/m. The detour is what a step drives without coming nearer to
+    the goal. Along a path the detours add up to its length less that of the shortest one, so what is on a
+    straight way keeps its size and is not pruned, however long the way. -> offset (r * classes + 1,) i64,
+    source (i32, of the r) and weight (f32).
     """
-    out = np.zeros(weight.shape[0], np.float32)
-    for row in range(offset.shape[0] - 1):
-        here = to_go_m[row // classes]
-        if here == np.inf:
-            continue
-        for k in range(offset[row], offset[row + 1]):
-            there = to_go_m[other[k]]
-            if there == np.inf:
-                continue
-            nearer = there - here if transposed else here - there
-            out[k] = weight[k] * np.exp(-penalty * max(way[k] - nearer, 0.0))
-    return out
+    rows = bins.shape[0] * classes
+    start = np.zeros(rows + 1, np.int64)
+    for i in range(bins.shape[0]):
+        for c in range(classes):
+            row = bins[i] * classes + c
+            inside = 0
+            for k in range(offset[row], offset[row + 1]):
+                inside += number[source[k]] >= 0
+            start[i * classes + c + 1] = start[i * classes + c] + inside
+    origin = np.empty(start[rows], np.int32)
+    share = np.empty(start[rows], np.float32)
+    at = 0
+    for i in range(bins.shape[0]):
+        for row in range(bins[i] * classes, (bins[i] + 1) * classes):
+            for k in range(offset[row], offset[row + 1]):
+                j = number[source[k]]
+                if j >= 0:
+                    origin[at] = j
+                    share[at] = weight[k] * np.exp(-penalty * max(way[k] - (to_go_m[j] - to_go_m[i]), 0.0))
+                    at += 1
+    return start, origin, share

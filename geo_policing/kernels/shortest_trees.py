@@ -14,12 +14,16 @@ from numpy.typing import NDArray
 
 @njit(cache=True, nogil=True)
 def search(
-    sources: NDArray[Any], offset: NDArray[Any], to: NDArray[Any], length: NDArray[Any]
+    sources: NDArray[Any],
+    offset: NDArray[Any],
+    to: NDArray[Any],
+    length: NDArray[Any],
+    limit: float = math.inf,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
     """Distance (n,) f64 from the nearest source, and the arc (n,) i64 by which each node is reached, or -1.
 
-    sources (k,) int; offset (n + 1,), to (a,) int; length (a,) f64. -> distance inf where there is no way,
-    the arc, and the nodes reached in order of distance.
+    sources (k,) int; offset (n + 1,), to (a,) int; length (a,) f64. -> distance inf where there is no way and
+    no less than the true one beyond the limit, the arc, and the nodes reached in order of distance.
     """
     n = offset.shape[0] - 1
     distance = np.full(n, math.inf)
@@ -36,6 +40,8 @@ def search(
         d, i = heapq.heappop(heap)
         if done[i]:
             continue
+        if d > limit:
+            break
         done[i] = True
         order[settled] = i
         settled += 1

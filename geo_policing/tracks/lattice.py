@@ -23,6 +23,50 @@ BESIDE_M = 8.5
 SLOW_MPS, TURN_BACK_HZ, FALL_BACK_HZ, ASIDE_M = 2.0, 1e-4, 1e-5, 60.0
 #: Edges shorter than this are taken as this long.
 SHORTEST_M = 0.5
+#: Bins in the same square of so many metres are numbered one after the other.
+CURVE_M = 50.0
+#: Ways on that are taken less often than this are not followed.
+LEAST = 1e-4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cut:
+    """How m edges are cut into bins, and which follow which: what it takes to say where a step leads.
+
+    Parameters
+    ----------
+    edge : (b,) int32
+        Which of the m edges each bin is part of.
+    bin_m : (b,) float64
+        How long it is.
+    first : (m + 1,) int32
+        Bins of edge e are first[e]:first[e + 1].
+    offset, target, share : (m + 1,) int64, (t,) int32, (t, bands) float64
+        The edges that follow each edge, and how often in each band of speeds.
+    aside : (b, 2) int32
+        Bins to turn back to and to fall back to; -1 none.
+    """
+
+    edge: NDArray[np.int32]
+    bin_m: Array
+    first: NDArray[np.int32]
+    offset: NDArray[np.int64]
+    target: NDArray[np.int32]
+    share: Array
+    aside: NDArray[np.int32]
+
+    def steps(
+        self, model: MovementModel, speed_mps: Array, step_s: float, least: float = LEAST
+    ) -> tuple[NDArray[Any], ...]:
+        """`bin_steps.step_matrix` of a step of so many seconds in some classes of speed."""
+        band = np.searchsorted(model.band_mps, speed_mps, side="right").astype(np.int32)
+        slow = np.where(speed_mps < SLOW_MPS, step_s, 0.0)[:, None]
+        found: tuple[NDArray[Any], ...] = bin_steps.step_matrix(
+            *(self.bin_m, self.edge, self.first, self.offset, self.target, self.share, band),
+            *(speed_mps * step_s, self.aside, ASIDE_M, slow * np.array([TURN_BACK_HZ, FALL_BACK_HZ])),
+            least,
+        )
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +83,8 @@ class Lattice:
         Where on its edge each bin begins, and how long it is.
     kind : (b,) uint8
         Type of edge, first index of the chain.
+    cut : Cut
+        How the edges that are cut follow each other.
     ahead, back : (offset, bin, weight, way)
         `bin_steps.step_matrix` and its transpose.
     point_bin : (p,) int64
@@ -49,6 +95,8 @@ class Lattice:
         Direction of the road there, radians clockwise from north.
     ways_ahead, ways_back : (offset, bin, length)
         The arcs between bins with and against the traffic, for distances.
+    order : (b,) int32
+        The bins along a curve that fills the plane, so that those that follow each other lie together.
     turns : (offset, edge, cost)
         The edges that follow each edge of the network that is cut, and minus the logarithm of their share.
     """
@@ -58,6 +106,7 @@ class Lattice:
     start_m: Array
     bin_m: Array
     kind: NDArray[np.uint8]
+    cut: Cut
     ahead: tuple[NDArray[Any], ...]
     back: tuple[NDArray[Any], ...]
     point_bin: NDArray[np.int64]
@@ -66,6 +115,7 @@ class Lattice:
     point_heading: Array
     ways_ahead: tuple[NDArray[Any], ...]
     ways_back: tuple[NDArray[Any], ...]
+    order: NDArray[np.int32]
     turns: tuple[NDArray[np.int64], NDArray[np.int32], Array]
 
     @classmethod
@@ -90,14 +140,9 @@ class Lattice:
         edge = np.repeat(np.arange(len(kept), dtype=np.int32), n_bins)
         bin_m = (length_m / n_bins)[edge]
         start_m = (np.arange(first[-1]) - first[edge]) * bin_m
-        band = np.searchsorted(model.band_mps, model.speed_mps, side="right").astype(np.int32)
-        step_m = model.speed_mps * model.step_s
         aside = _aside(number[np.append(network.reverse, -1)[kept]], first, edge)
-        slow = np.where(model.speed_mps < SLOW_MPS, model.step_s, 0.0)[:, None]
-        ahead = bin_steps.step_matrix(
-            *(bin_m, edge, first, offset, target, share, band, step_m),
-            *(aside, ASIDE_M, slow * np.array([TURN_BACK_HZ, FALL_BACK_HZ])),
-        )
+        cut = Cut(edge, bin_m, first, offset, target, share, aside)
+        ahead = cut.steps(model, model.speed_mps, model.step_s)
 
         inner = np.flatnonzero(edge[1:] == edge[:-1])
         to_side, side = np.nonzero(aside >= 0)
@@ -117,14 +162,16 @@ class Lattice:
             start_m=start_m,
             bin_m=bin_m,
             kind=np.searchsorted(model.type_m, length_m[edge]).astype(np.uint8),
+            cut=cut,
             ahead=ahead,
-            back=bin_steps.transpose(*ahead, len(step_m)),
+            back=bin_steps.transpose(*ahead, len(model.speed_mps)),
             point_bin=point_bin,
             point_x=x,
             point_y=y,
             point_heading=heading,
             ways_ahead=_rows(goes, comes, way_m, len(edge)),
             ways_back=_rows(comes, goes, way_m, len(edge)),
+            order=_along_curve(*(np.bincount(point_bin, at, len(edge)) / n_points for at in (x, y))),
             turns=_follow(network, kept, offset, target, share),
         )
 
@@ -150,14 +197,14 @@ class Lattice:
             found[self.edge != edge] = 0.0
         return found
 
-    def to_go_m(self, goal: NDArray[Any]) -> Array:
-        """Shortest way (b,) from each bin to the nearest of some; inf where none leads there."""
-        distance: Array = shortest_trees.search(goal, *self.ways_back)[0]
+    def to_go_m(self, goal: NDArray[Any], limit_m: float = np.inf) -> Array:
+        """Shortest way (b,) from each bin to the nearest of some; any more than a limit where it is more."""
+        distance: Array = shortest_trees.search(goal, *self.ways_back, limit_m)[0]
         return distance
 
-    def came_m(self, start: NDArray[Any]) -> Array:
-        """Shortest way (b,) to each bin from the nearest of some; inf where none leads there."""
-        distance: Array = shortest_trees.search(start, *self.ways_ahead)[0]
+    def came_m(self, start: NDArray[Any], limit_m: float = np.inf) -> Array:
+        """Shortest way (b,) to each bin from the nearest of some; any more than a limit where it is more."""
+        distance: Array = shortest_trees.search(start, *self.ways_ahead, limit_m)[0]
         return distance
 
     def cells(self, resolution: int) -> tuple[NDArray[np.int64], NDArray[np.uint64], Array]:
@@ -195,6 +242,16 @@ def _rows(
     offset = np.zeros(n + 1, np.int64)
     np.cumsum(np.bincount(origin, minlength=n), out=offset[1:])
     return offset, to[order].astype(np.int32), length[order]
+
+
+def _along_curve(x: Array, y: Array) -> NDArray[np.int32]:
+    """Order (b,) of places along a curve through squares of `CURVE_M` (G. M. Morton, 1966)."""
+    key = np.zeros(len(x), np.int64)
+    for bit, at in ((0, x), (1, y)):
+        square = ((at - at.min(initial=np.inf)) / CURVE_M).astype(np.int64)
+        for k in range(16):
+            key |= (square >> k & 1) << (2 * k + bit)
+    return np.argsort(key, kind="stable").astype(np.int32)
 
 
 def _follow(

@@ -1,99 +1,40 @@
-"""One way between two true sightings: filtered backward, then forward, with the paths that are sampled on it.
+"""All ways to one sighting from those before it: filtered backward, then forward, with sampled paths.
 
-A leg is filtered once for each penalty of detours. What a way costs is charged as it leaves the shortest one,
-so under a penalty nothing beyond a certain detour can carry weight; bins that lie farther aside are not
-there at all, which makes all penalties but the smallest cheap however large the city is.
+What comes backward from a sighting does not depend on where one set out, so the legs to it from several
+sightings before it are one *approach*, left at each of them; forward they join it one after the other. There
+is an approach for each penalty of detours. What a way costs is charged as it leaves the shortest one, so
+under a penalty nothing beyond a certain detour can carry weight; bins that lie farther aside are not there
+at all, which makes all penalties but the smallest cheap however large the city is.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geo_policing.errors import InvalidInput
-from geo_policing.kernels import bin_filter, bin_steps
+from geo_policing.kernels import bin_approach, bin_filter
+from geo_policing.tracks.approaches import Approach, Arrival, Leg, Riders, added, between
+from geo_policing.tracks.gears import Gears, Schedule
+from geo_policing.tracks.ground import Distances, Ground, State, Walk
 from geo_policing.tracks.lattice import Lattice
 from geo_policing.tracks.movement import MovementModel
+from geo_policing.tracks.reach import CELL_M, Reach
 
 Array = NDArray[np.float64]
-#: Bins and a row of classes for each.
-State = tuple[NDArray[Any], NDArray[Any]]
-#: A state, what all of it was divided by (logarithm), and the steps read out: bins and their mass.
-Passed = tuple[State, float, list[State]]
 
-#: Of longer legs, and of all when a quarter of the memory is used, one state in so many is kept; those
+#: Of longer approaches, and of all when a quarter of the memory is used, one state in so many is kept; those
 #: between are made again when they are needed.
 LONG, KEPT_EVERY = 400, 20
-#: A way whose detour weighs less than exp(-this) is not followed.
-MOST_DETOUR = 16.0
 #: What is forgotten where both directions are known, as a share of what is forgotten backward.
 JOINED = 0.01
 #: A leg on which all was forgotten, since it takes rare haste, is tried again with so much less forgotten.
 LAST_RESORT = 1e-7
-#: How far one can have come is told in cells of so many metres.
-REACH_CELL_M = 20.0
-
-
-@dataclass(slots=True, eq=False)
-class Leg:
-    """What comes backward on one leg under one penalty: at every so many-th step, and at the last.
-
-    Parameters
-    ----------
-    start, end : int
-        Sightings it leads from and to.
-    begin, steps : int
-        Its first step, and how many it takes.
-    penalty : float
-        Of detours, 1/m.
-    share : float
-        Of the penalty in the mixture.
-    to_go_m, came_m : (b,) float64
-        Shortest ways to its end and from its start; inf where no way of weight leads through.
-    start_weight : (b,) float64
-        exp(-penalty * detour) of beginning elsewhere than where the way is shortest.
-    prior : (b,) float64
-        exp(-penalty * detour) of passing there at best.
-    prune : float
-        Share of the whole below which a bin was forgotten.
-    every : int
-        One state in so many is kept.
-    behind : list of State
-        The states kept, in order of time.
-    log_weight : float
-        Logarithm of all that comes backward.
-    """
-
-    start: int
-    end: int
-    begin: int
-    steps: int
-    penalty: float
-    share: float
-    to_go_m: Array
-    came_m: Array
-    start_weight: Array
-    prior: Array
-    prune: float
-    every: int
-    behind: list[State]
-    log_weight: float
-
-
-@dataclass(slots=True, eq=False)
-class Riders:
-    """Sampled paths on a leg: their numbers (s,), bins and classes now (s,) and the bins so far."""
-
-    path: NDArray[np.int64]
-    bin: NDArray[np.int32]
-    speed: NDArray[np.int32]
-    driven: list[NDArray[np.int32]]
 
 
 class LegFilter:
-    """Steps over one lattice, and whole legs of them.
+    """Steps over one lattice, and whole approaches of them.
 
     Parameters
     ----------
@@ -103,206 +44,278 @@ class LegFilter:
         How.
     unseen : dict of int to ((k,) int32, (k, classes) float32)
         At some steps, bins and the probability of not being detected in each.
+    gears : Gears
+        Of the lattice, the coarse one as well where it may be needed.
     memory_bytes : int
         What the backward weights may take.
     """
 
     def __init__(
-        self, lattice: Lattice, model: MovementModel, unseen: dict[int, State], memory_bytes: int
+        self,
+        lattice: Lattice,
+        model: MovementModel,
+        unseen: dict[int, State],
+        gears: Gears,
+        memory_bytes: int,
     ) -> None:
-        self._lattice, self._model, self._unseen = lattice, model, unseen
-        self._memory, self._used = memory_bytes, 0
-        self._far: list[Array] = []
-        self._driven = np.empty((0, 0))
-        n, classes = len(lattice), len(model.speed_mps)
+        self._lattice, self._model, self._unseen, self._gears = lattice, model, unseen, gears
+        self._memory, self.used = memory_bytes, 0
         self._step_m = model.speed_mps * model.step_s
-        self._dense = np.zeros((n, classes))
-        self._touched, self._at = np.zeros(n, np.int32), np.full(n, -1, np.int32)
-        #: Called at each step of a leg; what it raises ends the work.
-        self.tick: Callable[[], None] = lambda: None
+        #: How a class of the coarse gear is made up, for what is told of the fine ones.
+        self._mixed = (model.start[:, None] * gears.joined) / (model.start @ gears.joined)
+        self._reach = Reach(model)
 
-    def legs(
-        self, pair: tuple[int, int], between: tuple[int, int], start: NDArray[Any], end: State
-    ) -> Iterator[Leg]:
-        """Filter backward under each penalty from the state at the end to bins where a leg may start.
+    def approach(
+        self,
+        pairs: tuple[Sequence[int], int],
+        between: tuple[Sequence[int], int],
+        start: Sequence[NDArray[Any]],
+        end: State,
+    ) -> list[Callable[[Callable[[], None]], list[Leg]]]:
+        """Say what is to be done to filter backward from a sighting to some before it: a part each penalty.
 
-        pair: the sightings; between: their steps; start (k,) bins; end: the state at the second sighting.
+        pairs: the sightings one may come from, in order of time, and the one one comes to; between: their
+        steps; start: bins (k,) of each of the first; end: the state at the other. Each part is called with
+        what it shall call at each step.
         """
-        model, lattice = self._model, self._lattice
-        begin, last = between
-        to_go_m, came_m = lattice.to_go_m(end[0]), lattice.came_m(start)
-        shortest = to_go_m[start].min()
-        if not np.isfinite(shortest):
-            return
-        detour_m = np.maximum(to_go_m + came_m - shortest - 4.0 * model.bin_m, 0.0)
-        arrived = self.watched(last, end)
-        for penalty, share in zip(model.penalty_per_m.tolist(), model.penalty_share.tolist(), strict=True):
-            aside = penalty * detour_m > MOST_DETOUR if penalty > 0.0 else ~np.isfinite(detour_m)
-            to_go = np.where(aside, np.inf, to_go_m)
-            prior = np.exp(-np.where(aside, np.inf, penalty * detour_m))
-            weight = self._weights(lattice.back, to_go, penalty, transposed=True)
-            short = last - begin <= LONG and self._used < self._memory / 4
-            every = 1 if short else KEPT_EVERY
-            for prune in (model.prune, model.prune * LAST_RESORT):
-                now, log, behind = arrived, 0.0, [arrived]
-                for step in range(last - 1, begin - 1, -1):
-                    self.tick()
-                    now, scale = self._step_back(now, step, begin, weight, came_m, prior, prune)
-                    log += scale
-                    if (step - begin) % every == 0:
-                        behind.append(now)
-                        self.count(now)
-                if np.isin(start, now[0]).any():
-                    break
-            else:
-                continue
-            if log > -np.inf:
-                beyond = np.where(aside, np.inf, penalty * np.maximum(to_go_m - shortest, 0.0))
-                yield Leg(
-                    *(*pair, begin, last - begin, penalty, share, to_go, came_m, np.exp(-beyond)),
-                    *(prior, prune, every),
-                    behind=behind[::-1],
-                    log_weight=log + float(np.log(share)),
-                )
+        starts, goal = pairs
+        steps, last = between
+        top_m, slack_m = self._step_m[-1], 4.0 * self._model.bin_m
+        longest_m = [(last - step + 1) * top_m + slack_m for step in steps]
+        distances = Distances.of(self._lattice, start, end[0], longest_m)
+        led = [i for i, way in enumerate(distances.shortest_m) if way <= longest_m[i]]
+        if not led:
+            return []
+        self._reach.extend(last - steps[led[0]])
+        short = last - steps[led[0]] <= LONG and self.used < self._memory / 4
+        every = 1 if short else KEPT_EVERY
 
-    def carried(self, leg: Leg, state: State) -> tuple[State, float, float]:
-        """Put a state on a leg: scaled to 1, logarithms of its sum and of the product with what follows."""
-        values = (state[1] * leg.start_weight[state[0], None]).astype(np.float64)
-        total = values.sum()
-        if not total > 0.0:
-            return state, -np.inf, -np.inf
-        now = (state[0], (values / total).astype(np.float32))
-        _, _, joined, _ = bin_filter.join(*now, *leg.behind[0], 0.0, self._at)
-        return now, float(np.log(total)), joined
+        def part(penalty: float, share: float) -> Callable[[Callable[[], None]], list[Leg]]:
+            def work(tick: Callable[[], None]) -> list[Leg]:
+                made: list[Leg] = []
+                trying = led
+                for prune in (self._model.prune, self._model.prune * LAST_RESORT):
+                    ground = Ground.of(self._lattice, distances.only(trying), penalty, slack_m)
+                    here = [steps[i] for i in trying]
+                    stops = sorted({*(step - here[0] for step in here), last - here[0]})
+                    approach = Approach(
+                        begin=here[0],
+                        steps=last - here[0],
+                        joins=[step - here[0] for step in here],
+                        share=share,
+                        ground=ground,
+                        schedule=Schedule.between(stops, self._gears, self._model.step_s),
+                        prune=prune,
+                        every=every,
+                        behind=[],
+                    )
+                    found = self._backward(approach, end, [start[i] for i in trying], tick)
+                    made += [
+                        Leg(starts[trying[nth]], goal, approach, nth, held, log + float(np.log(share)))
+                        for nth, held, log in found
+                    ]
+                    reached = {nth for nth, _, _ in found}
+                    trying = [i for nth, i in enumerate(trying) if nth not in reached]
+                    if not trying:
+                        break
+                return made
 
-    def forward(self, leg: Leg, state: State, riders: Riders, draw: np.random.Generator) -> Passed:
-        """Filter forward along a leg, read out each step but the last, take sampled paths along."""
-        weight = self._weights(self._lattice.ahead, leg.to_go_m, leg.penalty, transposed=False)
-        now, log, read = state, 0.0, []
-        for k, behind in enumerate(self._behind(leg)):
-            self.tick()
-            if k > 0:
-                now, scale = self.onward(now, weight)
+            return work
+
+        model = self._model
+        return [
+            part(penalty, share)
+            for penalty, share in zip(model.penalty_per_m.tolist(), model.penalty_share.tolist(), strict=True)
+        ]
+
+    def _backward(
+        self,
+        approach: Approach,
+        end: State,
+        start: Sequence[NDArray[Any]],
+        tick: Callable[[], None],
+    ) -> list[tuple[int, State, float]]:
+        """Filter backward: which starts are reached, what is there, and the logarithm of its scale."""
+        ground, walk = approach.ground, Walk(approach.ground, self._gears)
+        now, log = ground.of_lattice(end), 0.0
+        found: list[tuple[int, State, float]] = []
+        used = 0
+        step = approach.schedule.step
+        for t in range(len(step) - 1, -1, -1):
+            if t + 1 < len(step):
+                tick()
+                now, scale = self._step_back(approach, walk, t, now)
                 log += scale
-                self._ride(riders, behind, weight, draw)
-            if k == leg.steps:
-                break
-            # What came forward is narrowed to what can still arrive, so it may be pruned no other way. What
-            # is lost here is missing at the next sighting, so it has to be less than backward.
-            bins, mass, _, values = bin_filter.join(*now, *behind, JOINED * leg.prune, self._at)
-            read.append((bins, mass))
-            now = (bins, values) if k == 0 else self.watched(leg.begin + k, (bins, values))
-        return self.watched(leg.begin + leg.steps, now), log, read
+            if t % approach.every == 0 or t + 1 == len(step):
+                approach.behind.append(now)
+                used += now[0].nbytes + now[1].nbytes
+                self._allow(self.used + used)
+            for nth in np.flatnonzero(np.array(approach.joins) == step[t]).tolist():
+                bins, values = ground.to_lattice(now)
+                if np.isin(start[nth], bins).any():
+                    held = values * ground.start_weight[nth, now[0], None]
+                    found.append((nth, (bins, held), log))
+        approach.behind.reverse()
+        return found
+
+    def _step_back(self, approach: Approach, walk: Walk, t: int, after: State) -> tuple[State, float]:
+        """Go back to the t-th state of an approach, where only what can have come that far is."""
+        ground, (k, later), (before, gear) = approach.ground, *approach.schedule.pair(t)
+        bins, values = self.watched(approach.begin + k, approach.begin + later, after, ground)
+        active = int(np.searchsorted(approach.joins, k, side="right"))
+        age = k - np.array(approach.joins[:active])
+        reach_m = (age + 1) * self._step_m[-1] + 2.0 * self._model.bin_m
+        there, held, log = bin_approach.backward(
+            *(bins, values, *walk.rows(gear), self._gears.chain_back[before][gear]),
+            *(ground.kind, ground.came_m[:active], ground.prior[:active], reach_m),
+            *(age, self._reach.table, CELL_M, approach.prune),
+            *(walk.dense(gear), walk.touched, walk.mark),
+        )
+        return (there, held), log
+
+    def join(self, leg: Leg, state: State, log: float) -> None:
+        """Set out on a leg with a state whose scale has a logarithm."""
+        ground = leg.approach.ground
+        bins, values = ground.of_lattice(state)
+        values = values.astype(np.float64) * ground.start_weight[leg.nth, bins, None]
+        total = values.sum()
+        if total > 0.0:
+            leg.joining = ((bins, (values / total).astype(np.float32)), log + float(np.log(total)))
+
+    def forward(
+        self, approach: Approach, legs: Sequence[Leg], draw: np.random.Generator
+    ) -> Callable[[Callable[[], None]], Arrival]:
+        """Say what is to be done to filter forward along an approach, with the paths sampled on its legs.
+
+        Each step but the last is read out.
+        """
+        joining: dict[int, list[Leg]] = {}
+        for leg in legs:
+            if leg.joining is not None:
+                joining.setdefault(approach.joins[leg.nth], []).append(leg)
+
+        def work(tick: Callable[[], None]) -> Arrival:
+            ground, walk = approach.ground, Walk(approach.ground, self._gears)
+            nothing = np.empty((0, len(self._step_m)), np.float32)
+            arrival = Arrival((np.empty(0, np.int32), nothing), -np.inf)
+            if not joining:
+                return arrival
+            share = 0.0
+            aboard: list[Riders] = []
+            first = min(joining)
+            step = approach.schedule.step.tolist()
+            for t, behind in self._behind(approach, walk, step.index(first)):
+                tick()
+                mass = None
+                if step[t] > first:
+                    (k, later), (before, gear) = approach.schedule.pair(t - 1)
+                    moments = (approach.begin + k, approach.begin + later)
+                    seen = self.watched(*moments, behind, ground)
+                    chain = self._gears.chain[before][gear]
+                    # What came forward is narrowed to what can still arrive, so it may be pruned no other
+                    # way. What is lost here is missing at the next sighting, so it has to be less than
+                    # backward.
+                    bins, values, scale, mass = bin_approach.forward(
+                        *(*arrival.state, *walk.rows(gear), chain, ground.kind, *seen),
+                        *(JOINED * approach.prune, walk.dense(gear)),
+                    )
+                    arrival.state = self.watched(*moments, (bins, values), ground)
+                    arrival.log += scale
+                    for riders in aboard:
+                        self._ride(riders, approach, walk, seen, (chain, gear), draw)
+                    if later - k > 1:
+                        told = (moments[1], ground.bins[bins], mass.astype(np.float32), share)
+                        arrival.read += between(arrival.read[-1], told)
+                if step[t] in joining:
+                    parts = [leg.joining for leg in joining[step[t]] if leg.joining is not None]
+                    state, arrival.log = added([(arrival.state, arrival.log), *parts])
+                    bins, mass, _, values = bin_filter.join(*state, *behind, JOINED * approach.prune, walk.at)
+                    arrival.state = (bins, values)
+                    share += sum(leg.share for leg in joining[step[t]])
+                    aboard += [leg.riders for leg in joining[step[t]] if len(leg.riders.path)]
+                if t + 1 < len(step) and mass is not None:
+                    told_bins = ground.bins[arrival.state[0]]
+                    arrival.read.append((approach.begin + step[t], told_bins, mass.astype(np.float32), share))
+            arrival.state = ground.to_lattice(arrival.state)
+            arrival.log += float(np.log(approach.share))
+            return arrival
+
+        return work
 
     def _ride(
-        self, riders: Riders, behind: State, weight: NDArray[np.float32], draw: np.random.Generator
-    ) -> None:
-        if len(riders.path):
-            bin_filter.sample(
-                *(riders.bin, riders.speed, draw.random(len(riders.path)), *behind),
-                *(*self._lattice.ahead[:2], weight, self._model.chain, self._lattice.kind, self._at),
-            )
-            riders.driven.append(riders.bin.copy())
-
-    def _behind(self, leg: Leg) -> Iterator[State]:
-        """Yield what comes backward at each step of a leg; what was not kept is made again."""
-        if leg.every == 1:
-            yield from leg.behind
-            return
-        weight = self._weights(self._lattice.back, leg.to_go_m, leg.penalty, transposed=True)
-        for k, kept in enumerate(leg.behind[:-1]):
-            first = leg.begin + k * leg.every
-            between, now = [], leg.behind[k + 1]
-            for step in range(min(first + leg.every, leg.begin + leg.steps) - 1, first, -1):
-                now, _ = self._step_back(now, step, leg.begin, weight, leg.came_m, leg.prior, leg.prune)
-                between.append(now)
-            yield kept
-            yield from reversed(between)
-        yield leg.behind[-1]
-
-    def _step_back(
         self,
-        state: State,
-        step: int,
-        begin: int,
-        weight: NDArray[np.float32],
-        came_m: Array,
-        prior: Array,
-        prune: float,
-    ) -> tuple[State, float]:
-        """Go back to a step of a leg that begins at another, where only what can have come that far is."""
-        reach_m = (step - begin + 1) * self._step_m[-1] + 2.0 * self._model.bin_m
-        back = self._lattice.back
-        bins, values, log = bin_filter.backward(
-            *(*state, *back[:2], weight, self._model.chain, self._lattice.kind),
-            *(came_m, reach_m, self._come(step - begin), REACH_CELL_M, prior),
-            *(prune, self._dense, self._touched, self._at),
+        riders: Riders,
+        approach: Approach,
+        walk: Walk,
+        behind: State,
+        step: tuple[NDArray[Any], int],
+        draw: np.random.Generator,
+    ) -> None:
+        ground, (chain, gear) = approach.ground, step
+        bin_approach.sample(
+            *(
+                riders.bin,
+                riders.speed,
+                draw.random(len(riders.path)),
+                *behind,
+                *self._gears.gear[gear].ahead,
+            ),
+            *(ground.to_go_m, ground.penalty, chain, ground.kind, ground.number, walk.at),
         )
-        now, scale = (bins, values), log
-        return (self.watched(step, now) if step > begin else now), scale
+        stride = self._gears.stride[gear]
+        riders.driven += [riders.driven[-1]] * (stride // 2)
+        riders.driven += [riders.bin.copy()] * (stride - stride // 2)
 
-    def onward(self, state: State, weight: NDArray[np.float32] | None = None) -> tuple[State, float]:
-        """Go a step on; by the turns alone, and pruned, where no leg gives weights."""
-        ahead = self._lattice.ahead
-        bins, values, log = bin_filter.forward(
-            *(*state, *ahead[:2], ahead[2] if weight is None else weight),
-            *(self._model.chain, self._lattice.kind, self._model.prune if weight is None else 0.0),
-            *(self._dense, self._touched, self._at),
-        )
-        return (bins, values), log
+    def _behind(self, approach: Approach, walk: Walk, first: int) -> Iterator[tuple[int, State]]:
+        """Yield the states of an approach from the first-th on; what was not kept is made again."""
+        count = len(approach.schedule.step)
+        for nth, kept in enumerate(approach.behind[:-1]):
+            t = nth * approach.every
+            after = min(t + approach.every, count - 1)
+            if after <= first:
+                continue
+            made: list[State] = []
+            now = approach.behind[nth + 1]
+            for again in range(after - 1, max(t, first - 1), -1):
+                now, _ = self._step_back(approach, walk, again, now)
+                made.append(now)
+            if t >= first:
+                yield t, kept
+            yield from zip(range(max(t + 1, first), after), reversed(made), strict=True)
+        yield count - 1, approach.behind[-1]
 
-    def backward(self, state: State) -> tuple[State, float]:
-        """Go a step back, by the weights of the turns alone."""
-        ones = np.ones(len(self._lattice))
-        bins, values, log = bin_filter.backward(
-            *(*state, *self._lattice.back[:3], self._model.chain, self._lattice.kind),
-            *(ones, np.inf, ones[:1], np.inf, ones),
-            *(self._model.prune, self._dense, self._touched, self._at),
-        )
-        return (bins, values), log
+    def watched(self, before: int, step: int, state: State, ground: Ground | None = None) -> State:
+        """Take the probability of not being seen in the steps after one, up to another, into a state there.
 
-    def _come(self, steps: int) -> Array:
-        """Probability of having driven so many cells of `REACH_CELL_M`, or more, in some steps."""
-        classes = len(self._step_m)
-        if not self._far:
-            self._driven = np.full((classes, 1), 1.0 / classes)
-            self._far.append(np.ones(1))
-        chain = self._model.chain[-1]
-        while len(self._far) <= steps:
-            mixed = chain.T @ self._driven
-            cells = self._step_m / REACH_CELL_M
-            self._driven = np.zeros((classes, mixed.shape[1] + int(cells.max()) + 1))
-            for c, (whole, part) in enumerate(zip(cells.astype(int), cells % 1.0, strict=True)):
-                self._driven[c, whole : whole + mixed.shape[1]] += (1.0 - part) * mixed[c]
-                self._driven[c, whole + 1 : whole + 1 + mixed.shape[1]] += part * mixed[c]
-            tail = np.cumsum(self._driven.sum(axis=0)[::-1])[::-1]
-            # Where a leg starts, and where in a bin one is, is known to a bin or two.
-            spare = int(np.ceil(2.0 * self._model.bin_m / REACH_CELL_M)) + 1
-            self._far.append(np.concatenate([np.ones(spare), tail]))
-        return self._far[steps]
-
-    def watched(self, step: int, state: State) -> State:
-        """Take the probability of not being seen into a state."""
-        if step not in self._unseen:
-            return state
-        bins, chance = self._unseen[step]
-        _, here, there = np.intersect1d(state[0], bins, assume_unique=True, return_indices=True)
-        values = state[1].copy()
-        values[here] *= chance[there]
-        return state[0], values
-
-    def _weights(
-        self, matrix: tuple[NDArray[Any], ...], to_go_m: Array, penalty: float, *, transposed: bool
-    ) -> NDArray[np.float32]:
-        weights: NDArray[np.float32] = bin_steps.penalised(
-            *matrix, to_go_m, penalty, len(self._step_m), transposed
-        )
-        return weights
+        Its bins are those of the lattice where no ground has its numbers.
+        """
+        for k in range(before + 1, step + 1):
+            if k not in self._unseen:
+                continue
+            bins, chance = self._unseen[k]
+            if ground is not None:
+                bins, chance = ground.of_lattice((bins, chance))
+            if state[1].shape[1] < chance.shape[1]:
+                chance = (chance @ self._mixed).astype(np.float32)
+            _, here, there = np.intersect1d(state[0], bins, assume_unique=True, return_indices=True)
+            values = state[1].copy()
+            values[here] *= chance[there]
+            state = (state[0], values)
+        return state
 
     def count(self, state: State) -> None:
         """Add a state that is kept to the memory used; refuse the window where it is too much."""
-        self._used += state[0].nbytes + state[1].nbytes
-        if self._used > self._memory:
+        self.used += state[0].nbytes + state[1].nbytes
+        self._allow(self.used)
+
+    def count_legs(self, legs: Sequence[Leg]) -> None:
+        """Add what legs keep."""
+        for approach in {id(leg.approach): leg.approach for leg in legs}.values():
+            for state in approach.behind:
+                self.count(state)
+
+    def _allow(self, used: int) -> None:
+        if used > self._memory:
             raise InvalidInput(
                 f"the window takes more than the {self._memory / 1e6:.0f} MB allowed; allow more, "
                 "take a shorter window, or a model with coarser steps",

@@ -1,5 +1,6 @@
 """From sightings to a track."""
 
+import os
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from itertools import pairwise
@@ -12,8 +13,8 @@ from geo_policing.model import Sighting, TimeWindow, Watch
 from geo_policing.roads import Access, RoadNetwork, route
 from geo_policing.tracks import intervals
 from geo_policing.tracks.evidence import likelihood, watched
+from geo_policing.tracks.ground import State
 from geo_policing.tracks.lattice import Lattice
-from geo_policing.tracks.legs import State
 from geo_policing.tracks.movement import MovementModel
 from geo_policing.tracks.reconstruction import Reconstruction
 from geo_policing.tracks.smoothing import Anchor, Impossible, Smoothed, Smoother
@@ -37,6 +38,7 @@ def reconstruct(
     samples: int = 200,
     seed: int = 0,
     memory_bytes: int = 1_000_000_000,
+    workers: int | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Reconstruction:
     """Find where a suspect was, between a few sightings and around them.
@@ -61,8 +63,11 @@ def reconstruct(
         Of the samples; the same input gives the same answer.
     memory_bytes : int
         What the filter may take.
+    workers : int, optional
+        In how many threads; as many as there are cores when not given. The answer is the same.
     progress : callable, optional
-        Told the share that is done, 0 to 1, now and then; what it raises ends the work.
+        Told the share that is done, 0 to 1, now and then, in the thread that asks; what it raises ends the
+        work.
 
     Raises
     ------
@@ -106,11 +111,12 @@ def reconstruct(
         for chosen in intervals.moments(ordered)
     ]
     draw = np.random.default_rng(seed)
+    threads = workers or os.cpu_count() or 1
     done = 0
 
     def smooth(placed: list[Anchor], samples: int) -> Smoothed:
         nonlocal done
-        smoother = Smoother(lattice, model, placed, steps, unseen, memory_bytes)
+        smoother = Smoother(lattice, model, placed, steps, unseen, memory_bytes, threads)
         if progress is not None:
             before, tell = done, progress
             smoother.progress = lambda share: tell((before + share) / len(choices))

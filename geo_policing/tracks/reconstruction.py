@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from geo_policing.errors import InvalidInput
 from geo_policing.model import Sighting, TimeWindow
 from geo_policing.roads import RoadNetwork, Route
+from geo_policing.tracks.ground import State
 from geo_policing.tracks.lattice import Lattice
-from geo_policing.tracks.legs import State
 from geo_policing.tracks.movement import MovementModel
 from geo_policing.tracks.routes import Unfolder, consensus, passing_steps, without_wavering
 from geo_policing.tracks.smoothing import Smoothed

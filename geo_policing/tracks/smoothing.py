@@ -1,24 +1,31 @@
 """Forward filter, backward smoothing and sampled paths between sightings that may be false.
 
 Between two sightings that are true and follow each other the suspect drives a *leg*. A sighting that may be
-false can be left out, so legs join each sighting to the next and to the next but one or two; each is filtered
-once for each penalty of detours. Weights have absolute logarithms, so that all of it adds up to one
-posterior.
+false can be left out, so legs join each sighting to the next and to the next but one or two. Weights have
+absolute logarithms, so that all of it adds up to one posterior.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geo_policing.errors import InvalidInput
+from geo_policing.kernels import bin_filter
+from geo_policing.tracks import threads
+from geo_policing.tracks.approaches import Approach, Leg, Read
+from geo_policing.tracks.gears import Gears
+from geo_policing.tracks.ground import State
 from geo_policing.tracks.lattice import Lattice
-from geo_policing.tracks.legs import Leg, LegFilter, Riders, State
+from geo_policing.tracks.legs import LegFilter
 from geo_policing.tracks.movement import MovementModel
+from geo_policing.tracks.outside import Outside
+from geo_policing.tracks.sampling import PathSampler
 
 Array = NDArray[np.float64]
+T = TypeVar("T")
 
 #: So many doubtful sightings in a row may be false.
 MOST_FALSE = 2
@@ -98,6 +105,8 @@ class Smoother:
         At some steps, bins and the probability of not being detected in each.
     memory_bytes : int
         What the backward weights may take.
+    workers : int
+        In how many threads; the answer is the same.
     """
 
     def __init__(
@@ -108,15 +117,18 @@ class Smoother:
         steps: int,
         unseen: dict[int, State],
         memory_bytes: int,
+        workers: int = 1,
     ) -> None:
         self.lattice, self.model, self.anchors, self.steps = lattice, model, anchors, steps
-        self._filter = LegFilter(lattice, model, unseen, memory_bytes)
-        self._classes = len(model.speed_mps)
+        self._gears = Gears(lattice, model)
+        self._filter = LegFilter(lattice, model, unseen, self._gears, memory_bytes)
+        self._classes, self._workers = len(model.speed_mps), workers
         self._elsewhere = -np.log(lattice.bin_m.sum())
         #: Told the share that is done; what it raises ends the work.
         self.progress: Callable[[float], None] = lambda _: None
         self._done = 0.0
-        self._filter.tick = lambda: self.progress(self._done)
+        self._truth, self._false = np.zeros(len(anchors)), np.zeros(len(anchors))
+        self._collected: list[list[tuple[NDArray[Any], NDArray[Any], float]]] = [[] for _ in range(steps)]
         self._ends: list[tuple[int, float, State]] = []
 
     def run(self, samples: int, draw: np.random.Generator) -> Smoothed:
@@ -129,37 +141,155 @@ class Smoother:
         InvalidInput
             If it takes more memory than allowed, or the model's ``prune`` forgets all places of a step.
         """
+        legs, behind = self._backward()
+        sampler = PathSampler(len(self.anchors), samples, draw)
+        log_evidence = self._forward(legs, behind, sampler)
+        truth = self._truth / (self._truth + self._false)
+        return Smoothed(*self._collect(), truth, log_evidence, sampler.paths, self._ends)
+
+    def _backward(self) -> tuple[list[list[Leg]], list[tuple[State, float]]]:
+        """Filter backward: the legs from each sighting on, and the state at each with its logarithm."""
         n = len(self.anchors)
         legs: list[list[Leg]] = [[] for _ in range(n)]
         behind: list[tuple[State, float]] = [self._nothing()] * n
-        for i in range(n - 1, -1, -1):
-            parts: list[tuple[State, float]] = []
-            self._tell(0.5 * (n - 1 - i) / n)
-            if self._left_out(i + 1, n) > -np.inf:
-                bins = np.flatnonzero(self.anchors[i].density).astype(np.int32)
+        for j in range(n - 1, -1, -1):
+            self._tell(0.5 * (n - 1 - j) / n)
+            parts = [(leg.held, leg.log_weight) for leg in legs[j]]
+            if self._left_out(j + 1, n) > -np.inf:
+                bins = np.flatnonzero(self.anchors[j].density).astype(np.int32)
                 ones = np.ones((len(bins), self._classes), np.float32)
-                parts.append(((bins, ones), self._left_out(i + 1, n)))
-            for j in self._next(i):
-                made = list(self._legs(i, j, behind[j]))
-                legs[i].extend(made)
-                for leg in made:
-                    bins, values = leg.behind[0]
-                    parts.append(((bins, values * leg.start_weight[bins, None]), leg.log_weight))
-            behind[i] = self._at_anchor(i, parts)
-            if behind[i][1] == -np.inf and self.anchors[i].probability >= 1.0:
-                raise Impossible(i)
-        return self._forward(legs, behind, samples, draw)
+                parts.append(((bins, ones), self._left_out(j + 1, n)))
+            behind[j] = self._at_anchor(j, parts)
+            if behind[j][1] > -np.inf:
+                for leg in self._legs_to(j, behind[j]):
+                    legs[leg.start].append(leg)
+            elif self.anchors[j].probability >= 1.0:
+                raise Impossible(j)
+        return legs, behind
 
-    def _tell(self, done: float) -> None:
-        self._done = done
-        self.progress(done)
+    def _legs_to(self, j: int, end: tuple[State, float]) -> list[Leg]:
+        """Filter backward from sighting j to those that it may follow."""
+        state, log_end = end
+        starts = self._before(j)
+        if not starts:
+            return []
+        work = self._filter.approach(
+            (starts, j),
+            ([self.anchors[i].step for i in starts], self.anchors[j].step),
+            [np.flatnonzero(self.anchors[i].density) for i in starts],
+            state,
+        )
+        made = [leg for part in self._each(work) for leg in part]
+        self._filter.count_legs(made)
+        for leg in made:
+            leg.log_weight += log_end + self._left_out(leg.start + 1, j)
+        return made
 
-    def _next(self, i: int) -> Iterator[int]:
-        """Yield the sightings that may be the next true one."""
-        for j in range(i + 1, min(len(self.anchors), i + MOST_FALSE + 2)):
-            yield j
-            if self.anchors[j].probability >= 1.0:
-                return
+    def _forward(
+        self, legs: list[list[Leg]], behind: list[tuple[State, float]], sampler: PathSampler
+    ) -> float:
+        """Filter forward, read out each step, and return the logarithm of the evidence."""
+        n = len(self.anchors)
+        starting = [self._weighed_start(state) for state, _ in behind]
+        with np.errstate(divide="ignore"):
+            log_first = np.array([np.log(held.sum()) for _, held in starting])
+        log_first += [log + self._left_out(0, i) for i, (_, log) in enumerate(behind)]
+        most = log_first.max()
+        if most == -np.inf:
+            raise Impossible(0)
+        log_evidence = float(most + np.log(np.exp(log_first - most).sum()))
+        first = np.exp(log_first - log_evidence)
+        self._truth += first
+        sampler.begin(first, starting)
+        outside = Outside(self.lattice, self.model, self._gears, self._filter)
+        begins = zip(self.anchors, first.tolist(), behind, strict=True)
+        self._read(outside.before([(a.step, p, state) for a, p, (state, _) in begins if p > NOTHING_OUTSIDE]))
+        for i in range(n):
+            self._tell(0.5 + 0.5 * i / n)
+            self._false[:i] += first[i]
+            arrived = self._arrive([leg for some in legs[:i] for leg in some if leg.end == i], sampler)
+            if log_first[i] > -np.inf:
+                arrived.append((self._start(i), self._left_out(0, i)))
+            state, log_state = self._at_anchor(i, arrived)
+            if log_state == -np.inf:
+                continue
+            last = self._left_out(i + 1, n)
+            if last > -np.inf:
+                whole = float(np.log(state[1].sum(dtype=np.float64)))
+                weight = float(np.exp(log_state + last + whole - log_evidence))
+                self._false[i + 1 :] += weight
+                if weight > NOTHING_OUTSIDE:
+                    self._ends.append((self.anchors[i].step, weight, state))
+            sampler.board(i, legs[i], last, len(self.lattice))
+            self._set_out(legs[i], state, log_state, log_evidence)
+        self._read(outside.after(self._ends, self.steps))
+        return log_evidence
+
+    def _start(self, i: int) -> State:
+        """Where and how fast one is at a sighting of which nothing before is known."""
+        bins = np.flatnonzero(self.anchors[i].density).astype(np.int32)
+        return bins, (self.lattice.bin_m[bins, None] * self.model.start).astype(np.float32)
+
+    def _weighed_start(self, state: State) -> State:
+        """Weights of beginning in each state, by what comes backward there."""
+        bins, held = state
+        return bins, held * (self.lattice.bin_m[bins, None] * self.model.start)
+
+    def _set_out(self, legs: Sequence[Leg], state: State, log_state: float, log_evidence: float) -> None:
+        """Let what has come forward to a sighting set out on the legs from there that weigh something."""
+        dense = np.zeros((len(self.lattice), self._classes), np.float32)
+        dense[state[0]] = state[1]
+        for leg in legs:
+            bins, held = leg.held
+            with np.errstate(divide="ignore"):
+                joined = np.log((dense[bins].astype(np.float64) * held).sum())
+            share = float(np.exp(log_state + joined + leg.log_weight - log_evidence))
+            if share > NOTHING or len(leg.riders.path):
+                leg.share = share
+                self._truth[leg.end] += share
+                self._false[leg.start + 1 : leg.end] += share
+                self._filter.join(leg, state, log_state + self._left_out(leg.start + 1, leg.end))
+
+    def _arrive(self, legs: Sequence[Leg], sampler: PathSampler) -> list[tuple[State, float]]:
+        """Filter forward along all that leads to a sighting, read it out, and say what comes there."""
+        of: dict[int, tuple[Approach, list[Leg]]] = {}
+        for leg in legs:
+            of.setdefault(id(leg.approach), (leg.approach, []))[1].append(leg)
+        draws = sampler.spawn(len(of))
+        arrivals = self._each(
+            [self._filter.forward(*one, draw) for one, draw in zip(of.values(), draws, strict=True)]
+        )
+        for arrival in arrivals:
+            self._read(arrival.read)
+        for approach, mine in of.values():
+            approach.behind = []
+            for leg in mine:
+                sampler.land(leg)
+        return [(arrival.state, arrival.log) for arrival in arrivals]
+
+    def _read(self, steps: Iterable[Read]) -> None:
+        """Read out steps."""
+        for step, bins, mass, factor in steps:
+            self._tell(self._done)
+            self._collected[step].append((bins, mass, factor))
+
+    def _each(self, work: Sequence[Callable[[Callable[[], None]], T]]) -> list[T]:
+        return threads.each(work, self._workers, lambda: self._tell(self._done))
+
+    def _tell(self, share: float) -> None:
+        """Say what share is done."""
+        self._done = max(share, self._done)
+        self.progress(self._done)
+
+    def _before(self, j: int) -> list[int]:
+        """Sightings that may be the last true one before another, in order of time."""
+        found: list[int] = []
+        for i in range(j - 1, max(j - 2 - MOST_FALSE, -1), -1):
+            if self.anchors[i].probability > 0.0:
+                found.insert(0, i)
+            if self.anchors[i].probability >= 1.0:
+                break
+        return found
 
     def _left_out(self, first: int, last: int) -> float:
         """Logarithm of the weight of sightings first to last - 1 being false."""
@@ -188,171 +318,12 @@ class Smoother:
     def _nothing(self) -> tuple[State, float]:
         return (np.empty(0, np.int32), np.empty((0, self._classes), np.float32)), -np.inf
 
-    def _legs(self, i: int, j: int, end: tuple[State, float]) -> Iterator[Leg]:
-        """Filter backward from sighting j to sighting i, under each penalty."""
-        state, log_end = end
-        log_false = self._left_out(i + 1, j)
-        if log_end == -np.inf or log_false == -np.inf:
-            return
-        between = (self.anchors[i].step, self.anchors[j].step)
-        start = np.flatnonzero(self.anchors[i].density)
-        for leg in self._filter.legs((i, j), between, start, state):
-            leg.log_weight += log_end + log_false
-            yield leg
-
-    def _forward(
-        self,
-        legs: list[list[Leg]],
-        behind: list[tuple[State, float]],
-        samples: int,
-        draw: np.random.Generator,
-    ) -> Smoothed:
-        n = len(self.anchors)
-        arrived: list[list[tuple[State, float]]] = [[] for _ in range(n)]
-        log_first = [-np.inf] * n
-        for i in range(n):
-            if self._left_out(0, i) > -np.inf and behind[i][1] > -np.inf:
-                bins = np.flatnonzero(self.anchors[i].density).astype(np.int32)
-                values = (self.lattice.bin_m[bins, None] * self.model.start).astype(np.float32)
-                arrived[i].append(((bins, values), self._left_out(0, i)))
-                found, held = behind[i][0]
-                start = held * (self.lattice.bin_m[found, None] * self.model.start)
-                log_first[i] = behind[i][1] + self._left_out(0, i) + float(np.log(start.sum()))
-        most = max(log_first)
-        if most == -np.inf:
-            raise Impossible(0)
-        log_evidence = float(most + np.log(np.exp(np.array(log_first) - most).sum()))
-        first = np.exp(np.array(log_first) - log_evidence)
-
-        collected: list[list[State]] = [[] for _ in range(self.steps)]
-        truth, false = first.copy(), np.zeros(n)
-        for i in range(n):
-            false[:i] += first[i]
-        paths: list[list[tuple[int, NDArray[np.int32]]]] = [[] for _ in range(samples)]
-        waiting = self._first_states(first, behind, samples, draw)
-        for i in range(n):
-            self._tell(0.5 + 0.5 * i / n)
-            if first[i] > NOTHING_OUTSIDE:
-                self._before(i, behind[i][0], float(first[i]), collected)
-            state, log_state = self._at_anchor(i, arrived[i])
-            if log_state == -np.inf:
-                continue
-            last = self._left_out(i + 1, n)
-            if last > -np.inf:
-                whole = float(np.log(state[1].sum(dtype=np.float64)))
-                weight = float(np.exp(log_state + last + whole - log_evidence))
-                false[i + 1 :] += weight
-                if weight > NOTHING_OUTSIDE:
-                    self._after(i, state, weight, collected)
-            riders = self._riders(i, legs[i], last, waiting[i], paths, draw)
-            for leg, mine in zip(legs[i], riders, strict=True):
-                now, log_start, joined = self._filter.carried(leg, state)
-                share = float(np.exp(log_state + log_start + joined + leg.log_weight - log_evidence))
-                if not share > NOTHING and not len(mine.path):
-                    continue
-                truth[leg.end] += share
-                false[leg.start + 1 : leg.end] += share
-                now, log, read = self._filter.forward(leg, now, mine, draw)
-                for step, (bins, mass) in enumerate(read, leg.begin):
-                    collected[step].append((bins, share * mass))
-                log += log_state + log_start + self._left_out(leg.start + 1, leg.end)
-                arrived[leg.end].append((now, log + float(np.log(leg.share))))
-                self._arrive(leg, mine, waiting, paths)
-            legs[i] = []
-        return Smoothed(*self._collect(collected), truth / (truth + false), log_evidence, paths, self._ends)
-
-    def _before(self, i: int, state: State, share: float, collected: list[list[State]]) -> None:
-        """Read out the steps before the first true sighting: where one that comes here may have been."""
-        now = state
-        for step in range(self.anchors[i].step - 1, -1, -1):
-            now, _ = self._filter.backward(now)
-            now = self._filter.watched(step, now)
-            self._tell(0.5 + 0.5 * i / len(self.anchors))
-            mass = (now[1] @ self.model.start) * self.lattice.bin_m[now[0]]
-            self._filter.count((now[0], mass))
-            if mass.sum() > 0.0:
-                collected[step].append((now[0], share * mass / mass.sum()))
-
-    def _after(self, i: int, state: State, share: float, collected: list[list[State]]) -> None:
-        """Read out the last true sighting and the steps after it."""
-        now = state
-        self._ends.append((self.anchors[i].step, share, state))
-        for step in range(self.anchors[i].step, self.steps):
-            self._tell(0.5 + 0.5 * i / len(self.anchors))
-            mass = now[1].sum(axis=1, dtype=np.float64)
-            self._filter.count((now[0], mass))
-            if mass.sum() > 0.0:
-                collected[step].append((now[0], share * mass / mass.sum()))
-            if step + 1 < self.steps:
-                now, _ = self._filter.onward(now)
-                now = self._filter.watched(step + 1, now)
-
-    def _first_states(
-        self, first: Array, behind: list[tuple[State, float]], samples: int, draw: np.random.Generator
-    ) -> list[NDArray[np.int64]]:
-        """Draw at which sighting each sampled path begins, and in which state: rows of path, bin, class."""
-        begins = draw.choice(len(first), samples, p=first / first.sum()) if samples else np.empty(0, int)
-        waiting = []
-        for i in range(len(first)):
-            mine = np.flatnonzero(begins == i)
-            bins, values = behind[i][0]
-            rows = np.empty((len(mine), 3), np.int64)
-            if len(mine):
-                weight = (values * (self.lattice.bin_m[bins, None] * self.model.start)).ravel()
-                drawn = draw.choice(len(weight), len(mine), p=weight / weight.sum())
-                rows[:] = np.column_stack([mine, bins[drawn // values.shape[1]], drawn % values.shape[1]])
-            waiting.append(rows)
-        return waiting
-
-    def _riders(
-        self,
-        i: int,
-        legs: list[Leg],
-        log_last: float,
-        rows: NDArray[np.int64],
-        paths: list[list[tuple[int, NDArray[np.int32]]]],
-        draw: np.random.Generator,
-    ) -> list[Riders]:
-        """Draw on which leg each sampled path that is at sighting i goes on, or end it here."""
-        log = np.full((len(legs) + 1, len(rows)), -np.inf)
-        log[-1] = log_last
-        dense = np.zeros((len(self.lattice), self._classes)) if len(rows) else np.zeros((0, 0))
-        for k, leg in enumerate(legs if len(rows) else ()):
-            bins, held = leg.behind[0]
-            dense[bins] = held * leg.start_weight[bins, None]
-            with np.errstate(divide="ignore"):
-                log[k] = np.log(dense[rows[:, 1], rows[:, 2]]) + leg.log_weight
-            dense[bins] = 0.0
-        weight = np.exp(log - log.max(axis=0))
-        chosen = (draw.random(len(rows)) * weight.sum(axis=0) >= np.cumsum(weight, axis=0)).sum(axis=0)
-        for row in rows[chosen == len(legs)]:
-            paths[row[0]].append((i, np.array([row[1]], np.int32)))
-        found = []
-        for k in range(len(legs)):
-            path, at, speed = rows[chosen == k].T
-            found.append(Riders(path, at.astype(np.int32), speed.astype(np.int32), [at.astype(np.int32)]))
-        return found
-
-    def _arrive(
-        self,
-        leg: Leg,
-        riders: Riders,
-        waiting: list[NDArray[np.int64]],
-        paths: list[list[tuple[int, NDArray[np.int32]]]],
-    ) -> None:
-        """Write down what the sampled paths drove, and let them wait at the sighting they have reached."""
-        whole = np.array(riders.driven)
-        for column, path in enumerate(riders.path.tolist()):
-            paths[path].append((leg.start, whole[:, column]))
-        there = np.column_stack([riders.path, riders.bin, riders.speed])
-        waiting[leg.end] = np.vstack([waiting[leg.end], there])
-
-    def _collect(self, collected: list[list[State]]) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
+    def _collect(self) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
         bins: list[NDArray[Any]] = []
         mass: list[NDArray[Any]] = []
         dense = np.zeros(len(self.lattice))
-        for step, parts in enumerate(collected):
-            if not parts:
+        for step, parts in enumerate(self._collected):
+            if not any(len(part[0]) for part in parts):
                 prune = self.model.prune
                 raise InvalidInput(
                     f"no place is left {step * self.model.step_s:.0f} s after the begin of the window: prune "
@@ -360,11 +331,12 @@ class Smoother:
                     field="prune",
                     value=prune,
                 )
-            for found, share in parts:
-                dense[found] += share
-            there = np.unique(np.concatenate([found for found, _ in parts]))
-            whole = dense[there].sum()
+            there, share = bin_filter.summed(
+                np.concatenate([found for found, _, _ in parts]),
+                np.concatenate([np.float32(factor) * held for _, held, factor in parts]),
+                dense,
+            )
+            parts.clear()
             bins.append(there)
-            mass.append((dense[there] / whole).astype(np.float32))
-            dense[there] = 0.0
+            mass.append(share)
         return bins, mass

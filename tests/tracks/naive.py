@@ -29,6 +29,31 @@ def step_matrix(bin_m, bin_edge, first_bin, turns, share, distance_m, places=200
     return found
 
 
+def cut_out(bins, to_go_m, penalty, classes, offset, source, weight, way):
+    """w[j, c, i] (r, classes, r) between some bins, rows (to bin, class) -> from bin, each with its
+    detour."""
+    found = np.zeros((len(bins), classes, len(bins)))
+    for j, i, c in itertools.product(range(len(bins)), range(len(bins)), range(classes)):
+        for k in range(offset[bins[j] * classes + c], offset[bins[j] * classes + c + 1]):
+            if source[k] == bins[i]:
+                detour_m = max(way[k] - (to_go_m[i] - to_go_m[j]), 0.0)
+                found[j, c, i] += weight[k] * np.exp(-penalty * detour_m)
+    return found
+
+
+def worth_keeping(mass, came_m, prior, reach_m, age, reached, cell_m, prune):
+    """Bins that some start can have come to and that hold more than a share of what counts for it."""
+    reachable = [b for b in range(len(mass)) if (came_m[:, b] <= reach_m).any()]
+    kept = set()
+    for s in range(len(reach_m)):
+        worth = {}
+        for b in reachable:
+            cell = min(int(min(came_m[s, b], reach_m[s]) / cell_m), reached.shape[1] - 1)
+            worth[b] = mass[b] * prior[s, b] * reached[age[s], cell]
+        kept |= {b for b in reachable if worth[b] > prune * sum(worth.values())}
+    return sorted(kept)
+
+
 def distances(n, arcs, sources):
     """Bellman-Ford: least length from any of some nodes; arcs are (from, to, length)."""
     best = [0.0 if i in sources else np.inf for i in range(n)]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from geo_policing.kernels import bin_filter, bin_steps, shortest_trees
+from geo_policing.kernels import bin_approach, bin_filter, bin_steps, shortest_trees
 from tests.tracks import naive
 
 
@@ -22,7 +22,7 @@ def random_roads(seed, edges=7):
 
 
 def nothing_aside(n, classes):
-    return np.full((n, 2), -1, np.int32), 60.0, np.zeros((classes, 2))
+    return np.full((n, 2), -1, np.int32), 60.0, np.zeros((classes, 2)), 1e-4
 
 
 def stepped(seed, distance_m):
@@ -62,7 +62,7 @@ def test_who_stands_may_turn_back_and_keeps_all_probability():
             np.zeros(3, np.int64),
         ),
         *(np.empty(0, np.int32), np.empty((0, 1)), np.zeros(1, np.int32), np.array([0.0])),
-        *(aside, 60.0, np.array([[0.1, 0.01]])),
+        *(aside, 60.0, np.array([[0.1, 0.01]]), 1e-4),
     )
     moved = dense(*matrix[:3], 1)[:, 0]
     assert moved[1] == pytest.approx([0.01, 0.89, 0.1, 0.0])
@@ -84,57 +84,128 @@ def test_a_detour_costs_and_the_straight_way_does_not():
         *(np.empty(0, np.int32), np.empty((0, 1)), np.zeros(1, np.int32), np.array([50.0])),
         *nothing_aside(n, 1),
     )
-    toward = bin_steps.penalised(*matrix, np.array([150.0, 100.0, 50.0, 0.0]), 0.1, 1, False)
-    away = bin_steps.penalised(*matrix, np.array([0.0, 50.0, 100.0, 150.0]), 0.1, 1, False)
-    assert toward == pytest.approx(matrix[2])
-    assert away[0] == pytest.approx(matrix[2][0] * np.exp(-0.1 * 100.0))
+    back = bin_steps.transpose(*matrix, 1)
+    every = np.arange(n, dtype=np.int32)
+    toward = bin_steps.cut_out(every, every, np.array([150.0, 100.0, 50.0, 0.0]), 0.1, 1, *back)
+    away = bin_steps.cut_out(every, every, np.array([0.0, 50.0, 100.0, 150.0]), 0.1, 1, *back)
+    assert dense(*toward, 1) == pytest.approx(dense(*back[:3], 1))
+    assert dense(*away, 1)[1, 0, 0] == pytest.approx(dense(*back[:3], 1)[1, 0, 0] * np.exp(-0.1 * 100.0))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_cut_out_is_the_part_between_its_bins_each_step_by_its_detour(seed):
+    classes, rng = 2, np.random.default_rng(seed)
+    back = bin_steps.transpose(*stepped(seed, np.array([5.0, 40.0])), classes)
+    n = (len(back[0]) - 1) // classes
+    bins = rng.permutation(n)[: n // 2].astype(np.int32)
+    number = np.full(n, -1, np.int32)
+    number[bins] = np.arange(len(bins))
+    to_go_m = rng.uniform(0.0, 200.0, len(bins))
+    got = dense(*bin_steps.cut_out(bins, number, to_go_m, 0.02, classes, *back), classes)
+    assert got == pytest.approx(naive.cut_out(bins, to_go_m, 0.02, classes, *back), rel=1e-5)
+
+
+def scratch(n, classes):
+    return np.zeros((n, classes), np.float32), np.zeros(n, np.int32), np.full(n, -1, np.int8)
+
+
+def untouched(dense_, touched, mark):
+    return (dense_ == 0).all() and len(touched) and (mark == -1).all()
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_filters_equal_dense_products(seed):
-    classes, rng = 3, np.random.default_rng(seed)
+@pytest.mark.parametrize(("before", "after"), [(3, 3), (2, 3), (5, 3)])
+def test_filters_equal_dense_products_also_from_some_classes_to_others(seed, before, after):
+    rng = np.random.default_rng(seed)
     matrix = stepped(seed, np.array([0.0, 12.0, 55.0]))
-    move, n = dense(*matrix[:3], classes), (len(matrix[0]) - 1) // classes
-    chain, kind = rng.dirichlet(np.ones(classes), (2, classes)), rng.integers(0, 2, n).astype(np.uint8)
-    state = rng.random((n, classes)).astype(np.float32)
-    bins = np.arange(n, dtype=np.int32)
-    scratch = (np.zeros((n, classes)), np.zeros(n, np.int32), np.full(n, -1, np.int32))
+    move, n = dense(*matrix[:3], after), (len(matrix[0]) - 1) // after
+    chain = rng.dirichlet(np.ones(after), (2, before)).astype(np.float32)
+    kind = rng.integers(0, 2, n).astype(np.uint8)
+    bins = np.sort(rng.choice(n, n - 2, replace=False)).astype(np.int32)
+    state, later = np.zeros((n, before), np.float32), rng.random((n, after)).astype(np.float32)
+    state[bins] = rng.random((len(bins), before))
+    back = bin_steps.transpose(*matrix, after)
+    used = scratch(n, after)
 
-    there, values, log = bin_filter.forward(bins, state, *matrix[:3], chain, kind, 0.0, *scratch)
     expected = np.einsum("bc,bcd,bdj->jd", state, chain[kind], move)
-    got = np.zeros((n, classes))
+    there, values, log = bin_filter.forward(bins, state[bins], *matrix[:3], chain, kind, 0.0, *used)
+    got = np.zeros((n, after))
     got[there] = values * np.exp(log)
     assert got == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
-    back = bin_steps.transpose(*matrix, classes)
-    there, values, log = bin_filter.backward(
-        bins, state, *back[:3], chain, kind, np.zeros(n), np.inf, np.ones(1), 1.0, np.ones(n), 0.0, *scratch
+    to = np.sort(rng.choice(n, n - 1, replace=False)).astype(np.int32)
+    there, values, log, mass = bin_approach.forward(
+        *(bins, state[bins], *back[:3], chain, kind, to, later[to], 0.0, used[0])
     )
-    expected = np.einsum("bcd,bdj,jd->bc", chain[kind], move, state)
-    got = np.zeros((n, classes))
+    got = np.zeros((n, after))
     got[there] = values * np.exp(log)
+    only = np.isin(np.arange(n), to)[:, None]
+    assert got == pytest.approx(expected * only, rel=1e-4, abs=1e-6)
+    joint = (expected * only * later).sum(axis=1)
+    assert mass == pytest.approx(joint[there] / joint.sum(), rel=1e-4)
+
+    anywhere = (np.zeros((1, n), np.float32), np.ones((1, n), np.float32), np.zeros(1), np.zeros(1, np.int64))
+    turned = np.ascontiguousarray(chain.transpose(0, 2, 1))
+    there, values, log = bin_approach.backward(
+        *(to, later[to], *back[:3], turned, kind, *anywhere, np.ones((1, 1)), 1.0, 0.0, *used)
+    )
+    got = np.zeros((n, before))
+    got[there] = values * np.exp(log)
+    expected = np.einsum("bcd,bdj,jd->bc", chain[kind], move, later * only)
     assert got == pytest.approx(expected, rel=1e-4, abs=1e-6)
-    assert (scratch[0] == 0).all()
-    assert (scratch[2] == -1).all()
+    assert untouched(*used)
 
 
-def test_backward_a_bin_is_forgotten_by_its_weight_times_what_can_have_come_there():
-    classes, n = 1, 4
+@pytest.mark.parametrize("seed", range(20))
+def test_backward_a_bin_is_kept_that_one_start_still_needs_and_can_have_come_to(seed):
+    rng = np.random.default_rng(seed)
+    n, starts = 12, 3
     stay = (np.arange(n + 1), np.arange(n, dtype=np.int32), np.ones(n, np.float32))
-    chain, kind = np.ones((1, 1, 1)), np.zeros(n, np.uint8)
-    state = np.array([[0.1], [0.2], [0.3], [0.4]], np.float32)
-    came_m, prior = np.array([0.0, 15.0, 25.0, 35.0]), np.array([1.0, 1.0, 0.5, 1.0])
-    reached, prune = np.array([1.0, 0.5, 0.2]), 0.2
-    worth = state[:, 0] * prior * np.array([1.0, 0.5, 0.2, 0.2])
-    there, values, log = bin_filter.backward(
-        *(np.arange(n, dtype=np.int32), state, *stay, chain, kind),
-        *(came_m, 30.0, reached, 10.0, prior, prune),
-        *(np.zeros((n, classes)), np.zeros(n, np.int32), np.full(n, -1, np.int32)),
+    state = rng.random((n, 1)).astype(np.float32)
+    came_m, prior = rng.uniform(0.0, 50.0, (starts, n)), rng.random((starts, n))
+    reach_m, age = np.array([20.0, 30.0, 5.0]), np.array([2, 1, 0])
+    reached, prune = np.sort(rng.random((3, 4)))[:, ::-1], 0.1
+    used = scratch(n, 1)
+    there, values, log = bin_approach.backward(
+        *(np.arange(n, dtype=np.int32), state, *stay, np.ones((1, 1, 1), np.float32), np.zeros(n, np.uint8)),
+        *(came_m.astype(np.float32), prior.astype(np.float32), reach_m, age, reached, 10.0, prune, *used),
     )
-    # The last one is too far to be reached at all.
-    kept = [i for i in range(3) if worth[i] > prune * worth[:3].sum()]
-    assert there.tolist() == kept == [0, 1]
+    kept = naive.worth_keeping(state[:, 0], came_m, prior, reach_m, age, reached, 10.0, prune)
+    assert there.tolist() == kept
+    assert 0 < len(kept) < n
     assert values[:, 0] * np.exp(log) == pytest.approx(state[kept, 0])
+    assert untouched(*used)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_paths_go_where_they_lead_as_often_as_the_weights_say(seed):
+    classes, count, penalty, rng = 2, 20_000, 0.01, np.random.default_rng(seed)
+    matrix = stepped(seed, np.array([5.0, 60.0]))
+    n = (len(matrix[0]) - 1) // classes
+    bins = rng.permutation(n)[: n - 2].astype(np.int32)
+    number = np.full(n, -1, np.int32)
+    number[bins] = np.arange(len(bins))
+    to_go_m = rng.uniform(0.0, 200.0, len(bins))
+    chain, kind = rng.dirichlet(np.ones(classes), (1, classes)), np.zeros(len(bins), np.uint8)
+    behind = rng.random((len(bins), classes)).astype(np.float32)
+    state_bin, state_class = np.full(count, bins[0], np.int32), np.full(count, 1, np.int32)
+    bin_approach.sample(
+        *(state_bin, state_class, rng.random(count), np.arange(len(bins), dtype=np.int32), behind, *matrix),
+        *(to_go_m, penalty, chain, kind, number, np.full(len(bins), -1, np.int32)),
+    )
+    moved = naive.cut_out(bins, to_go_m, penalty, classes, *bin_steps.transpose(*matrix, classes))
+    expected = chain[0, 1] * moved[:, :, 0] * behind
+    got = np.zeros((len(bins), classes))
+    np.add.at(got, (number[state_bin], state_class), 1 / count)
+    assert got == pytest.approx(expected / expected.sum(), abs=0.02)
+
+
+def test_masses_of_the_same_bin_are_summed():
+    whole = np.zeros(6)
+    bins, mass = np.array([4, 1, 4, 5], np.int32), np.array([0.5, 1.0, 1.5, 0.0], np.float32)
+    there, share = bin_filter.summed(bins, mass, whole)
+    assert dict(zip(there.tolist(), share.tolist(), strict=True)) == pytest.approx({4: 2 / 3, 1: 1 / 3})
+    assert (whole == 0).all()
 
 
 def test_what_is_joined_is_the_product_scaled_to_one():

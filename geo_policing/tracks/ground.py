@@ -1,0 +1,175 @@
+"""The bins that matter on the way to a sighting under one penalty of detours."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geo_policing.kernels import bin_approach, bin_steps
+from geo_policing.tracks.gears import Gear, Gears
+from geo_policing.tracks.lattice import Lattice
+
+Array = NDArray[np.float64]
+#: Bins and a row of classes for each.
+State = tuple[NDArray[Any], NDArray[Any]]
+
+#: A way whose detour weighs less than exp(-this) is not followed.
+MOST_DETOUR = 16.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Distances:
+    """Shortest ways between some starts and a goal over all bins of a lattice.
+
+    Parameters
+    ----------
+    to_go_m : (b,) float64
+        From each bin to the goal.
+    came_m : list of (b,) float64
+        To each bin, from each start.
+    shortest_m : list of float
+        From each start to the goal; inf where there is none.
+    longest_m : list of float
+        How far anybody gets in the time there is, from each start.
+    """
+
+    to_go_m: Array
+    came_m: list[Array]
+    shortest_m: list[float]
+    longest_m: list[float]
+
+    @classmethod
+    def of(
+        cls,
+        lattice: Lattice,
+        starts: Sequence[NDArray[Any]],
+        goal: NDArray[Any],
+        longest_m: Sequence[float],
+    ) -> Self:
+        """Search onward from bins (k,) of each start, and back from those of the goal."""
+        to_go_m = lattice.to_go_m(goal, max(longest_m))
+        came_m = [lattice.came_m(start, most) for start, most in zip(starts, longest_m, strict=True)]
+        return cls(to_go_m, came_m, [float(to_go_m[start].min()) for start in starts], list(longest_m))
+
+    def only(self, starts: Sequence[int]) -> Self:
+        """Return those of some starts."""
+        return type(self)(
+            self.to_go_m,
+            [self.came_m[i] for i in starts],
+            [self.shortest_m[i] for i in starts],
+            [self.longest_m[i] for i in starts],
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ground:
+    """r bins of a lattice, with numbers of their own.
+
+    Parameters
+    ----------
+    bins : (r,) int32
+        The bins, in the order of the lattice, so that a step leads to numbers nearby.
+    number : (b,) int32
+        Which one each bin of the lattice is; -1 for none of them.
+    kind : (r,) uint8
+        Type of edge.
+    penalty : float
+        Of detours, 1/m.
+    to_go_m : (r,) float64
+        Way to the goal.
+    came_m, prior : (starts, r) float32
+        Way from each start, and exp(-penalty * detour) of passing there at best.
+    start_weight : (starts, r) float32
+        exp(-penalty * detour) of beginning elsewhere than where the way is shortest.
+    """
+
+    bins: NDArray[np.int32]
+    number: NDArray[np.int32]
+    kind: NDArray[np.uint8]
+    penalty: float
+    to_go_m: Array
+    came_m: NDArray[np.float32]
+    prior: NDArray[np.float32]
+    start_weight: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, lattice: Lattice, distances: Distances, penalty: float, slack_m: float) -> Self:
+        """Take the bins through which a way from any start leads in time, without too much of a detour.
+
+        Ways are known to so many metres, as one may be anywhere in a bin.
+        """
+        inside = np.zeros(len(lattice), bool)
+        for came_m, shortest_m, longest_m in zip(
+            distances.came_m, distances.shortest_m, distances.longest_m, strict=True
+        ):
+            most_m = longest_m
+            if penalty > 0.0:
+                most_m = min(most_m, shortest_m + slack_m + MOST_DETOUR / penalty)
+            if np.isfinite(shortest_m):
+                way_m = distances.to_go_m + came_m
+                inside |= (way_m <= most_m) & np.isfinite(way_m)
+        bins = lattice.order[inside[lattice.order]]
+        number = np.full(len(lattice), -1, np.int32)
+        number[bins] = np.arange(len(bins), dtype=np.int32)
+        to_go_m = distances.to_go_m[bins]
+        came_m = np.array([came[bins] for came in distances.came_m])
+        shortest = np.array(distances.shortest_m)[:, None]
+        detour_m = np.maximum(to_go_m + came_m - shortest - slack_m, 0.0)
+        beyond_m = np.maximum(to_go_m - shortest, 0.0)
+        return cls(
+            bins=bins,
+            number=number,
+            kind=lattice.kind[bins],
+            penalty=penalty,
+            to_go_m=to_go_m,
+            came_m=came_m.astype(np.float32),
+            prior=np.exp(-penalty * detour_m).astype(np.float32),
+            start_weight=np.exp(-penalty * beyond_m).astype(np.float32),
+        )
+
+    def __len__(self) -> int:
+        """Return the number of bins."""
+        return len(self.bins)
+
+    def rows(self, gear: Gear) -> tuple[NDArray[Any], ...]:
+        """Return `bin_steps.cut_out` of a gear: from where one comes to each of the bins."""
+        found: tuple[NDArray[Any], ...] = bin_steps.cut_out(
+            *(self.bins, self.number, self.to_go_m, self.penalty, gear.classes), *gear.back
+        )
+        return found
+
+    def of_lattice(self, state: State) -> State:
+        """Take a state of the lattice here; what lies elsewhere is left out."""
+        at = self.number[state[0]]
+        here = at >= 0
+        return at[here], state[1][here]
+
+    def to_lattice(self, state: State) -> State:
+        """Take a state from here to the numbers of the lattice."""
+        return self.bins[state[0]], state[1]
+
+
+class Walk:
+    """What a walk over a ground needs: its rows in each gear, made when first asked for, and scratch."""
+
+    def __init__(self, ground: Ground, gears: Gears) -> None:
+        self._ground, self._gears = ground, gears
+        self._rows: dict[int, tuple[NDArray[Any], ...]] = {}
+        self._dense: dict[int, NDArray[np.float32]] = {}
+        self.touched = np.zeros(len(ground), np.int32)
+        self.mark = np.full(len(ground), bin_approach.NEW, np.int8)
+        self.at = np.full(len(ground), -1, np.int32)
+
+    def rows(self, gear: int) -> tuple[NDArray[Any], ...]:
+        """Return the rows of a gear."""
+        if gear not in self._rows:
+            self._rows[gear] = self._ground.rows(self._gears.gear[gear])
+        return self._rows[gear]
+
+    def dense(self, gear: int) -> NDArray[np.float32]:
+        """Return zeros (r, classes) of a gear, to be left so."""
+        if gear not in self._dense:
+            self._dense[gear] = np.zeros((len(self._ground), self._gears.gear[gear].classes), np.float32)
+        return self._dense[gear]

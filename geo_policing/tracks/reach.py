@@ -1,0 +1,52 @@
+"""How far one can have come in some steps, whatever the way: the chain of speeds alone."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geo_policing.tracks.movement import MovementModel
+
+Array = NDArray[np.float64]
+#: Distances are told in cells of so many metres, and up to so many of them.
+CELL_M, CELLS = 20.0, 2000
+
+
+class Reach:
+    """Probabilities of having driven so many cells of `CELL_M`, or more, in so many steps.
+
+    Parameters
+    ----------
+    model : MovementModel
+        Its chain on the longest edges, on which one is fastest.
+    """
+
+    def __init__(self, model: MovementModel) -> None:
+        self._chain, self._cells = model.chain[-1], model.speed_mps * model.step_s / CELL_M
+        # Where a leg starts, and where in a bin one is, is known to a bin or two.
+        self._spare = int(np.ceil(2.0 * model.bin_m / CELL_M)) + 1
+        self._driven = np.full((len(model.speed_mps), 1), 1.0 / len(model.speed_mps))
+        #: (steps + 1, CELLS) float64; what is farther than all cells counts in the last.
+        self.table = np.ones((1, CELLS))
+
+    def extend(self, steps: int) -> None:
+        """Work it out up to so many steps."""
+        known = len(self.table)
+        if steps < known:
+            return
+        self.table = np.vstack([self.table, np.ones((steps + 1 - known, CELLS))])
+        for step in range(known, steps + 1):
+            self._drive()
+            tail = np.cumsum(self._driven.sum(axis=0)[::-1])[::-1][: CELLS - self._spare]
+            self.table[step, self._spare : self._spare + len(tail)] = tail
+            self.table[step, self._spare + len(tail) :] = tail[-1]
+
+    def _drive(self) -> None:
+        """Drive one step more."""
+        mixed = self._chain.T @ self._driven
+        size = mixed.shape[1]
+        driven = np.zeros((len(mixed), size + int(self._cells.max()) + 1))
+        for c, (whole, part) in enumerate(zip(self._cells.astype(int), self._cells % 1.0, strict=True)):
+            driven[c, whole : whole + size] += (1.0 - part) * mixed[c]
+            driven[c, whole + 1 : whole + 1 + size] += part * mixed[c]
+        if driven.shape[1] > CELLS:
+            driven[:, CELLS - 1] += driven[:, CELLS:].sum(axis=1)
+        self._driven = driven[:, :CELLS]

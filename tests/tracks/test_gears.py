@@ -1,0 +1,144 @@
+"""The coarse gear: where it is used, how classes change, and that it tells what the fine one tells."""
+
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from geo_policing.model import TimeWindow
+from geo_policing.tracks import MovementModel, gears, outside, reconstruct
+from geo_policing.tracks.gears import COARSE, FINE, Gears, Schedule, together
+from geo_policing.tracks.lattice import Lattice
+from geo_policing.tracks.turns import Turns
+from tests.matching.city import grid
+from tests.tracks.test_reconstruct import BEGIN, at, seen
+
+
+@pytest.fixture(scope="module")
+def town():
+    return grid(6)
+
+
+@pytest.fixture(scope="module")
+def made(town):
+    model = MovementModel.of().coarser(4, 4.0)
+    return Gears(Lattice.of(town, Turns.of(town), model, np.ones(town.n_edges, bool)), model)
+
+
+def test_who_stands_is_a_class_alone_and_the_others_go_together():
+    assert together(10).argmax(axis=1).tolist() == [0, 1, 1, 2, 2, 3, 3, 4, 4, 4]
+    assert together(5).argmax(axis=1).tolist() == [0, 1, 1, 2, 2]
+    for classes in range(1, 13):
+        assert together(classes).sum(axis=1).tolist() == [1.0] * classes
+        assert (together(classes).sum(axis=0) > 0).all()
+
+
+def test_probability_is_kept_whatever_the_gears(made):
+    for row in made.chain:
+        for chain in row:
+            assert chain.sum(axis=2) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_in_the_long_run_both_gears_are_as_often_in_each_class(made):
+    for kind in range(len(made.chain[FINE][FINE])):
+        fine = np.linalg.matrix_power(made.chain[FINE][FINE][kind].astype(float), 500)[0] @ made.joined
+        coarse = np.linalg.matrix_power(made.chain[COARSE][COARSE][kind].astype(float), 500)[0]
+        assert coarse / coarse.sum() == pytest.approx(fine / fine.sum(), abs=1e-3)
+
+
+@pytest.mark.parametrize("stops", [(0, 300), (0, 40, 400), (0, 150, 151, 290), (0, 0), (0, 81)])
+def test_a_schedule_stops_at_each_sighting_and_is_coarse_only_far_from_all(made, stops):
+    step_s, stride = 8.0, made.stride[COARSE]
+    schedule = Schedule.between(sorted(set(stops)), made, step_s)
+    assert set(stops) <= set(schedule.step.tolist())
+    assert np.diff(schedule.step).tolist() == [
+        stride if gear == COARSE else 1 for gear in schedule.gear[1:].tolist()
+    ]
+    for step, gear in zip(schedule.step.tolist(), schedule.gear.tolist(), strict=True):
+        if gear == COARSE:
+            assert min(abs(step - stop) for stop in stops) * step_s >= gears.FINE_S
+    assert (schedule.gear == COARSE).any() == any((b - a) * step_s > gears.LONG_S for a, b in pairwise(stops))
+
+
+def test_open_ended_schedules_are_fine_near_the_sightings_they_begin_or_end_with(made):
+    after = Schedule.since([0, 50], 120, made, 20)
+    assert {0, 50, 120} <= set(after.step.tolist())
+    assert all(
+        gear == FINE for k, gear in zip(after.step, after.gear, strict=True) if k <= 20 or 50 <= k <= 70
+    )
+    before = Schedule.until([30, 100], made, 20)
+    assert {0, 30, 100} <= set(before.step.tolist())
+    assert all(gear == FINE for k, gear in zip(before.step, before.gear, strict=True) if 80 < k <= 100)
+    assert (after.gear == COARSE).any()
+    assert (before.gear == COARSE).any()
+
+
+def regions(found, resolution=10):
+    moments = [BEGIN + timedelta(seconds=s) for s in range(60, 1500, 120)]
+    return [found.occupancy(moment, resolution) for moment in moments]
+
+
+def apart(one, other):
+    """Largest total variation between two answers."""
+    found = []
+    for a, b in zip(regions(one), regions(other), strict=True):
+        mine, theirs = (dict(zip(o.cell.tolist(), o.probability.tolist(), strict=True)) for o in (a, b))
+        found.append(sum(abs(mine.get(c, 0.0) - theirs.get(c, 0.0)) for c in mine | theirs) / 2)
+    return max(found)
+
+
+def test_far_from_sightings_the_coarse_gear_tells_what_the_fine_one_tells(town, monkeypatch):
+    sightings = [seen(0, 0, 0), seen(4, 3, 1500)]
+    coarse = reconstruct(town, sightings)
+    path = coarse.best_path
+    monkeypatch.setattr(gears, "LONG_S", np.inf)
+    fine = reconstruct(town, sightings)
+    assert 0.0 < apart(coarse, fine) < 0.1
+    assert coarse.log_evidence == pytest.approx(fine.log_evidence, abs=0.5)
+    assert list(path.entered) == sorted(path.entered)
+    assert (len(coarse.smoothed.bins), len(coarse.smoothed.paths[0][0][1])) == (376, 376)
+
+
+def test_long_after_the_last_sighting_the_coarse_gear_does_as_well(town, monkeypatch):
+    window = TimeWindow(at(-1500), at(1500))
+    coarse = reconstruct(town, [seen(2, 2, 0)], window=window)
+    monkeypatch.setattr(outside, "FINE_S", 1e6)
+    fine = reconstruct(town, [seen(2, 2, 0)], window=window)
+    assert 0.0 < apart(coarse, fine) < 0.05
+
+
+def test_the_answer_is_the_same_in_one_thread_and_in_several(town):
+    sightings = [seen(0, 0, 0), seen(2, 5, 60, probability=0.7), seen(4, 0, 120)]
+    one, several = (reconstruct(town, sightings, workers=n) for n in (1, 4))
+    assert several.log_evidence == one.log_evidence
+    assert several.truth.tolist() == one.truth.tolist()
+    assert all((a == b).all() for a, b in zip(several.smoothed.mass, one.smoothed.mass, strict=True))
+    assert [p.edges.tolist() for p in several.paths(5)] == [p.edges.tolist() for p in one.paths(5)]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_what_progress_raises_ends_the_work_also_in_threads(town, workers):
+    class Enough(Exception):
+        pass
+
+    told = []
+
+    def progress(share):
+        told.append(share)
+        if share > 0.2:
+            raise Enough
+
+    with pytest.raises(Enough):
+        reconstruct(
+            town, [seen(0, 0, 0), seen(2, 2, 60), seen(4, 0, 200)], workers=workers, progress=progress
+        )
+    assert told == sorted(told)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_what_fails_in_a_thread_is_said(town, workers):
+    short = replace(MovementModel.of(), prune=0.0)
+    with pytest.raises(Exception, match="more than the 0 MB allowed"):
+        reconstruct(town, [seen(0, 0, 0), seen(5, 5, 600)], short, memory_bytes=10_000, workers=workers)
