@@ -204,7 +204,12 @@ class Reconstructions:
             progress=lambda share: self._tell(kept.id, READ_OUT * share),
         )
         self._tell(kept.id, READ_OUT)
-        features = answer.features_of(found, question.model, question.wanted, turns=turns, seed=question.seed)
+        features = answer.features_of(
+            *(found, question.model, question.wanted),
+            turns=turns,
+            seed=question.seed,
+            tell=lambda: self._tell(kept.id, READ_OUT),
+        )
         self._tell(kept.id, 0.95)
         return {
             "type": "FeatureCollection",

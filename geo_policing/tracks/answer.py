@@ -3,7 +3,7 @@
 import hashlib
 import math
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib import metadata, resources
@@ -62,6 +62,7 @@ def features_of(
     *,
     turns: Turns | None = None,
     seed: int = 0,
+    tell: Callable[[], None] = lambda: None,
 ) -> list[Feature]:
     """Read everything out of a reconstruction, as GeoJSON features that ``what`` tells apart.
 
@@ -77,23 +78,30 @@ def features_of(
         Those of the network, where they are known from before.
     seed : int
         Of the ways drawn after the last sighting.
+    tell : callable
+        Called before each part of it; what it raises ends the work.
     """
     wanted = wanted or Wanted()
     network = found.lattice.network
+    tell()
     features = [path_feature(network, found.best_path, "best")]
+    tell()
     features += [path_feature(network, way, "sampled") for way in found.paths(wanted.paths)]
-    alone = leave_one_out(network, found.sightings, model, turns=turns)
+    alone = leave_one_out(network, found.sightings, model, turns=turns, tell=tell)
     features += [
         sighting_feature(one, float(truth), float(fit), at_end=i in (0, len(alone) - 1))
         for i, (one, truth, fit) in enumerate(zip(found.sightings, found.truth, alone, strict=True))
     ]
     for moment in moments_of(found, wanted.every_s):
+        tell()
         there = found.occupancy(moment, wanted.resolution)
         features += region_features(there)
         features += cell_features(there, 0.9)
     after = [m for m in moments_of(found, 60) if m > found.sightings[-1].last]
+    tell()
     if after:
         features += [gate_feature(p, after) for p in containment(found, gates_of(network), after, seed=seed)]
+    tell()
     features += camera_features(found, wanted.cameras, wanted.looks)
     return features
 
@@ -105,7 +113,8 @@ def moments_of(found: Reconstruction, every_s: int) -> list[datetime]:
 
 
 def path_feature(network: RoadNetwork, way: Path, kind: str) -> Feature:
-    """Return a path with the times at which its edges were entered."""
+    """Return a path with the times at which its edges were entered, and how far along it they begin."""
+    *begins_m, length_m = way.begins_m(network).round(1).tolist()
     return {
         "type": "Feature",
         "geometry": {"type": "LineString", "coordinates": way.lonlat(network).round(7).tolist()},
@@ -115,6 +124,8 @@ def path_feature(network: RoadNetwork, way: Path, kind: str) -> Feature:
             "probability": round(way.probability, 4) if kind == "sampled" else None,
             "edges": [network.edge_ids[e] for e in way.edges.tolist()],
             "entered": [time.isoformat() for time in way.entered],
+            "begins_m": begins_m,
+            "length_m": length_m,
         },
     }
 

@@ -1,6 +1,6 @@
 """Which sighting does not fit the rest, and where to look next."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -26,6 +26,7 @@ def leave_one_out(
     model: MovementModel | None = None,
     *,
     turns: Turns | None = None,
+    tell: Callable[[], None] = lambda: None,
 ) -> NDArray[np.float64]:
     """Probability of being near the place of each sighting, by the sightings before and after it alone.
 
@@ -40,6 +41,8 @@ def leave_one_out(
         In order of time, as `Reconstruction.sightings` has them.
     model, turns
         As in `reconstruct`.
+    tell : callable
+        Called now and then; what it raises ends the work.
 
     Returns
     -------
@@ -63,7 +66,9 @@ def leave_one_out(
         moments = sorted([sighting.time, sighting.last, *(t for s in others for t in (s.time, s.last))])
         window = TimeWindow(moments[0], max(moments[-1], moments[0] + timedelta(seconds=model.step_s)))
         try:
-            rest = reconstruct(network, others, model, window, turns=turns, samples=0)
+            rest = reconstruct(
+                *(network, others, model, window), turns=turns, samples=0, progress=lambda _: tell()
+            )
         except InvalidInput:
             # The neighbours cannot both be true: one of them is wrong, and they tell nothing about this one.
             continue

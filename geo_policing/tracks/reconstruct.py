@@ -202,30 +202,35 @@ def _unseen(
     lattice: Lattice, model: MovementModel, watches: Sequence[Watch], window: TimeWindow, steps: int
 ) -> dict[int, State]:
     """Probability (bins, classes) of passing all watches unseen, at each step that is watched."""
-    found: dict[int, Array] = {}
+    parts: list[State] = []
+    at: dict[int, list[int]] = {}
     for watch in watches:
         if watch.end <= window.start or watch.start >= window.end:
             continue
         within, passage_m = watched(lattice, watch)
-        bins = np.flatnonzero(within)
+        bins = np.flatnonzero(within).astype(np.int32)
         # Who passes the bins that are seen takes so many steps for it; each step is a part of one passage.
         part = np.minimum(model.speed_mps * model.step_s / passage_m, 1.0)
         part = np.maximum(part, model.step_s / STANDING_S)
         seen = 1.0 - (1.0 - min(watch.detection, 0.999)) ** part
-        chance = np.ones((len(lattice), len(model.speed_mps)))
-        chance[bins] = 1.0 - within[bins, None] * seen
         first = int(np.ceil((watch.start - window.start).total_seconds() / model.step_s))
         last = int(np.floor((watch.end - window.start).total_seconds() / model.step_s))
         for step in range(max(first, 0), min(last + 1, steps)):
-            found[step] = found[step] * chance if step in found else chance
-    unseen = {}
-    made: dict[int, State] = {}
-    for step, chance in found.items():
-        if id(chance) not in made:
-            bins = np.flatnonzero((chance < 1.0).any(axis=1)).astype(np.int32)
-            made[id(chance)] = (bins, chance[bins].astype(np.float32))
-        unseen[step] = made[id(chance)]
-    return unseen
+            at.setdefault(step, []).append(len(parts))
+        parts.append((bins, 1.0 - within[bins, None] * seen))
+    # Steps at which the same are watched share what that tells.
+    made = {which: _all_unseen([parts[k] for k in which]) for which in {tuple(some) for some in at.values()}}
+    return {step: made[tuple(some)] for step, some in at.items()}
+
+
+def _all_unseen(parts: Sequence[State]) -> State:
+    """Probability of passing several watches unseen, in the bins where one of them sees anything."""
+    bins = np.unique(np.concatenate([there for there, _ in parts]))
+    chance = np.ones((len(bins), parts[0][1].shape[1]))
+    for there, unseen in parts:
+        chance[np.searchsorted(bins, there)] *= unseen
+    kept = (chance < 1.0).any(axis=1)
+    return bins[kept], chance[kept].astype(np.float32)
 
 
 #: Who stands in view for so long is as likely to be seen as who passes.

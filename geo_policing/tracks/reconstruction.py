@@ -80,6 +80,12 @@ class Path:
             end = max(begin, end)
         return Route(self.edges, begin, end, 0.0, 0.0).lonlat(network)
 
+    def begins_m(self, network: RoadNetwork) -> Array:
+        """(e + 1,) how far along the way each edge begins, and its length."""
+        ends = np.cumsum(network.length_m[self.edges]) - self.start_m
+        ends[-1] += self.end_m - network.length_m[self.edges[-1]]
+        return np.maximum.accumulate(np.concatenate([[0.0], ends]))
+
 
 @dataclass(frozen=True, eq=False)
 class Reconstruction:

@@ -36,12 +36,12 @@ def a_document():
     line = {"type": "LineString", "coordinates": [[113.13 + k * 0.002, 27.83] for k in range(5)]}
     seen = {"until": None, "kind": "camera", "edge": "", "accuracy_m": 20.0, "given_probability": 1.0}
     features = [
-        feature(line, what="path", kind="best", probability=None, edges=["a", "b"],
-                entered=[moment(0), moment(4)]),
+        feature(line, what="path", kind="best", probability=None, edges=["a", "b", "c"],
+                entered=[moment(0), moment(1), moment(3)], begins_m=[0.0, 78.6, 707.0], length_m=786.0),
         feature(line, what="path", kind="sampled", probability=0.6, edges=["a"], entered=[moment(0)]),
         feature(point(113.13, 27.83), what="sighting", time=moment(0), observer=EVIL, probability=1.0,
                 leave_one_out=0.9, fits=True, **seen),
-        feature(point(113.134, 27.832), what="sighting", time=moment(2), observer="C2", probability=0.1,
+        feature(point(113.134, 27.832), what="sighting", time=moment(4), observer="C2", probability=0.1,
                 leave_one_out=0.001, fits=False, **seen),
         feature(point(113.138, 27.83), what="gate", name="芦淞大桥", kind="bridge", earliest=moment(3),
                 times=[moment(3), moment(4)], passed=[0.2, 0.55]),
@@ -88,6 +88,19 @@ def test_the_slider_goes_through_the_moments_and_their_cells(opened):
     expect(opened.page.locator(".gp-now")).to_have_text("03/02 08:04:00 · 90 %: 0.07 km²")
     last = opened.page.evaluate(shown)
     assert min(last) > max(first)
+
+
+@pytest.mark.browser
+def test_the_dot_moves_along_each_edge_by_the_time_spent_on_it(opened):
+    dot = "geoPolicing.reconstruction.where.getLatLng()"
+
+    def east_of_the_start(k):
+        at = opened.page.evaluate(f"geoPolicing.reconstruction.show({k}), {dot}")
+        assert at["lat"] == pytest.approx(27.83)
+        return (at["lng"] - 113.13) / 0.008
+
+    # The long edge is entered after a minute and takes two; the last ends at the last sighting.
+    assert [east_of_the_start(k) for k in range(5)] == pytest.approx([0.0, 0.1, 0.5, 0.9, 1.0], abs=0.01)
 
 
 @pytest.mark.browser

@@ -10,6 +10,7 @@ from geo_policing.errors import InvalidInput
 from geo_policing.geodesy import cells
 from geo_policing.model import Sighting, TimeWindow, Watch
 from geo_policing.tracks import MovementModel, information_bits, leave_one_out, legs, reconstruct
+from geo_policing.tracks.answer import Wanted, features_of
 from geo_policing.tracks.lattice import Lattice
 from geo_policing.tracks.routes import without_wavering
 from geo_policing.tracks.smoothing import Anchor, Smoother
@@ -115,6 +116,31 @@ def test_what_was_watched_and_not_seen_is_less_probable(town):
         return sum(m.probability[m.cell == cell].sum() for m in moments)
 
     assert passes(reconstruct(town, ends, watches=[corner])) < 0.3 * passes(reconstruct(town, ends))
+
+
+def test_watches_that_overlap_are_passed_unseen_by_the_product_of_their_chances(town):
+    window = TimeWindow(at(0), at(60))
+    corner, wider = (
+        Watch(at(begin), at(end), LON + STEP * 2, LAT, radius_m=radius_m, detection=detection)
+        for begin, end, radius_m, detection in ((0, 40, 40.0, 0.9), (20, 60, 250.0, 0.5))
+    )
+    of_one, of_other, of_both = (
+        reconstruct(town, [seen(0, 0, 0)], window=window, watches=watches)
+        for watches in ([corner], [wider], [corner, wider])
+    )
+
+    def chance(found, second):
+        whole = np.ones((len(found.lattice), len(found.model.speed_mps)))
+        if (step := round(second / found.step_s)) in found.unseen:
+            bins, unseen = found.unseen[step]
+            whole[bins] = unseen
+        return whole
+
+    for second in (0, 10, 30, 50):
+        product = chance(of_one, second) * chance(of_other, second)
+        assert chance(of_both, second) == pytest.approx(product, rel=1e-5)
+    # What is known of a moment is kept once for all moments at which the same is watched.
+    assert len({id(unseen) for unseen in of_both.unseen.values()}) == 3
 
 
 def test_a_camera_over_an_edge_tells_the_direction(town):
@@ -226,3 +252,27 @@ def test_what_is_made_again_is_what_was_not_kept(town, monkeypatch):
     assert again.log_evidence == kept.log_evidence
     assert all((a == b).all() for a, b in zip(again.smoothed.mass, kept.smoothed.mass, strict=True))
     assert [p.edges.tolist() for p in again.paths(3)] == [p.edges.tolist() for p in kept.paths(3)]
+
+
+def test_reading_an_answer_out_can_be_ended_at_any_part_of_it(town):
+    found = reconstruct(town, [seen(0, 0, 0), seen(2, 2, 60), seen(4, 0, 120)])
+
+    class Enough(Exception):
+        pass
+
+    def read(most):
+        told = []
+
+        def tell():
+            told.append(len(told))
+            if len(told) == most:
+                raise Enough
+
+        features_of(found, MovementModel.of(), Wanted(every_s=20), tell=tell)
+        return len(told)
+
+    # Before the paths, where one sighting after the other is left out, at the moments, before the cameras.
+    for most in (1, 2, 5, 10):
+        with pytest.raises(Enough):
+            read(most)
+    assert read(10**9) > 10

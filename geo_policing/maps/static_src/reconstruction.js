@@ -98,21 +98,36 @@
       this.drawGates(time);
     }
 
-    /* Where the representative path is at a moment: between the vertices, by the share of its edges' times. */
+    /* Where the representative path is at a moment: evenly along each edge, from when it was entered to the next. */
     place(time) {
       const best = this.data.paths.find((p) => p.properties.kind === "best");
-      const entered = best.properties.entered.map((t) => Date.parse(t));
-      if (time < entered[0] || time > entered[entered.length - 1]) {
+      const about = best.properties;
+      const seen = this.data.sightings.map((s) => Date.parse(s.properties.until || s.properties.time));
+      const entered = about.entered.map((t) => Date.parse(t));
+      const times = [...entered, Math.max(entered[entered.length - 1], ...seen)];
+      if (time < times[0] || time > times[times.length - 1]) {
         this.where.remove();
         return;
       }
+      /* Reconstructions kept from before this was told: edges alike, however long. */
+      const marks = about.begins_m ? [...about.begins_m, about.length_m] : times.map((_, i) => i);
       let i = 0;
-      while (i + 1 < entered.length && entered[i + 1] <= time) i++;
-      const span = (entered[i + 1] ?? entered[i] + 1) - entered[i] || 1;
-      const share = Math.min(1, (i + (time - entered[i]) / span) / Math.max(1, entered.length - 1));
-      const line = best.geometry.coordinates;
-      const at = line[Math.min(line.length - 1, Math.round(share * (line.length - 1)))];
-      this.where.setLatLng([at[1], at[0]]).addTo(this.map);
+      while (i + 2 < times.length && times[i + 1] <= time) i++;
+      const part = times[i + 1] > times[i] ? (time - times[i]) / (times[i + 1] - times[i]) : 1;
+      const share = (marks[i] + part * (marks[i + 1] - marks[i])) / (marks[marks.length - 1] || 1);
+      this.where.setLatLng(this.along(best.geometry.coordinates, share)).addTo(this.map);
+    }
+
+    /* The place at a share of the length of a line. */
+    along(line, share) {
+      const east = Math.cos((line[0][1] * Math.PI) / 180);
+      const parts = line.slice(1).map((b, k) => Math.hypot((b[0] - line[k][0]) * east, b[1] - line[k][1]));
+      let left = share * parts.reduce((sum, part) => sum + part, 0);
+      let k = 0;
+      while (k + 1 < parts.length && left > parts[k]) left -= parts[k++];
+      const t = parts[k] ? Math.min(1, left / parts[k]) : 0;
+      const [a, b] = [line[k], line[Math.min(k + 1, line.length - 1)]];
+      return [a[1] + t * (b[1] - a[1]), a[0] + t * (b[0] - a[0])];
     }
 
     drawGates(time) {
