@@ -38,45 +38,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import shapely
 from h3.api import basic_int as h3
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track as progress
-from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import dijkstra
 
+from benchmarks._prism import Prism
+from benchmarks._shortest_way import ACCURACY_M, Way, along, joined, shortest_ways
 from benchmarks.matching import BESIDE, Drive
 from geo_policing.geodesy import cells
 from geo_policing.model import Sighting
 from geo_policing.roads import RoadNetwork
-from geo_policing.tracks import MovementModel, Reconstruction, reconstruct
+from geo_policing.tracks import MovementModel, reconstruct
 from geo_policing.tracks.turns import Turns
 
 Array = NDArray[np.float64]
 
-ACCURACY_M = 20.0
-#: Who seems to have gone back no farther than this on an edge stood there.
-STOOD_M = 3.0 * ACCURACY_M
-PRISM_MPS = 33.0
 #: Share of the probability that is spread over the prism before the logarithm is taken.
 SPREAD = 1e-3
 #: Widths tried for the baseline, as shares of the way.
 WIDTHS = (0.03, 0.05, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3)
-#: Places along the shortest way are this far apart; the road is so wide to each side, as in the
-#: reconstruction.
-STEP_M, BESIDE_M = 10.0, 8.5
 START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Way:
-    """The shortest way between two sightings: edges, where it starts and ends on them, its length."""
-
-    edges: list[int]
-    start_m: float
-    end_m: float
-    length_m: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,72 +111,6 @@ class Task:
         return shortest_ways(self.network, *(values[self.taken] for values in self.fix[1:]))
 
 
-def shortest_ways(network: RoadNetwork, lon: Array, lat: Array) -> list[Way] | None:
-    """Shortest way through places 20 m sure: of the edges near each the ones that make the whole cheapest."""
-    length = np.maximum(network.length_m, 0.01)
-    order = np.lexsort((length, network.to_node, network.from_node))
-    ends = np.column_stack([network.from_node, network.to_node])[order]
-    edge = order[np.concatenate([[True], (np.diff(ends, axis=0) != 0).any(axis=1)])]
-    graph = csr_matrix(
-        (length[edge], (network.from_node[edge], network.to_node[edge])), shape=(network.n_nodes,) * 2
-    )
-    named = {
-        (int(a), int(b)): int(e)
-        for a, b, e in zip(network.from_node[edge], network.to_node[edge], edge, strict=True)
-    }
-    near = [_near(network, x, y) for x, y in np.column_stack([lon, lat])]
-    doubt = [(d / ACCURACY_M) ** 2 / 2 * ACCURACY_M for _, d, _ in near]
-    cost, back, found = doubt[0], [], []
-    for (e0, _, o0), (e1, _, o1), more in zip(near, near[1:], doubt[1:], strict=False):
-        nodes, row = np.unique(network.to_node[e0], return_inverse=True)
-        distance, before = dijkstra(graph, indices=nodes, return_predecessors=True)
-        onward = (e0[:, None] == e1) & (o1 >= o0[:, None] - STOOD_M)
-        way = (network.length_m[e0] - o0)[:, None] + distance[row][:, network.from_node[e1]] + o1
-        way = np.where(onward, np.maximum(o1 - o0[:, None], 0.0), way)
-        total = cost[:, None] + way + more
-        back.append(total.argmin(axis=0))
-        cost = total.min(axis=0)
-        found.append((way, before[row], onward))
-    if not np.isfinite(cost.min()):
-        return None
-    chosen = [int(cost.argmin())]
-    for step in reversed(back):
-        chosen.append(int(step[chosen[-1]]))
-    chosen.reverse()
-    ways = []
-    for k, (way, before, onward) in enumerate(found):
-        a, b = chosen[k], chosen[k + 1]
-        (e0, _, o0), (e1, _, o1) = near[k], near[k + 1]
-        edges = [int(e0[a])]
-        if not onward[a, b]:
-            node, inner = int(network.from_node[e1[b]]), []
-            while node != network.to_node[e0[a]]:
-                inner.append(named[int(before[a, node]), node])
-                node = int(before[a, node])
-            edges += [*reversed(inner), int(e1[b])]
-        ways.append(
-            Way(edges, float(o0[a]), float(max(o1[b], o0[a] if onward[a, b] else 0.0)), float(way[a, b]))
-        )
-    return ways
-
-
-def _near(network: RoadNetwork, lon: float, lat: float) -> tuple[NDArray[np.int32], Array, Array]:
-    """Up to 12 edges near a place, distances and offsets."""
-    (x,), (y,) = network.plane.forward(lon, lat)
-    place = shapely.Point(x, y)
-    centre = h3.latlng_to_cell(lat, lon, 10)
-    for rings, radius_m in ((1, 80.0), (3, 400.0), (30, 4000.0)):
-        edges = network.index.edges_of(np.array(h3.grid_disk(centre, rings), np.uint64))
-        lines = np.array([shapely.LineString(network.vertices(edge)) for edge in edges.tolist()])
-        distance = shapely.distance(lines, place)
-        nearest = np.argsort(distance, kind="stable")[:12]
-        nearest = nearest[distance[nearest] <= radius_m]
-        if len(nearest):
-            break
-    share = shapely.line_locate_point(lines[nearest], place, normalized=True)
-    return edges[nearest], distance[nearest], share * network.length_m[edges[nearest]]
-
-
 def compared(drive: Drive, edges: Sequence[int], start_m: float, end_m: float) -> Array:
     """Metres (3,) of the arcs of a route that were driven, of all its arcs, and of all that were driven."""
     arcs = [arc for edge in edges for arc in drive.arcs_of[edge].tolist()]
@@ -227,14 +143,6 @@ def _arc_at(drive: Drive, edge: int, offset_m: float) -> int:
     return min(int(np.searchsorted(ends, share * ends[-1])), len(ends) - 1)
 
 
-def joined(ways: Sequence[Way]) -> list[int]:
-    """Edges of ways that follow each other; one that both share at a sighting is named once."""
-    edges: list[int] = []
-    for way in ways:
-        edges += way.edges[1 if edges and edges[-1] == way.edges[0] else 0 :]
-    return edges
-
-
 def region(probability: Array, at: int, share: float) -> tuple[float, float]:
     """Whether the cell ranked `at` (-1 none) is in the smallest region of a share, and its size in cells."""
     total = np.cumsum(probability)
@@ -244,75 +152,12 @@ def region(probability: Array, at: int, share: float) -> tuple[float, float]:
     return inside, edge + part
 
 
-class Prism:
-    """Which cells a given speed reaches in time between two sightings, by the roads."""
-
-    def __init__(self, task: Task, found: Reconstruction) -> None:
-        lattice = found.lattice
-        row, ahead, length = lattice.ways_back
-        behind = np.repeat(np.arange(len(lattice)), np.diff(row))
-        self._back = csr_matrix((length + 1e-6, (behind, ahead)), shape=(len(lattice),) * 2)
-        self._goes = csr_matrix(self._back.T)
-        in_bin, cell_of, _ = lattice.cells(10)
-        cell, number = np.unique(cell_of, return_inverse=True)
-        self._in_bin, self._number, self._cells = in_bin, number, len(cell)
-        self._t = task.fix[0][task.taken]
-        self._places = []
-        for i in task.taken:
-            (x,), (y,) = task.network.plane.forward(task.fix[1][i], task.fix[2][i])
-            self._places.append(np.flatnonzero(lattice.near(x, y, ACCURACY_M)))
-        self._gap = -1
-        self._from, self._to = np.empty(0), np.empty(0)
-
-    def cells(self, t: float) -> int:
-        """Count the cells at a moment between two sightings."""
-        gap = int(np.clip(np.searchsorted(self._t, t, side="right") - 1, 0, len(self._t) - 2))
-        if gap != self._gap:
-            self._gap = gap
-            self._from = dijkstra(self._goes, indices=self._places[gap], min_only=True)
-            self._to = dijkstra(self._back, indices=self._places[gap + 1], min_only=True)
-        reached = self._from <= PRISM_MPS * (t - self._t[gap]) + 2 * ACCURACY_M
-        reached &= self._to <= PRISM_MPS * (self._t[gap + 1] - t) + 2 * ACCURACY_M
-        there = np.zeros(self._cells, bool)
-        there[self._number[reached[self._in_bin]]] = True
-        return max(int(there.sum()), 1)
-
-
-def along(task: Task, ways: Sequence[Way]) -> list[tuple[Array, NDArray[np.uint64]]]:
-    """Of each way, how far along places are, and the cells of the road there, (k,) and (k, 3)."""
-    network, found = task.network, []
-    for way in ways:
-        parts, so_far = [], []
-        total = 0.0
-        for k, edge in enumerate(way.edges):
-            xy = network.vertices(edge)
-            drawn = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(xy, axis=0).T))])
-            scale = drawn[-1] / max(float(network.length_m[edge]), 1e-9)
-            begin = way.start_m * scale if k == 0 else 0.0
-            end = way.end_m * scale if k == len(way.edges) - 1 else drawn[-1]
-            at = np.linspace(begin, end, max(int((end - begin) / STEP_M), 1), endpoint=False)
-            at = at + (end - begin) / len(at) / 2
-            x, y = np.interp(at, drawn, xy[:, 0]), np.interp(at, drawn, xy[:, 1])
-            ahead = np.interp(at + 1.0, drawn, xy[:, 0]) - np.interp(at - 1.0, drawn, xy[:, 0])
-            up = np.interp(at + 1.0, drawn, xy[:, 1]) - np.interp(at - 1.0, drawn, xy[:, 1])
-            size = np.maximum(np.hypot(ahead, up), 1e-9)
-            sides = [
-                cells(*network.plane.inverse(x + s * up / size, y - s * ahead / size))
-                for s in (-BESIDE_M, 0.0, BESIDE_M)
-            ]
-            parts.append(np.column_stack(sides))
-            so_far.append(total + at - begin)
-            total += end - begin
-        found.append((np.concatenate(so_far), np.concatenate(parts)))
-    return found
-
-
 def baseline(task: Task, moments: NDArray[np.int64], cell: NDArray[np.uint64]) -> Array:
     """Probability (widths, moments) of the cell of each fix, on the shortest way at constant speed."""
     found = np.zeros((len(WIDTHS), len(moments)))
     if task.ways is None:
         return found
-    places = along(task, task.ways)
+    places = along(task.network, task.ways)
     t, taken = task.fix[0], task.fix[0][task.taken]
     for k, i in enumerate(moments.tolist()):
         gap = int(np.clip(np.searchsorted(taken, t[i], side="right") - 1, 0, len(taken) - 2))
@@ -336,7 +181,7 @@ def score(task: Task, model: MovementModel, every: int) -> dict[str, Any]:
     t, lon, lat = task.fix
     moments = task.hidden[::every]
     cell = cells(lon[moments], lat[moments])
-    prism = Prism(task, found)
+    prism = Prism(found.lattice, *(values[task.taken] for values in task.fix))
     area_km2 = h3.cell_area(int(cell[0]), unit="km^2")
     rows, chances = [], []
     for k, i in enumerate(moments.tolist()):

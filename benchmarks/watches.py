@@ -42,7 +42,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track as progress
 
-from benchmarks.reconstruction import ACCURACY_M, SPREAD, region
+from benchmarks._shortest_way import ACCURACY_M
+from benchmarks.reconstruction import SPREAD, region
 from geo_policing.geodesy import cells
 from geo_policing.model import DeviceKind, Sighting, Watch
 from geo_policing.roads import Access
