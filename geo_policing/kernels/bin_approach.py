@@ -12,8 +12,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-#: Marks of bins while a step is made: not seen yet, and too far for anybody to be there by now.
-NEW, TOO_FAR = -1, -2
+#: Mark of a bin that a step has not come to yet.
+NEW = -1
 
 
 @njit(cache=True, nogil=True)
@@ -47,45 +47,55 @@ def backward(
     -> bins, values that sum to 1 with what was forgotten, and the logarithm of what they summed to.
     """
     after, before, starts = values.shape[1], chain.shape[2], came_m.shape[0]
-    n, beyond = 0, touched.shape[0]
+    n, size = 0, touched.shape[0]
+    # Where much of the ground is reached it is faster to look through all of it than to mark what is.
+    much = 4 * bins.shape[0] > size
     for i in range(bins.shape[0]):
         b = bins[i]
         for d in range(after):
             mass = values[i, d]
             if mass == 0.0:
                 continue
+            if much:
+                for k in range(offset[b * after + d], offset[b * after + d + 1]):
+                    dense[source[k], d] += mass * weight[k]
+                continue
             for k in range(offset[b * after + d], offset[b * after + d + 1]):
                 j = source[k]
                 if mark[j] < 0:
-                    if mark[j] == TOO_FAR:
-                        continue
-                    near = False
-                    for s in range(starts):
-                        near |= came_m[s, j] <= reach_m[s]
-                    if not near:
-                        mark[j] = TOO_FAR
-                        beyond -= 1
-                        touched[beyond] = j
-                        continue
                     mark[j] = 0
                     touched[n] = j
                     n += 1
                 dense[j, d] += mass * weight[k]
-    for i in range(beyond, touched.shape[0]):
-        mark[touched[i]] = NEW
-    if 16 * n > touched.shape[0]:
+    if much or 16 * n > size:
         # In order, so that what lies together is worked on together, here and in the next steps.
         n = 0
-        for j in range(touched.shape[0]):
-            if mark[j] == 0:
+        for j in range(size):
+            there = mark[j] == 0
+            for d in range(after):
+                there |= dense[j, d] != 0.0
+            if there:
                 touched[n] = j
                 n += 1
+    reachable = 0
+    for i in range(n):
+        b = touched[i]
+        mark[b] = NEW
+        near = False
+        for s in range(starts):
+            near |= came_m[s, b] <= reach_m[s]
+        if near:
+            touched[reachable] = b
+            reachable += 1
+        else:
+            for d in range(after):
+                dense[b, d] = 0.0
+    n = reachable
     mixed = np.zeros((n, before), np.float32)
     held, worthy = np.empty((n, starts)), np.zeros(starts)
     total = 0.0
     for i in range(n):
         b = touched[i]
-        mark[b] = NEW
         p = chain[kind[b]]
         for d in range(after):
             x = dense[b, d]

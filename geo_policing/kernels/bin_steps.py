@@ -177,6 +177,7 @@ def cut_out(
                 j = number[source[k]]
                 if j >= 0:
                     origin[at] = j
-                    share[at] = weight[k] * np.exp(-penalty * max(way[k] - (to_go_m[j] - to_go_m[i]), 0.0))
+                    detour_m = way[k] - (to_go_m[j] - to_go_m[i])
+                    share[at] = weight[k] * np.exp(-penalty * detour_m) if detour_m > 0.0 else weight[k]
                     at += 1
     return start, origin, share
