@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from geo_policing.kernels import bin_approach, bin_steps
 from geo_policing.tracks.gears import Gear, Gears
 from geo_policing.tracks.lattice import Lattice
+from geo_policing.tracks.reach import CELL_M, CELLS
 
 Array = NDArray[np.float64]
 #: Bins and a row of classes for each.
@@ -33,12 +34,15 @@ class Distances:
         From each start to the goal; inf where there is none.
     longest_m : list of float
         How far anybody gets in the time there is, from each start.
+    chance : list of (CELLS,) float64
+        How likely it is to get so far in that time, or farther: see `Reach`.
     """
 
     to_go_m: Array
     came_m: list[Array]
     shortest_m: list[float]
     longest_m: list[float]
+    chance: list[Array]
 
     @classmethod
     def of(
@@ -47,11 +51,13 @@ class Distances:
         starts: Sequence[NDArray[Any]],
         goal: NDArray[Any],
         longest_m: Sequence[float],
+        chance: Sequence[Array],
     ) -> Self:
         """Search onward from bins (k,) of each start, and back from those of the goal."""
         to_go_m = lattice.to_go_m(goal, max(longest_m))
         came_m = [lattice.came_m(start, most) for start, most in zip(starts, longest_m, strict=True)]
-        return cls(to_go_m, came_m, [float(to_go_m[start].min()) for start in starts], list(longest_m))
+        shortest_m = [float(to_go_m[start].min()) for start in starts]
+        return cls(to_go_m, came_m, shortest_m, list(longest_m), list(chance))
 
     def only(self, starts: Sequence[int]) -> Self:
         """Return those of some starts."""
@@ -60,7 +66,24 @@ class Distances:
             [self.came_m[i] for i in starts],
             [self.shortest_m[i] for i in starts],
             [self.longest_m[i] for i in starts],
+            [self.chance[i] for i in starts],
         )
+
+    def inside(self, penalty: float, slack_m: float) -> NDArray[np.bool_]:
+        """Which bins (b,) a way leads through that weighs enough, by its detour and its haste."""
+        found = np.zeros(len(self.to_go_m), bool)
+        for came_m, shortest_m, longest_m, chance in zip(
+            self.came_m, self.shortest_m, self.longest_m, self.chance, strict=True
+        ):
+            way_m = self.to_go_m + came_m
+            most_m = min(longest_m, np.finfo(np.float64).max)
+            with np.errstate(divide="ignore"):
+                haste = -np.log(chance / (chance[_cell(np.array(shortest_m))] or 1.0))
+            there = np.flatnonzero(way_m <= most_m)
+            detour_m = np.maximum(way_m[there] - shortest_m - slack_m, 0.0)
+            weight = penalty * detour_m + np.maximum(haste[_cell(shortest_m + detour_m)], 0.0)
+            found[there[weight <= MOST_DETOUR]] = True
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,20 +119,11 @@ class Ground:
 
     @classmethod
     def of(cls, lattice: Lattice, distances: Distances, penalty: float, slack_m: float) -> Self:
-        """Take the bins through which a way from any start leads in time, without too much of a detour.
+        """Take the bins that a way from any start leads through in time, without too much detour and haste.
 
         Ways are known to so many metres, as one may be anywhere in a bin.
         """
-        inside = np.zeros(len(lattice), bool)
-        for came_m, shortest_m, longest_m in zip(
-            distances.came_m, distances.shortest_m, distances.longest_m, strict=True
-        ):
-            most_m = longest_m
-            if penalty > 0.0:
-                most_m = min(most_m, shortest_m + slack_m + MOST_DETOUR / penalty)
-            if np.isfinite(shortest_m):
-                way_m = distances.to_go_m + came_m
-                inside |= (way_m <= most_m) & np.isfinite(way_m)
+        inside = distances.inside(penalty, slack_m)
         bins = lattice.order[inside[lattice.order]]
         number = np.full(len(lattice), -1, np.int32)
         number[bins] = np.arange(len(bins), dtype=np.int32)
@@ -173,3 +187,7 @@ class Walk:
         if gear not in self._dense:
             self._dense[gear] = np.zeros((len(self._ground), self._gears.gear[gear].classes), np.float32)
         return self._dense[gear]
+
+
+def _cell(way_m: Array) -> NDArray[np.int64]:
+    return np.asarray(np.minimum(way_m / CELL_M, CELLS - 1).astype(np.int64))

@@ -82,11 +82,12 @@ class LegFilter:
         steps, last = between
         top_m, slack_m = self._step_m[-1], 4.0 * self._model.bin_m
         longest_m = [(last - step + 1) * top_m + slack_m for step in steps]
-        distances = Distances.of(self._lattice, start, end[0], longest_m)
+        self._reach.extend(last - steps[0])
+        chance = [self._reach.table[last - step] for step in steps]
+        distances = Distances.of(self._lattice, start, end[0], longest_m, chance)
         led = [i for i, way in enumerate(distances.shortest_m) if way <= longest_m[i]]
         if not led:
             return []
-        self._reach.extend(last - steps[led[0]])
         short = last - steps[led[0]] <= LONG and self.used < self._memory / 4
         every = 1 if short else KEPT_EVERY
 

@@ -23,6 +23,7 @@ class Reach:
         self._chain, self._cells = model.chain[-1], model.speed_mps * model.step_s / CELL_M
         # Where a leg starts, and where in a bin one is, is known to a bin or two.
         self._spare = int(np.ceil(2.0 * model.bin_m / CELL_M)) + 1
+        self._step = int(self._cells.max()) + 1
         self._driven = np.full((len(model.speed_mps), 1), 1.0 / len(model.speed_mps))
         #: (steps + 1, CELLS) float64; what is farther than all cells counts in the last.
         self.table = np.ones((1, CELLS))
@@ -37,7 +38,16 @@ class Reach:
             self._drive()
             tail = np.cumsum(self._driven.sum(axis=0)[::-1])[::-1][: CELLS - self._spare]
             self.table[step, self._spare : self._spare + len(tail)] = tail
-            self.table[step, self._spare + len(tail) :] = tail[-1]
+            # And to a step: farther nobody is.
+            end = self._spare + len(tail)
+            self.table[step, end : end + self._step] = tail[-1]
+            self.table[step, end + self._step :] = 0.0
+
+    def farthest_m(self, steps: int, apart_m: float, rarer: float) -> float:
+        """Distance that is exp(-rarer) times as likely to be exceeded as another; inf if none is."""
+        chance = self.table[steps]
+        too_rare = np.flatnonzero(chance < chance[min(int(apart_m / CELL_M), CELLS - 1)] * np.exp(-rarer))
+        return float(too_rare[0] + 1) * CELL_M if len(too_rare) else np.inf
 
     def _drive(self) -> None:
         """Drive one step more."""

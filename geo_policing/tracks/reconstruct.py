@@ -16,6 +16,7 @@ from geo_policing.tracks.evidence import likelihood, watched
 from geo_policing.tracks.ground import State
 from geo_policing.tracks.lattice import Lattice
 from geo_policing.tracks.movement import MovementModel
+from geo_policing.tracks.reach import Reach
 from geo_policing.tracks.reconstruction import Reconstruction
 from geo_policing.tracks.smoothing import Anchor, Impossible, Smoothed, Smoother
 from geo_policing.tracks.turns import Turns
@@ -147,25 +148,36 @@ def reconstruct(
 def _within_reach(
     network: RoadNetwork, sightings: Sequence[Sighting], model: MovementModel, window: TimeWindow
 ) -> NDArray[np.bool_]:
-    """Which edges (m,) can be on a way from a sighting to another, at top speed in a straight line."""
+    """Which edges (m,) can be on a way from a sighting to another, in a straight line and no rare haste."""
     xy = np.column_stack(network.plane.forward([s.lon for s in sightings], [s.lat for s in sightings]))
     middle = (network.vertex_offset[:-1] + network.vertex_offset[1:] - 1) // 2
     x, y = network.vertex_x[middle], network.vertex_y[middle]
     beside = network.length_m + max(s.reach_m for s in sightings)
     distance = [np.hypot(x - x0, y - y0) for x0, y0 in xy]
-    before = (sightings[0].time - window.start).total_seconds()
-    after = (window.end - sightings[-1].time).total_seconds()
+    reach = Reach(model)
+    reach.extend(int(np.ceil((window.end - window.start).total_seconds() / model.step_s)) + 1)
+
+    def farthest_m(seconds: float, apart_m: float) -> float:
+        steps = int(np.ceil(seconds / model.step_s))
+        return min(seconds * model.top_mps, reach.farthest_m(steps, apart_m, RARE_HASTE))
+
     # Of one known only to an interval any moment may be the one that lets it be far away.
-    found = distance[0] <= before * model.top_mps + beside
-    found |= distance[-1] <= after * model.top_mps + beside
+    found = distance[0] <= farthest_m((sightings[0].time - window.start).total_seconds(), 0.0) + beside
+    found |= distance[-1] <= farthest_m((window.end - sightings[-1].time).total_seconds(), 0.0) + beside
     for i, first in enumerate(sightings):
         for j in range(i + 1, min(len(sightings), i + 4)):
-            way = (sightings[j].last - first.time).total_seconds() * model.top_mps
-            found |= distance[i] + distance[j] <= way + 2.0 * beside
+            apart_m = float(np.hypot(*(xy[j] - xy[i])))
+            way_m = farthest_m((sightings[j].last - first.time).total_seconds(), apart_m)
+            found |= distance[i] + distance[j] <= way_m + 2.0 * beside
             if sightings[j].probability >= 1.0:
                 break
     access = model.access
     return found if access is None else found & ((network.access & int(access)) != 0)
+
+
+#: Ways between sightings that are exp(-this) times as likely as the straight line, by their haste, are left
+#: out.
+RARE_HASTE = 28.0
 
 
 def _anchor(lattice: Lattice, sighting: Sighting, window: TimeWindow, model: MovementModel) -> Anchor:

@@ -2,18 +2,22 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from importlib import import_module
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from geo_policing.model import TimeWindow
-from geo_policing.tracks import MovementModel, gears, outside, reconstruct
+from geo_policing.tracks import MovementModel, gears, ground, outside, reconstruct
 from geo_policing.tracks.gears import COARSE, FINE, Gears, Schedule, together
 from geo_policing.tracks.lattice import Lattice
+from geo_policing.tracks.reach import Reach
 from geo_policing.tracks.turns import Turns
 from tests.matching.city import grid
 from tests.tracks.test_reconstruct import BEGIN, at, seen
+
+reconstructing = import_module("geo_policing.tracks.reconstruct")
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +111,33 @@ def test_long_after_the_last_sighting_the_coarse_gear_does_as_well(town, monkeyp
     monkeypatch.setattr(outside, "FINE_S", 1e6)
     fine = reconstruct(town, [seen(2, 2, 0)], window=window)
     assert 0.0 < apart(coarse, fine) < 0.05
+
+
+def test_what_only_rare_haste_leads_to_is_left_out_and_missed_by_nobody(monkeypatch):
+    town = grid(40)
+    sightings = [seen(19, 20, 0), seen(21, 20, 240)]
+    near = reconstruct(town, sightings)
+    monkeypatch.setattr(reconstructing, "RARE_HASTE", 1e9)
+    monkeypatch.setattr(ground, "CELL_M", 1e9)
+    whole = reconstruct(town, sightings)
+    assert len(near.lattice) < 0.95 * len(whole.lattice)
+    assert near.log_evidence == pytest.approx(whole.log_evidence, abs=1e-3)
+    for second in range(0, 241, 60):
+        one, other = (
+            dict(zip(o.cell.tolist(), o.probability.tolist(), strict=True))
+            for o in (found.occupancy(at(second)) for found in (near, whole))
+        )
+        assert sum(abs(one.get(c, 0.0) - other.get(c, 0.0)) for c in one | other) < 1e-3
+
+
+def test_the_chance_of_having_come_far_falls_with_the_way_and_grows_with_time():
+    reach = Reach(MovementModel.of())
+    reach.extend(300)
+    assert (np.diff(reach.table, axis=1) <= 1e-12).all()
+    # All the way in one step, or in two, takes the highest speed from the first on.
+    assert (np.diff(reach.table[5:], axis=0) >= -1e-2).all()
+    assert reach.farthest_m(30, 0.0, 10.0) < reach.farthest_m(30, 0.0, 20.0) < 60.0 * 42.0 + 1000.0
+    assert reach.table[30, int(4000.0 / 20.0) :].max() == 0.0
 
 
 def test_the_answer_is_the_same_in_one_thread_and_in_several(town):
