@@ -4,6 +4,8 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from geo_policing.model import FixColumns, TimeWindow
     from geo_policing.roads import RoadNetwork
 
@@ -53,7 +55,26 @@ def warm_up() -> None:
     for crs in ("gcj02", "bd09"):
         to_wgs84(lon, lat, crs)
     _search(fixes, window, network)
+    _reconstruct(network)
     print(f"kernels compiled and cached in {time.perf_counter() - began:.1f} s")
+
+
+def _reconstruct(network: "RoadNetwork") -> None:
+    """Ask for half an hour, doubtful in the middle, and what is around it: both gears are used."""
+    from geo_policing.model import Sighting, TimeWindow, Watch, from_us
+    from geo_policing.tracks import MovementModel, answer, reconstruct
+
+    def at(seconds: int) -> "datetime":
+        return from_us(seconds * 1_000_000)
+
+    seen = [
+        Sighting(at(seconds), lon, 27.83, probability=probability)
+        for seconds, lon, probability in ((0, 113.1301, 1.0), (900, 113.1304, 0.5), (1800, 113.1316, 1.0))
+    ]
+    model, watch = MovementModel.of(), Watch(at(300), at(400), 113.1325, 27.83)
+    window = TimeWindow(at(-600), at(2400))
+    found = reconstruct(network, seen, model, window, watches=[watch], samples=20)
+    answer.features_of(found, model)
 
 
 def _search(fixes: "FixColumns", window: "TimeWindow", network: "RoadNetwork") -> None:

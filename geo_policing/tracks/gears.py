@@ -25,7 +25,7 @@ FINE, COARSE = 0, 1
 LONG_S, FINE_S = 650.0, 120.0
 #: In the coarse gear a step is about so long, and ways on that are taken less often than this are not
 #: followed.
-COARSE_S, LEAST_COARSE = 24.0, 1e-2
+COARSE_S, LEAST_COARSE = 32.0, 2e-2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
