@@ -38,7 +38,7 @@ class Lattice:
     start_m, bin_m : (b,) float64
         Where on its edge each bin begins, and how long it is.
     kind : (b,) uint8
-        Type of edge, first index of the chain.
+        Type of edge, by its length and its road class where speeds are known by it: first index of the chain.
     ahead, back : (offset, bin, weight, way)
         `bin_steps.step_matrix` and its transpose.
     point_bin : (p,) int64
@@ -116,7 +116,7 @@ class Lattice:
             edge=kept[edge].astype(np.int32),
             start_m=start_m,
             bin_m=bin_m,
-            kind=np.searchsorted(model.type_m, length_m[edge]).astype(np.uint8),
+            kind=_kind(network.road_class[kept], length_m, model)[edge],
             ahead=ahead,
             back=bin_steps.transpose(*ahead, len(step_m)),
             point_bin=point_bin,
@@ -194,6 +194,13 @@ def _rows(
     order = np.argsort(origin, kind="stable")
     offset = np.zeros(n + 1, np.int64)
     np.cumsum(np.bincount(origin, minlength=n), out=offset[1:])
+def _kind(road_class: NDArray[np.uint8], length_m: Array, model: MovementModel) -> NDArray[np.uint8]:
+    """First index (m,) of the chain for each edge."""
+    types = len(model.type_m) + 1
+    by_length = np.searchsorted(model.type_m, length_m)
+    return np.asarray(model.class_block[road_class] * types + by_length).astype(np.uint8)
+
+
     return offset, to[order].astype(np.int32), length[order]
 
 

@@ -267,7 +267,7 @@ class LegFilter:
         if not self._far:
             self._driven = np.full((classes, 1), 1.0 / classes)
             self._far.append(np.ones(1))
-        chain = self._model.chain[-1]
+        chain = self._model.fastest
         while len(self._far) <= steps:
             mixed = chain.T @ self._driven
             cells = self._step_m / REACH_CELL_M

@@ -1,7 +1,7 @@
 """How a suspect moves: speeds that change with time, turns, and detours."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache
 from importlib import resources
@@ -10,7 +10,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_policing.roads import Access
+from geo_policing.errors import InvalidInput
+from geo_policing.model import TimeWindow
+from geo_policing.roads import Access, RoadClass
+from geo_policing.tracks.speeds import Speeds, bent
 
 Array = NDArray[np.float64]
 
@@ -56,6 +59,10 @@ class MovementModel:
         Share of the whole below which a bin is forgotten.
     """
 
+    speeds : Speeds, optional
+        What was learned of the roads, to be followed at the hours of what is reconstructed.
+    class_block : (max RoadClass + 1,) int64
+        Of each road class the block of ``chain`` that holds for it; each block has a chain for each type.
     mode: Mode
     step_s: float
     bin_m: float
@@ -70,12 +77,36 @@ class MovementModel:
     prune: float = 1e-6
 
     @classmethod
-    def of(cls, mode: Mode | str = Mode.CAR) -> Self:
-        """Return the model of the package, learned on real drives: see docs/reconstruction.md."""
+    def of(cls, mode: Mode | str = Mode.CAR, speeds: Speeds | None = None) -> Self:
+        """Return the model of the package, learned on real drives: see docs/reconstruction.md.
+
+        Raises
+        ------
+        InvalidInput
+            If the speeds were learned of others than who travels, or in other classes of speed.
+        """
         mode = Mode(mode)
         model = cls(mode=mode, **_learned())
+    speeds: Speeds | None = None
+    class_block: NDArray[np.int64] = field(default_factory=lambda: np.zeros(max(RoadClass) + 1, np.int64))
         top = _TOP_MPS.get(mode)
-        return model if top is None else model._slower(top)
+        model = model if top is None else model._slower(top)
+        if speeds is None:
+            return model
+        if speeds.mode != mode.value:
+            raise InvalidInput(
+                f"the speeds were learned of {speeds.mode}, not of {mode.value}; leave them out, or learn "
+                f"them of {mode.value}",
+                field="speeds",
+                value=speeds.mode,
+            )
+        if not np.array_equal(speeds.speed_mps, model.speed_mps):
+            raise InvalidInput(
+                "the speeds were learned by another version, in other classes of speed; learn them again "
+                "with geo-policing learn-speeds",
+                field="speeds",
+            )
+        return replace(model, speeds=speeds)
 
     @property
     def access(self) -> Access | None:
@@ -93,6 +124,28 @@ class MovementModel:
         return replace(self, step_s=self.step_s * steps, bin_m=self.bin_m * bins, chain=chain)
 
     def _slower(self, top_mps: float) -> Self:
+    def at_hours_of(self, window: TimeWindow) -> Self:
+        """Return the movement with chains that follow the speeds of the hours of a window, if any are known.
+
+        The chain of a road class is that of the package, bent to the shares that were learned.
+        """
+        if self.speeds is None:
+            return self
+        blocks, class_block = [self.chain], np.zeros_like(self.class_block)
+        for road_class, share in self.speeds.within(window).items():
+            ratio = share / np.maximum(self.start, 1e-9)
+            class_block[road_class] = len(blocks)
+            blocks.append(np.array([bent(chain, ratio) for chain in self.chain]))
+        return replace(self, chain=np.concatenate(blocks), class_block=class_block, speeds=None)
+
+    @property
+    def fastest(self) -> Array:
+        """Chain (classes, classes) of the edges that are driven fastest."""
+        if len(self.chain) == len(self.type_m) + 1:
+            return np.asarray(self.chain[-1])
+        far = [np.linalg.matrix_power(chain, 64)[0] @ self.speed_mps for chain in self.chain]
+        return np.asarray(self.chain[int(np.argmax(far))])
+
         """Return the movement without the classes faster than this; who would be faster keeps the class."""
         kept = np.flatnonzero(self.speed_mps <= top_mps)
         chain = self.chain[:, kept][:, :, kept]
