@@ -134,7 +134,7 @@ class LegFilter:
         shortest = to_go_m[start].min()
         if not np.isfinite(shortest):
             return
-        detour_m = np.maximum(to_go_m + came_m - shortest - 4.0 * model.bin_m, 0.0)
+        detour_m = np.maximum(to_go_m + lattice.felt_m(start) - shortest - 4.0 * model.bin_m, 0.0)
         arrived = self.watched(last, end)
         for penalty, share in zip(model.penalty_per_m.tolist(), model.penalty_share.tolist(), strict=True):
             aside = penalty * detour_m > MOST_DETOUR if penalty > 0.0 else ~np.isfinite(detour_m)

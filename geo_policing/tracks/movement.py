@@ -51,18 +51,20 @@ class MovementModel:
         Speeds at which the bands of ``turn`` change.
     turn : (bands, features) float64
         Coefficients of `turns.FEATURES`.
+    through_share, right_angle_m, crossing_m, u_turn_m : float
+        What makes a way feel longer or shorter than it is: see `Turns.felt`.
     penalty_per_m : (p,) float64
-        Rates at which ways become rarer by the metre that they are longer than the shortest; a mixture.
+        Rates at which ways become rarer by the metre that they feel longer than the shortest; a mixture.
     penalty_share : (p,) float64
         Shares of the mixture.
     prune : float
         Share of the whole below which a bin is forgotten.
-    """
-
     speeds : Speeds, optional
         What was learned of the roads, to be followed at the hours of what is reconstructed.
     class_block : (max RoadClass + 1,) int64
         Of each road class the block of ``chain`` that holds for it; each block has a chain for each type.
+    """
+
     mode: Mode
     step_s: float
     bin_m: float
@@ -72,9 +74,15 @@ class MovementModel:
     type_m: Array
     band_mps: Array
     turn: Array
+    through_share: float
+    right_angle_m: float
+    crossing_m: float
+    u_turn_m: float
     penalty_per_m: Array
     penalty_share: Array
     prune: float = 1e-6
+    speeds: Speeds | None = None
+    class_block: NDArray[np.int64] = field(default_factory=lambda: np.zeros(max(RoadClass) + 1, np.int64))
 
     @classmethod
     def of(cls, mode: Mode | str = Mode.CAR, speeds: Speeds | None = None) -> Self:
@@ -87,8 +95,6 @@ class MovementModel:
         """
         mode = Mode(mode)
         model = cls(mode=mode, **_learned())
-    speeds: Speeds | None = None
-    class_block: NDArray[np.int64] = field(default_factory=lambda: np.zeros(max(RoadClass) + 1, np.int64))
         top = _TOP_MPS.get(mode)
         model = model if top is None else model._slower(top)
         if speeds is None:
@@ -118,12 +124,6 @@ class MovementModel:
         """Speed that nobody exceeds for long."""
         return float(self.speed_mps.max())
 
-    def coarser(self, steps: int, bins: float) -> Self:
-        """Return the same movement in steps and bins that are so many times larger."""
-        chain = np.array([np.linalg.matrix_power(p, steps) for p in self.chain])
-        return replace(self, step_s=self.step_s * steps, bin_m=self.bin_m * bins, chain=chain)
-
-    def _slower(self, top_mps: float) -> Self:
     def at_hours_of(self, window: TimeWindow) -> Self:
         """Return the movement with chains that follow the speeds of the hours of a window, if any are known.
 
@@ -146,6 +146,12 @@ class MovementModel:
         far = [np.linalg.matrix_power(chain, 64)[0] @ self.speed_mps for chain in self.chain]
         return np.asarray(self.chain[int(np.argmax(far))])
 
+    def coarser(self, steps: int, bins: float) -> Self:
+        """Return the same movement in steps and bins that are so many times larger."""
+        chain = np.array([np.linalg.matrix_power(p, steps) for p in self.chain])
+        return replace(self, step_s=self.step_s * steps, bin_m=self.bin_m * bins, chain=chain)
+
+    def _slower(self, top_mps: float) -> Self:
         """Return the movement without the classes faster than this; who would be faster keeps the class."""
         kept = np.flatnonzero(self.speed_mps <= top_mps)
         chain = self.chain[:, kept][:, :, kept]
