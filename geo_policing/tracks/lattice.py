@@ -172,12 +172,12 @@ class Lattice:
             found[self.edge != edge] = 0.0
         return found
 
-    def to_go_m(self, goal: NDArray[Any]) -> Array:
+    def felt_to_go_m(self, goal: NDArray[Any]) -> Array:
         """Way that feels shortest (b,) from each bin to the nearest of some; inf where none leads there."""
         distance: Array = shortest_trees.search(goal, *self.felt_back)[0]
         return distance
 
-    def felt_m(self, start: NDArray[Any]) -> Array:
+    def felt_came_m(self, start: NDArray[Any]) -> Array:
         """Way that feels shortest (b,) to each bin from the nearest of some; inf where none leads there."""
         distance: Array = shortest_trees.search(start, *self.felt_ahead)[0]
         return distance

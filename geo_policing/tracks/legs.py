@@ -51,7 +51,7 @@ class Leg:
     share : float
         Of the penalty in the mixture.
     to_go_m, came_m : (b,) float64
-        Shortest ways to its end and from its start; inf where no way of weight leads through.
+        Ways to its end, as they feel, and from its start; inf where no way of weight leads through.
     start_weight : (b,) float64
         exp(-penalty * detour) of beginning elsewhere than where the way is shortest.
     prior : (b,) float64
@@ -130,11 +130,11 @@ class LegFilter:
         """
         model, lattice = self._model, self._lattice
         begin, last = between
-        to_go_m, came_m = lattice.to_go_m(end[0]), lattice.came_m(start)
+        to_go_m, came_m = lattice.felt_to_go_m(end[0]), lattice.came_m(start)
         shortest = to_go_m[start].min()
         if not np.isfinite(shortest):
             return
-        detour_m = np.maximum(to_go_m + lattice.felt_m(start) - shortest - 4.0 * model.bin_m, 0.0)
+        detour_m = np.maximum(to_go_m + lattice.felt_came_m(start) - shortest - 4.0 * model.bin_m, 0.0)
         arrived = self.watched(last, end)
         for penalty, share in zip(model.penalty_per_m.tolist(), model.penalty_share.tolist(), strict=True):
             aside = penalty * detour_m > MOST_DETOUR if penalty > 0.0 else ~np.isfinite(detour_m)
