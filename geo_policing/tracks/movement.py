@@ -17,6 +17,9 @@ from geo_policing.tracks.speeds import Speeds, bent
 
 Array = NDArray[np.float64]
 
+#: Time between sightings for which the penalties are given, and between which they change with it, seconds.
+GAP_S, GAPS_S = 300.0, (60.0, 1200.0)
+
 
 class Mode(StrEnum):
     """What the suspect travels with."""
@@ -54,7 +57,8 @@ class MovementModel:
     through_share, right_angle_m, crossing_m, u_turn_m : float
         What makes a way feel longer or shorter than it is: see `Turns.felt`.
     penalty_per_m : (p,) float64
-        Rates at which ways become rarer by the metre that they feel longer than the shortest; a mixture.
+        Rates at which ways become rarer by the metre that they feel longer than the shortest, between
+        sightings `GAP_S` apart; a mixture.
     penalty_share : (p,) float64
         Shares of the mixture.
     prune : float
@@ -145,6 +149,15 @@ class MovementModel:
             return np.asarray(self.chain[-1])
         far = [np.linalg.matrix_power(chain, 64)[0] @ self.speed_mps for chain in self.chain]
         return np.asarray(self.chain[int(np.argmax(far))])
+
+    def over_gaps_of(self, longest_s: float) -> Self:
+        """Return the movement between sightings that are up to so many seconds apart.
+
+        The farther apart they are, the longer are the detours that there is time for: penalties fall with the
+        square root of the time, from what they are at `GAP_S`, and no further than at `GAPS_S`.
+        """
+        rarer = (float(np.clip(longest_s, *GAPS_S)) / GAP_S) ** 0.5
+        return replace(self, penalty_per_m=self.penalty_per_m / rarer)
 
     def coarser(self, steps: int, bins: float) -> Self:
         """Return the same movement in steps and bins that are so many times larger."""
