@@ -62,6 +62,9 @@ class ServiceSettings(BaseSettings):
     tiles: Path | None = Field(
         None, description="Basemap (.pmtiles); DATA_DIR/city.pmtiles when it is there."
     )
+    speeds: Path | None = Field(
+        None, description="Speeds by road class and hour, for reconstructions: a file of `learn-speeds`."
+    )
     time_zone: str = Field("Asia/Shanghai", description="Time zone of display; storage is UTC.")
     session_hours: float = Field(
         12.0, gt=0, le=_YEAR_S / 3600, description="A sign-in expires after so many hours."
@@ -78,7 +81,7 @@ class ServiceSettings(BaseSettings):
         "and X-Forwarded-Proto are believed; none by default.",
     )
 
-    @field_validator("roads", "tiles")
+    @field_validator("roads", "tiles", "speeds")
     @classmethod
     def _is_file(cls, path: Path | None) -> Path | None:
         if path is not None and not path.is_file():

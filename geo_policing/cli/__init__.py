@@ -13,6 +13,7 @@ from geo_policing.cli.demo import demo
 from geo_policing.cli.history import history
 from geo_policing.cli.incidents import import_incidents
 from geo_policing.cli.ingest import ingest
+from geo_policing.cli.learn_speeds import learn_speeds
 from geo_policing.cli.looks import looks
 from geo_policing.cli.match import match
 from geo_policing.cli.reconstruct import reconstruct
@@ -38,6 +39,7 @@ app.add_typer(history, name="history")
 app.add_typer(search, name="search")
 app.command()(decode)
 app.command()(demo)
+app.command()(learn_speeds)
 app.command()(looks)
 app.command()(match)
 app.command()(reconstruct)

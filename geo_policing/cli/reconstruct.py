@@ -42,6 +42,9 @@ def reconstruct(
     cameras: Annotated[
         Path | None, typer.Option(help="CSV of camera,edge: those to rank by what they would tell.")
     ] = None,
+    speeds: Annotated[
+        Path | None, typer.Option(help="Speeds by road class and hour: a file of `learn-speeds`.")
+    ] = None,
     map_: Annotated[Path | None, typer.Option("--map", help="Map to write: HTML, one file.")] = None,
     tiles: Annotated[Path | None, typer.Option(help="Ground of the map (.pmtiles).")] = None,
     report: Annotated[Path | None, typer.Option(help="Report to write: .html or .pdf.")] = None,
@@ -53,7 +56,7 @@ def reconstruct(
     from geo_policing.errors import InvalidInput
     from geo_policing.model import TimeWindow
     from geo_policing.roads import RoadNetwork
-    from geo_policing.tracks import MovementModel, answer
+    from geo_policing.tracks import MovementModel, Speeds, answer
     from geo_policing.tracks import reconstruct as run
     from geo_policing.tracks.turns import Turns
 
@@ -67,7 +70,7 @@ def reconstruct(
     network = RoadNetwork.load(roads)
     seen, watched = read_sightings(sightings, network)
     looked_at = None if cameras is None else read_cameras(cameras, network)
-    model = MovementModel.of(mode.value)
+    model = MovementModel.of(mode.value, None if speeds is None else Speeds.read(speeds))
     turns = Turns.of(network, model.access)
     covered = None if window is None else TimeWindow.parse(window, field="window")
     found = run(
@@ -95,7 +98,8 @@ def reconstruct(
             "sightings": answer.fingerprint(sightings),
             "model": answer.model_fingerprint(),
         }
-        | ({} if cameras is None else {"cameras": answer.fingerprint(cameras)}),
+        | ({} if cameras is None else {"cameras": answer.fingerprint(cameras)})
+        | ({} if speeds is None else {"speeds": answer.fingerprint(speeds)}),
         "versions": answer.versions(),
         "features": answer.features_of(found, model, wanted, turns=turns, seed=seed),
     }

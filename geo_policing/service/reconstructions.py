@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path as File
 from typing import Any
 
 from h3.api import basic_str as h3
@@ -18,7 +19,7 @@ from geo_policing.roads import RoadNetwork
 from geo_policing.service.tracks import Tracks
 from geo_policing.store import Records
 from geo_policing.store.reconstructions import KeptReconstruction, WorkState
-from geo_policing.tracks import MovementModel, Reconstruction, answer, reconstruct
+from geo_policing.tracks import MovementModel, Reconstruction, Speeds, answer, reconstruct
 from geo_policing.tracks.evidence import edge_number, edge_place
 from geo_policing.tracks.turns import Turns
 
@@ -59,10 +60,19 @@ class Reconstructions:
         Where they are kept.
     tracks : Tracks
         Has the roads.
+    speeds : File, optional
+        Speeds by road class and hour, of `geo-policing learn-speeds`.
+
+    Raises
+    ------
+    InvalidFile
+        If the file of speeds cannot be used.
     """
 
-    def __init__(self, records: Records, tracks: Tracks) -> None:
+    def __init__(self, records: Records, tracks: Tracks, speeds: File | None = None) -> None:
         self._records, self._tracks = records, tracks
+        self._speeds = None if speeds is None else Speeds.read(speeds)
+        self._speeds_fingerprint = {} if speeds is None else {"speeds": answer.fingerprint(speeds)}
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="reconstruction")
         self._progress: dict[str, float] = {}
         self._ending: set[str] = set()
@@ -159,7 +169,10 @@ class Reconstructions:
         if given["cameras"]:
             cameras = {name: _edge(network, edge) for name, edge in given["cameras"].items()}
         wanted = answer.Wanted(given["every_s"], given["paths"], given["resolution"], cameras)
-        return _Question(seen, watched, window, MovementModel.of(given["mode"]), wanted, given["seed"])
+        # Of others than those whose speeds were learned nothing more is known.
+        known = self._speeds if self._speeds is not None and self._speeds.mode == given["mode"] else None
+        model = MovementModel.of(given["mode"], known)
+        return _Question(seen, watched, window, model, wanted, given["seed"])
 
     def _work(self, kept: KeptReconstruction, question: _Question) -> None:
         records = self._records.reconstructions
@@ -233,7 +246,8 @@ class Reconstructions:
                     )
                 ),
                 "model": answer.model_fingerprint(),
-            },
+            }
+            | ({} if question.model.speeds is None else self._speeds_fingerprint),
             "versions": answer.versions(),
             "features": features,
             "occupancies": occupancies(found, question.wanted, lambda: self._tell(kept.id, 0.97)),

@@ -8,6 +8,7 @@ from geo_policing.tracks.fit import information_bits, leave_one_out
 from geo_policing.tracks.movement import Mode, MovementModel
 from geo_policing.tracks.reconstruct import reconstruct
 from geo_policing.tracks.reconstruction import Occupancy, Path, Reconstruction
+from geo_policing.tracks.speeds import Speeds
 
 __all__ = [
     "Gate",
@@ -18,6 +19,7 @@ __all__ = [
     "Passing",
     "Path",
     "Reconstruction",
+    "Speeds",
     "containment",
     "gates_of",
     "information_bits",

@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_policing.kernels import bin_steps
+from geo_policing.kernels import bin_steps, bin_ways
 from geo_policing.tracks.lattice import Lattice
 from geo_policing.tracks.movement import MovementModel
 
@@ -82,6 +82,8 @@ class Gears:
         speed_mps = (self.joined.T @ (model.start * model.speed_mps)) / (self.joined.T @ model.start)
         step_s = self.stride[COARSE] * model.step_s
         ahead = self._lattice.cut.steps(model, speed_mps, step_s, LEAST_COARSE)
+        ways = bin_ways.step_ways(*ahead[:2], len(speed_mps), *self._lattice.felt_ahead)
+        ahead = (*ahead[:3], ways)
         self.gear.append(Gear(len(speed_mps), ahead, bin_steps.transpose(*ahead, len(speed_mps))))
 
 

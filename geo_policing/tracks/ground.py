@@ -22,15 +22,15 @@ MOST_DETOUR = 16.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Distances:
-    """Shortest ways between some starts and a goal over all bins of a lattice.
+    """Ways between some starts and a goal over all bins of a lattice: as long as they are, and as they feel.
 
     Parameters
     ----------
-    to_go_m : (b,) float64
+    to_go_m, felt_to_go_m : (b,) float64
         From each bin to the goal.
-    came_m : list of (b,) float64
+    came_m, felt_came_m : list of (b,) float64
         To each bin, from each start.
-    shortest_m : list of float
+    shortest_m, felt_shortest_m : list of float
         From each start to the goal; inf where there is none.
     longest_m : list of float
         How far anybody gets in the time there is, from each start.
@@ -39,8 +39,11 @@ class Distances:
     """
 
     to_go_m: Array
+    felt_to_go_m: Array
     came_m: list[Array]
+    felt_came_m: list[Array]
     shortest_m: list[float]
+    felt_shortest_m: list[float]
     longest_m: list[float]
     chance: list[Array]
 
@@ -54,17 +57,27 @@ class Distances:
         chance: Sequence[Array],
     ) -> Self:
         """Search onward from bins (k,) of each start, and back from those of the goal."""
-        to_go_m = lattice.to_go_m(goal, max(longest_m))
-        came_m = [lattice.came_m(start, most) for start, most in zip(starts, longest_m, strict=True)]
-        shortest_m = [float(to_go_m[start].min()) for start in starts]
-        return cls(to_go_m, came_m, shortest_m, list(longest_m), list(chance))
+        to_go_m, felt_to_go_m = lattice.to_go_m(goal, max(longest_m)), lattice.felt_to_go_m(goal)
+        return cls(
+            to_go_m,
+            felt_to_go_m,
+            [lattice.came_m(start, most) for start, most in zip(starts, longest_m, strict=True)],
+            [lattice.felt_came_m(start) for start in starts],
+            [float(to_go_m[start].min()) for start in starts],
+            [float(felt_to_go_m[start].min()) for start in starts],
+            list(longest_m),
+            list(chance),
+        )
 
     def only(self, starts: Sequence[int]) -> Self:
         """Return those of some starts."""
         return type(self)(
             self.to_go_m,
+            self.felt_to_go_m,
             [self.came_m[i] for i in starts],
+            [self.felt_came_m[i] for i in starts],
             [self.shortest_m[i] for i in starts],
+            [self.felt_shortest_m[i] for i in starts],
             [self.longest_m[i] for i in starts],
             [self.chance[i] for i in starts],
         )
@@ -72,17 +85,17 @@ class Distances:
     def inside(self, penalty: float, slack_m: float) -> NDArray[np.bool_]:
         """Which bins (b,) a way leads through that weighs enough, by its detour and its haste."""
         found = np.zeros(len(self.to_go_m), bool)
-        for came_m, shortest_m, longest_m, chance in zip(
-            self.came_m, self.shortest_m, self.longest_m, self.chance, strict=True
-        ):
-            way_m = self.to_go_m + came_m
-            most_m = min(longest_m, np.finfo(np.float64).max)
+        for i, (longest_m, chance) in enumerate(zip(self.longest_m, self.chance, strict=True)):
+            way_m = self.to_go_m + self.came_m[i]
+            there = np.flatnonzero(way_m <= min(longest_m, np.finfo(np.float64).max))
+            felt_m = (self.felt_to_go_m + self.felt_came_m[i])[there]
             with np.errstate(divide="ignore"):
-                haste = -np.log(chance / (chance[_cell(np.array(shortest_m))] or 1.0))
-            there = np.flatnonzero(way_m <= most_m)
-            detour_m = np.maximum(way_m[there] - shortest_m - slack_m, 0.0)
-            weight = penalty * detour_m + np.maximum(haste[_cell(shortest_m + detour_m)], 0.0)
-            found[there[weight <= MOST_DETOUR]] = True
+                haste = -np.log(chance / (chance[_cell(np.array(self.shortest_m[i]))] or 1.0))
+            more_m = np.maximum(way_m[there] - self.shortest_m[i] - slack_m, 0.0)
+            weight = penalty * np.maximum(felt_m - self.felt_shortest_m[i] - slack_m, 0.0)
+            weight += np.maximum(haste[_cell(self.shortest_m[i] + more_m)], 0.0)
+            # The way that feels shortest may be a hasty one.
+            found[there[weight <= MOST_DETOUR + weight.min(initial=np.inf)]] = True
         return found
 
 
@@ -101,7 +114,7 @@ class Ground:
     penalty : float
         Of detours, 1/m.
     to_go_m : (r,) float64
-        Way to the goal.
+        Way to the goal, as it feels.
     came_m, prior : (starts, r) float32
         Way from each start, and exp(-penalty * detour) of passing there at best.
     start_weight : (starts, r) float32
@@ -127,10 +140,11 @@ class Ground:
         bins = lattice.order[inside[lattice.order]]
         number = np.full(len(lattice), -1, np.int32)
         number[bins] = np.arange(len(bins), dtype=np.int32)
-        to_go_m = distances.to_go_m[bins]
+        to_go_m = distances.felt_to_go_m[bins]
         came_m = np.array([came[bins] for came in distances.came_m])
-        shortest = np.array(distances.shortest_m)[:, None]
-        detour_m = np.maximum(to_go_m + came_m - shortest - slack_m, 0.0)
+        felt_came_m = np.array([came[bins] for came in distances.felt_came_m])
+        shortest = np.array(distances.felt_shortest_m)[:, None]
+        detour_m = np.maximum(to_go_m + felt_came_m - shortest - slack_m, 0.0)
         beyond_m = np.maximum(to_go_m - shortest, 0.0)
         return cls(
             bins=bins,

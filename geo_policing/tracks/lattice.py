@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo_policing.geodesy import cells
-from geo_policing.kernels import bin_steps, shortest_trees
+from geo_policing.kernels import bin_steps, bin_ways, shortest_trees
 from geo_policing.roads import RoadNetwork
 from geo_policing.tracks.movement import MovementModel
 from geo_policing.tracks.turns import Turns
@@ -82,7 +82,7 @@ class Lattice:
     start_m, bin_m : (b,) float64
         Where on its edge each bin begins, and how long it is.
     kind : (b,) uint8
-        Type of edge, first index of the chain.
+        Type of edge, by its length and its road class where speeds are known by it: first index of the chain.
     cut : Cut
         How the edges that are cut follow each other.
     ahead, back : (offset, bin, weight, way)
@@ -97,8 +97,14 @@ class Lattice:
         The arcs between bins with and against the traffic, for distances.
     order : (b,) int32
         The bins along a curve that fills the plane, so that those that follow each other lie together.
+    felt_ahead, felt_back : (offset, bin, length)
+        The same, as long as they feel: see `Turns.felt`.
     turns : (offset, edge, cost)
         The edges that follow each edge of the network that is cut, and minus the logarithm of their share.
+    turn_m : (t,) float64
+        What each of these turns costs, metres.
+    feels : (m,) float64
+        How long a metre of each edge of the network feels.
     """
 
     network: RoadNetwork
@@ -116,7 +122,11 @@ class Lattice:
     ways_ahead: tuple[NDArray[Any], ...]
     ways_back: tuple[NDArray[Any], ...]
     order: NDArray[np.int32]
+    felt_ahead: tuple[NDArray[Any], ...]
+    felt_back: tuple[NDArray[Any], ...]
     turns: tuple[NDArray[np.int64], NDArray[np.int32], Array]
+    turn_m: Array
+    feels: Array
 
     @classmethod
     def of(cls, network: RoadNetwork, turns: Turns, model: MovementModel, wanted: NDArray[np.bool_]) -> Self:
@@ -150,6 +160,14 @@ class Lattice:
         comes = np.concatenate([inner + 1, first[target], aside[to_side, side]])
         way_m = (bin_m[goes] + bin_m[comes]) / 2
         way_m[len(way_m) - len(to_side) :] = ASIDE_M
+        feels, turn_m = turns.felt(model.through_share, model.right_angle_m, model.crossing_m, model.u_turn_m)
+        felt_bin_m = feels[kept[edge]] * bin_m
+        felt_m = (felt_bin_m[goes] + felt_bin_m[comes]) / 2
+        felt_m[len(inner) : len(inner) + len(source)] += turn_m[inside]
+        felt_m[len(way_m) - len(to_side) :] = ASIDE_M
+        felt_ahead = _rows(goes, comes, felt_m, len(edge))
+        ways = bin_ways.step_ways(*ahead[:2], len(model.speed_mps), *felt_ahead)
+        ahead = (*ahead[:3], ways)
 
         n_points = np.maximum(1, np.round(bin_m / POINT_M)).astype(np.int64)
         point_bin = np.repeat(np.arange(len(edge)), n_points)
@@ -161,7 +179,7 @@ class Lattice:
             edge=kept[edge].astype(np.int32),
             start_m=start_m,
             bin_m=bin_m,
-            kind=np.searchsorted(model.type_m, length_m[edge]).astype(np.uint8),
+            kind=_kind(network.road_class[kept], length_m, model)[edge],
             cut=cut,
             ahead=ahead,
             back=bin_steps.transpose(*ahead, len(model.speed_mps)),
@@ -172,7 +190,11 @@ class Lattice:
             ways_ahead=_rows(goes, comes, way_m, len(edge)),
             ways_back=_rows(comes, goes, way_m, len(edge)),
             order=_along_curve(*(np.bincount(point_bin, at, len(edge)) / n_points for at in (x, y))),
+            felt_ahead=felt_ahead,
+            felt_back=_rows(comes, goes, felt_m, len(edge)),
             turns=_follow(network, kept, offset, target, share),
+            turn_m=turn_m[inside],
+            feels=feels,
         )
 
     def __len__(self) -> int:
@@ -202,6 +224,16 @@ class Lattice:
         distance: Array = shortest_trees.search(goal, *self.ways_back, limit_m)[0]
         return distance
 
+    def felt_to_go_m(self, goal: NDArray[Any]) -> Array:
+        """Way that feels shortest (b,) from each bin to the nearest of some; inf where none leads there."""
+        distance: Array = shortest_trees.search(goal, *self.felt_back)[0]
+        return distance
+
+    def felt_came_m(self, start: NDArray[Any]) -> Array:
+        """Way that feels shortest (b,) to each bin from the nearest of some; inf where none leads there."""
+        distance: Array = shortest_trees.search(start, *self.felt_ahead)[0]
+        return distance
+
     def came_m(self, start: NDArray[Any], limit_m: float = np.inf) -> Array:
         """Shortest way (b,) to each bin from the nearest of some; any more than a limit where it is more."""
         distance: Array = shortest_trees.search(start, *self.ways_ahead, limit_m)[0]
@@ -220,6 +252,13 @@ class Lattice:
     def _mean(self, weight: Array) -> Array:
         n = len(self)
         return np.bincount(self.point_bin, weight, n) / np.bincount(self.point_bin, minlength=n)
+
+
+def _kind(road_class: NDArray[np.uint8], length_m: Array, model: MovementModel) -> NDArray[np.uint8]:
+    """First index (m,) of the chain for each edge."""
+    types = len(model.type_m) + 1
+    by_length = np.searchsorted(model.type_m, length_m)
+    return np.asarray(model.class_block[road_class] * types + by_length).astype(np.uint8)
 
 
 def _aside(

@@ -1,7 +1,7 @@
 """How a suspect moves: speeds that change with time, turns, and detours."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache
 from importlib import resources
@@ -10,9 +10,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_policing.roads import Access
+from geo_policing.errors import InvalidInput
+from geo_policing.model import TimeWindow
+from geo_policing.roads import Access, RoadClass
+from geo_policing.tracks.speeds import Speeds, bent
 
 Array = NDArray[np.float64]
+
+#: Time between sightings for which the penalties are given, and between which they change with it, seconds.
+GAP_S, GAPS_S = 300.0, (60.0, 1200.0)
 
 
 class Mode(StrEnum):
@@ -48,12 +54,19 @@ class MovementModel:
         Speeds at which the bands of ``turn`` change.
     turn : (bands, features) float64
         Coefficients of `turns.FEATURES`.
+    through_share, right_angle_m, crossing_m, u_turn_m : float
+        What makes a way feel longer or shorter than it is: see `Turns.felt`.
     penalty_per_m : (p,) float64
-        Rates at which ways become rarer by the metre that they are longer than the shortest; a mixture.
+        Rates at which ways become rarer by the metre that they feel longer than the shortest, between
+        sightings `GAP_S` apart; a mixture.
     penalty_share : (p,) float64
         Shares of the mixture.
     prune : float
         Share of the whole below which a bin is forgotten.
+    speeds : Speeds, optional
+        What was learned of the roads, to be followed at the hours of what is reconstructed.
+    class_block : (max RoadClass + 1,) int64
+        Of each road class the block of ``chain`` that holds for it; each block has a chain for each type.
     """
 
     mode: Mode
@@ -65,17 +78,45 @@ class MovementModel:
     type_m: Array
     band_mps: Array
     turn: Array
+    through_share: float
+    right_angle_m: float
+    crossing_m: float
+    u_turn_m: float
     penalty_per_m: Array
     penalty_share: Array
     prune: float = 1e-6
+    speeds: Speeds | None = None
+    class_block: NDArray[np.int64] = field(default_factory=lambda: np.zeros(max(RoadClass) + 1, np.int64))
 
     @classmethod
-    def of(cls, mode: Mode | str = Mode.CAR) -> Self:
-        """Return the model of the package, learned on real drives: see docs/reconstruction.md."""
+    def of(cls, mode: Mode | str = Mode.CAR, speeds: Speeds | None = None) -> Self:
+        """Return the model of the package, learned on real drives: see docs/reconstruction.md.
+
+        Raises
+        ------
+        InvalidInput
+            If the speeds were learned of others than who travels, or in other classes of speed.
+        """
         mode = Mode(mode)
         model = cls(mode=mode, **_learned())
         top = _TOP_MPS.get(mode)
-        return model if top is None else model._slower(top)
+        model = model if top is None else model._slower(top)
+        if speeds is None:
+            return model
+        if speeds.mode != mode.value:
+            raise InvalidInput(
+                f"the speeds were learned of {speeds.mode}, not of {mode.value}; leave them out, or learn "
+                f"them of {mode.value}",
+                field="speeds",
+                value=speeds.mode,
+            )
+        if not np.array_equal(speeds.speed_mps, model.speed_mps):
+            raise InvalidInput(
+                "the speeds were learned by another version, in other classes of speed; learn them again "
+                "with geo-policing learn-speeds",
+                field="speeds",
+            )
+        return replace(model, speeds=speeds)
 
     @property
     def access(self) -> Access | None:
@@ -86,6 +127,37 @@ class MovementModel:
     def top_mps(self) -> float:
         """Speed that nobody exceeds for long."""
         return float(self.speed_mps.max())
+
+    def at_hours_of(self, window: TimeWindow) -> Self:
+        """Return the movement with chains that follow the speeds of the hours of a window, if any are known.
+
+        The chain of a road class is that of the package, bent to the shares that were learned.
+        """
+        if self.speeds is None:
+            return self
+        blocks, class_block = [self.chain], np.zeros_like(self.class_block)
+        for road_class, share in self.speeds.within(window).items():
+            ratio = share / np.maximum(self.start, 1e-9)
+            class_block[road_class] = len(blocks)
+            blocks.append(np.array([bent(chain, ratio) for chain in self.chain]))
+        return replace(self, chain=np.concatenate(blocks), class_block=class_block, speeds=None)
+
+    @property
+    def fastest(self) -> Array:
+        """Chain (classes, classes) of the edges that are driven fastest."""
+        if len(self.chain) == len(self.type_m) + 1:
+            return np.asarray(self.chain[-1])
+        far = [np.linalg.matrix_power(chain, 64)[0] @ self.speed_mps for chain in self.chain]
+        return np.asarray(self.chain[int(np.argmax(far))])
+
+    def over_gaps_of(self, longest_s: float) -> Self:
+        """Return the movement between sightings that are up to so many seconds apart.
+
+        The farther apart they are, the longer are the detours that there is time for: penalties fall with the
+        square root of the time, from what they are at `GAP_S`, and no further than at `GAPS_S`.
+        """
+        rarer = (float(np.clip(longest_s, *GAPS_S)) / GAP_S) ** 0.5
+        return replace(self, penalty_per_m=self.penalty_per_m / rarer)
 
     def coarser(self, steps: int, bins: float) -> Self:
         """Return the same movement in steps and bins that are so many times larger."""

@@ -16,11 +16,11 @@ class Reach:
     Parameters
     ----------
     model : MovementModel
-        Its chain on the longest edges, on which one is fastest.
+        Its chain on the edges that are driven fastest.
     """
 
     def __init__(self, model: MovementModel) -> None:
-        self._chain, self._cells = model.chain[-1], model.speed_mps * model.step_s / CELL_M
+        self._chain, self._cells = model.fastest, model.speed_mps * model.step_s / CELL_M
         # Where a leg starts, and where in a bin one is, is known to a bin or two.
         self._spare = int(np.ceil(2.0 * model.bin_m / CELL_M)) + 1
         self._step = int(self._cells.max()) + 1

@@ -101,6 +101,7 @@ def reconstruct(
             )
     moments = sorted({window.start, window.end, *(s.time for s in ordered), *(s.last for s in ordered)})
     longest = max((b - a).total_seconds() for a, b in pairwise(moments))
+    model = model.at_hours_of(window).over_gaps_of(longest)
     model = model.coarser(*next((steps, bins) for limit, steps, bins in COARSER if longest <= limit))
     turns = turns or Turns.of(network, model.access)
     lattice = Lattice.of(network, turns, model, _within_reach(network, ordered, model, window))

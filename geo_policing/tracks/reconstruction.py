@@ -191,7 +191,8 @@ class Reconstruction:
 
         It visits the sightings that most sampled paths take for true, each on the edge that most pass there.
         """
-        length_m = self.lattice.network.length_m
+        length_m, lattice = self.lattice.network.length_m, self.lattice
+        turns, felt_m = (*lattice.turns[:2], lattice.turn_m), lattice.feels * length_m
         visits = Counter(tuple(leg[0] for leg in legs) for legs in self._sampled)
         visited = visits.most_common(1)[0][0]
         agreed = [legs for legs in self._sampled if tuple(leg[0] for leg in legs) == visited]
@@ -208,7 +209,7 @@ class Reconstruction:
                 route: tuple[int, ...] = (edge_at[k],)
             else:
                 routes = [leg[1] for leg in legs_here]
-                route = consensus(routes, (edge_at[k], at_end), self.lattice.turns, length_m)
+                route = consensus(routes, (edge_at[k], at_end), turns, felt_m)
             begin, steps = self.anchor_step[visited[k]], len(legs_here[0][3]) - 1
             skip = 1 if edges and edges[-1] == route[0] else 0
             times = passing_steps(route, [leg[1:3] for leg in legs_here], steps, length_m)

@@ -3,6 +3,7 @@
 import heapq
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,25 +107,46 @@ def consensus(
     routes: Sequence[Route],
     ends: tuple[int, int],
     turns: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]],
-    length_m: NDArray[np.float64],
+    felt_m: NDArray[np.float64],
 ) -> Route:
     """Way between two edges along what most pass: a metre costs `UNPASSED` less the share that pass it.
 
     The routes need not be alike for it: it puts together what each has in common with the others, and is the
-    shortest way where they have nothing in common. Where it leads back to the edge it starts at, or the most
-    representative route costs no more, as one that turns back within an edge, that one is taken.
+    way that feels shortest where they have nothing in common. Where it leads back to the edge it starts at,
+    or the most representative route costs no more, as one that turns back within an edge, that one is taken.
+
+    Parameters
+    ----------
+    routes : sequence of Route
+        Those sampled.
+    ends : (int, int)
+        The first and the last edge.
+    turns : (offset, edge, metres)
+        The edges that follow each edge, and what turning into each costs; it counts like metres of way.
+    felt_m : (m,) float64
+        How long each edge feels.
     """
     start, end = ends
     fit = [route for route in routes if (route[0], route[-1]) == ends] or list(routes)
-    sampled = fit[representative(fit, length_m)]
+    sampled = fit[representative(fit, felt_m)]
     if start == end:
         return sampled
     passing = Counter(edge for route in routes for edge in set(route))
+    turning = Counter(pair for route in routes for pair in set(pairwise(route)))
+    offset, target, turn_m = turns
 
-    def cost(edge: int) -> float:
-        return float(length_m[edge]) * (UNPASSED - passing[edge] / len(routes))
+    def cost(before: int, edge: int, metres: float) -> float:
+        way = float(felt_m[edge]) * (UNPASSED - passing[edge] / len(routes))
+        return way + metres * (UNPASSED - turning[before, edge] / len(routes))
 
-    offset, target, _ = turns
+    def whole(route: Route) -> float:
+        total = 0.0
+        for before, edge in pairwise(route):
+            row = slice(offset[before], offset[before + 1])
+            here = np.flatnonzero(target[row] == edge)
+            total += cost(before, edge, float(turn_m[row][here[0]]) if len(here) else 0.0)
+        return total
+
     before = {start: start}
     heap = [(0.0, start, start)]
     done: set[int] = set()
@@ -134,10 +156,11 @@ def consensus(
             continue
         done.add(edge)
         before[edge] = came_from
-        for follows in target[offset[edge] : offset[edge + 1]].tolist():
+        row = slice(offset[edge], offset[edge + 1])
+        for follows, metres in zip(target[row].tolist(), turn_m[row].tolist(), strict=True):
             if follows not in done:
-                heapq.heappush(heap, (so_far + cost(follows), follows, edge))
-    if end not in done or sum(map(cost, sampled[1:])) <= so_far:
+                heapq.heappush(heap, (so_far + cost(edge, follows, metres), follows, edge))
+    if end not in done or whole(sampled) <= so_far:
         return sampled
     found = [end]
     while found[-1] != start:

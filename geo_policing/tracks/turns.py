@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_policing.kernels import edge_candidates, shortest_trees
+from geo_policing.kernels import edge_candidates, shortest_trees, turning
 from geo_policing.roads import Access, RoadNetwork
 
 Array = NDArray[np.float64]
@@ -19,6 +19,11 @@ FEATURES = ("10-25", "25-45", "45-75", "75-110", "110-150", "150-180", "back", "
 HEADING_M = 15.0
 #: Shortest ways to everywhere are counted from so many nodes, drawn with this seed.
 SOURCES, SEED = 96, 0
+#: A road goes on straight where it bends by less, radians.
+STRAIGHT = np.radians(40.0)
+#: Length of a road at which it is neither better nor worse than its length says, and how short and how long a
+#: metre of a better and a worse one can feel.
+THROUGH_M, FEELS = 1000.0, (0.6, 1.5)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,12 +38,22 @@ class Turns:
         The edge that is left and the one that follows.
     features : (t, len(FEATURES)) float64
         What the weights are learned from.
+    bend_deg : (t,) float64
+        Angle between the end of the one and the start of the other.
+    crossing, back : (t,) bool
+        Where more than two edges leave; where it turns back, at no dead end.
+    through_m : (m,) float64
+        Length of the road that each edge is part of, followed straight on through crossings.
     """
 
     offset: NDArray[np.int64]
     source: NDArray[np.int32]
     target: NDArray[np.int32]
     features: Array
+    bend_deg: Array
+    crossing: NDArray[np.bool_]
+    back: NDArray[np.bool_]
+    through_m: Array
 
     @classmethod
     def of(cls, network: RoadNetwork, access: Access | None = None) -> Self:
@@ -59,7 +74,35 @@ class Turns:
         source, target = source[keep], target[keep]
         offset = np.zeros(m + 1, np.int64)
         np.cumsum(np.bincount(source, minlength=m), out=offset[1:])
-        return cls(offset, source, target, _features(network, open_, source, target))
+        drawing = _read_only(network.vertex_offset, network.vertex_x, network.vertex_y)
+        begins, ends = turning.end_headings(*drawing)
+        roads = (network.to_node, network.length_m, network.out_offset, network.out_edge, network.reverse)
+        leave = np.bincount(network.from_node[open_], minlength=network.n_nodes)[network.to_node[source]]
+        turned = np.abs((begins[target] - ends[source] + np.pi) % (2.0 * np.pi) - np.pi)
+        back = network.reverse[source] == target
+        return cls(
+            offset,
+            source,
+            target,
+            _features(network, open_, source, target),
+            bend_deg=np.where(back, 0.0, np.degrees(turned)),
+            crossing=(leave > 2) & ~back,
+            back=back & (leave > 1),
+            through_m=turning.through_lengths(*_read_only(*roads, begins, ends), STRAIGHT),
+        )
+
+    def felt(
+        self, through_share: float, right_angle_m: float, crossing_m: float, u_turn_m: float
+    ) -> tuple[Array, Array]:
+        """How long a metre of each edge feels (m,), and what each turn costs (t,), metres.
+
+        A road that goes on straight through crossings feels shorter, with this power of its length over
+        `THROUGH_M`. A right angle costs so much and others in proportion, passing a crossing and turning back
+        there what is said; turning back at a dead end costs nothing.
+        """
+        feels = np.maximum(self.through_m / THROUGH_M, 1e-3) ** -through_share
+        metres = right_angle_m * self.bend_deg / 90.0 + crossing_m * self.crossing + u_turn_m * self.back
+        return np.clip(feels, *FEELS), metres
 
     def shares(self, coefficients: Array) -> Array:
         """Share (t, bands) of each turn among those from its edge.
@@ -74,6 +117,14 @@ class Turns:
         total = np.zeros_like(best)
         np.add.at(total, self.source, weight)
         return np.asarray(weight / total[self.source])
+
+
+def _read_only(*arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    """View arrays as if mapped from a file, as the matcher does: the kernels are compiled once for both."""
+    views = tuple(array.view() for array in arrays)
+    for view in views:
+        view.flags.writeable = False
+    return views
 
 
 def _features(

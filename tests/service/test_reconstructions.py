@@ -1,14 +1,21 @@
 """Reconstructions over the API: asked for in a case, worked on beside the requests, kept, cancelled."""
 
+import asyncio
 import threading
 import time
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 import shapely
 
+from geo_policing.errors import InvalidFile
 from geo_policing.maps import remote_loads
+from geo_policing.roads import RoadClass
+from geo_policing.service.app import open_rooms
+from geo_policing.settings import IngestSettings, ServiceSettings
 from geo_policing.store.reconstructions import KeptReconstruction, WorkState
+from geo_policing.tracks import MovementModel, Speeds
 from tests.matching.city import LAT, LON, STEP
 from tests.service.running import network, running
 
@@ -254,3 +261,38 @@ def test_what_was_not_finished_when_the_service_stopped_is_marked_so(tmp_path):
             "failed",
             "the service was stopped; ask for a new one",
         )
+
+
+def speeds_file(folder, mode="car"):
+    """Unknown roads, which all of the town are, at 3.4 m/s in most of the time."""
+    model = MovementModel.of("car")
+    counted = {(RoadClass.UNKNOWN, None): np.eye(len(model.speed_mps))[2] * 1e6}
+    speeds = Speeds.counted(mode, "Asia/Shanghai", model.speed_mps, model.start, counted)
+    speeds.write(folder / "speeds.json")
+    return folder / "speeds.json"
+
+
+def test_learned_speeds_are_followed_for_cars_and_named_among_the_inputs(tmp_path, done):
+    network().save(tmp_path / "city.roads")
+    with running(tmp_path, speeds=speeds_file(tmp_path)) as service:
+        client = service.client("detective")
+        kept = [
+            ended(client, client.post(URL, json=GOOD | {"mode": mode}).json()["id"])
+            for mode in ("car", "any")
+        ]
+        pages = [client.get(f"{URL}/{one['id']}/report.html").text for one in kept]
+    assert ["SHA-256 of speeds" in page for page in pages] == [True, False]
+    assert kept[0]["features"] != done["features"]
+
+
+def test_a_bad_file_of_speeds_ends_the_start_with_one_line(tmp_path):
+    bad = tmp_path / "speeds.json"
+    bad.write_text("{}", encoding="utf-8")
+    settings = ServiceSettings(data_dir=tmp_path, speeds=bad)
+    with pytest.raises(InvalidFile, match=r"no file of speeds: .*learn-speeds"):
+        asyncio.run(_open(settings))
+
+
+async def _open(settings):
+    async with open_rooms(settings, IngestSettings(tcp_port=0)):
+        pass

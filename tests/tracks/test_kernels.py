@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from geo_policing.kernels import bin_approach, bin_filter, bin_steps, shortest_trees
+from geo_policing.kernels import bin_approach, bin_filter, bin_steps, bin_ways, shortest_trees
 from tests.tracks import naive
 
 
@@ -74,6 +74,23 @@ def test_the_transpose_leads_back(seed):
     matrix = stepped(seed, np.array([5.0, 40.0]))
     there, back = dense(*matrix[:3], 2), dense(*bin_steps.transpose(*matrix, 2)[:3], 2)
     assert back == pytest.approx(there.transpose(2, 1, 0))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_way_of_a_step_is_the_least_sum_of_arcs(seed):
+    matrix, rng = stepped(seed, np.array([0.0, 12.0, 90.0])), np.random.default_rng(seed)
+    bins = (len(matrix[0]) - 1) // 3
+    arcs = sorted({(int(a), int(b)) for a, b in rng.integers(0, bins, (3 * bins, 2)) if a != b})
+    lengths = rng.uniform(1.0, 50.0, len(arcs))
+    arc_offset = np.searchsorted([a for a, _ in arcs], np.arange(bins + 1))
+    found = bin_ways.step_ways(
+        *(matrix[0], matrix[1], 3, arc_offset, np.array([b for _, b in arcs], np.int32), lengths)
+    )
+    weighted = [(a, b, length) for (a, b), length in zip(arcs, lengths, strict=True)]
+    for i in range(bins):
+        expected = np.array(naive.distances(bins, weighted, {i}))
+        entries = slice(matrix[0][3 * i], matrix[0][3 * i + 3])
+        assert found[entries] == pytest.approx(expected[matrix[1][entries]], rel=1e-6)
 
 
 def test_a_detour_costs_and_the_straight_way_does_not():

@@ -157,6 +157,29 @@ def test_after_the_last_sighting_the_probability_spreads(town):
     assert sizes[0] > sizes[1] > sizes[2] < sizes[3] < sizes[4]
 
 
+def test_the_farther_apart_sightings_are_the_less_a_detour_costs():
+    model = MovementModel.of()
+    times = (1.0, 60.0, 300.0, 1200.0, 1e9)
+    ratio = [model.over_gaps_of(gap_s).penalty_per_m / model.penalty_per_m for gap_s in times]
+    assert np.array(ratio) == pytest.approx(np.outer([5.0**0.5, 5.0**0.5, 1.0, 0.5, 0.5], np.ones(4)))
+
+
+def test_who_turns_more_than_needed_is_less_probable_where_turning_feels_long(town):
+    ends, plain = [seen(0.5, 1, 0), seen(4, 4.5, 120)], MovementModel.of()
+
+    def turns_taken(right_angle_m):
+        found = reconstruct(town, ends, replace(plain, right_angle_m=right_angle_m))
+        at = np.column_stack([town.node_x, town.node_y])
+        going = at[town.to_node] - at[town.from_node]
+        bends = [
+            (path.probability, (np.abs(np.diff(going[path.edges], axis=0)).sum(axis=1) > 100.0).sum())
+            for path in found.paths(200)
+        ]
+        return sum(share * n for share, n in bends)
+
+    assert turns_taken(150.0) < 0.9 * turns_taken(0.0)
+
+
 def test_smoothing_and_samples_equal_the_dense_sums(town):
     model = replace(
         MovementModel.of(), bin_m=60.0, penalty_per_m=np.zeros(1), penalty_share=np.ones(1), prune=0.0

@@ -1,6 +1,7 @@
 """The route that stands for many: what most of the sampled routes have in common."""
 
 import itertools
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -8,10 +9,11 @@ import pytest
 from geo_policing.tracks.routes import UNPASSED, consensus, passing_steps
 
 
-def turns(follow):
-    """Offset, edge and cost of what follows each edge, from lists."""
+def turns(follow, metres=None):
+    """Offset, edge and cost of what follows each edge, from lists; nothing where no costs are given."""
     offset = np.concatenate([[0], np.cumsum([len(f) for f in follow])])
-    return offset, np.array([e for f in follow for e in f], np.int32), np.zeros(offset[-1])
+    metres = np.zeros(offset[-1]) if metres is None else metres
+    return offset, np.array([e for f in follow for e in f], np.int32), metres
 
 
 #: From 0 to 7 through 1 or 2, then 3, then 4 or 5 and 6.
@@ -37,9 +39,15 @@ def test_the_consensus_costs_least_of_all_ways(seed):
     length = rng.uniform(10.0, 100.0, 8)
     ways = [(0, a, 3, *b, 7) for a, b in itertools.product((1, 2), ((4,), (5, 6)))]
     routes = [ways[k] for k in rng.integers(0, 4, 9)]
-    share = [sum(e in route for route in routes) / 9 for e in range(8)]
-    cost = [sum(length[e] * (UNPASSED - share[e]) for e in way[1:]) for way in ways]
-    assert consensus(routes, (0, 7), turns(FOLLOW), length) == ways[int(np.argmin(cost))]
+    pairs = [(a, b) for a, follows in enumerate(FOLLOW) for b in follows]
+    metres = rng.uniform(0.0, 100.0, len(pairs))
+
+    def cost(way):
+        edges = sum(length[e] * (UNPASSED - sum(e in route for route in routes) / 9) for e in way[1:])
+        turned = [(pair, sum(pair in pairwise(route) for route in routes) / 9) for pair in pairwise(way)]
+        return edges + sum(metres[pairs.index(pair)] * (UNPASSED - share) for pair, share in turned)
+
+    assert consensus(routes, (0, 7), turns(FOLLOW, metres), length) == min(ways, key=cost)
 
 
 def test_a_route_that_leads_back_to_its_start_is_one_of_those_driven():

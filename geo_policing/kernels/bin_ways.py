@@ -1,0 +1,59 @@
+"""The least way from each bin to those that a step can end in, as a driver feels it."""
+
+import heapq
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+
+@njit(cache=True, nogil=True)
+def step_ways(
+    offset: NDArray[Any],
+    target: NDArray[Any],
+    classes: int,
+    arc_offset: NDArray[Any],
+    arc_to: NDArray[Any],
+    arc_m: NDArray[Any],
+) -> NDArray[np.float32]:
+    """Way (k,) f32 m of each entry of `bin_steps.step_matrix`: the least sum of arcs from bin to bin.
+
+    offset (b * classes + 1,) i64 and target (k,) i32 of the matrix; arcs between bins in rows by the bin they
+    leave: arc_offset (b + 1,) i64, arc_to (a,) i32, arc_m (a,) f64. inf where no arcs lead there. A search
+    from a bin (E. W. Dijkstra, 1959) ends when all that a step from it reaches are known.
+    """
+    b = arc_offset.shape[0] - 1
+    way = np.full(target.shape[0], np.inf, np.float32)
+    best = np.full(b, math.inf)
+    stamp = np.full(b, -1, np.int64)
+    wanted = np.full(b, -1, np.int64)
+    done = np.full(b, -1, np.int64)
+    heap = [(0.0, np.int64(0))]
+    for i in range(b):
+        first, last = offset[i * classes], offset[(i + 1) * classes]
+        left = 0
+        for k in range(first, last):
+            if wanted[target[k]] != i:
+                wanted[target[k]] = i
+                left += 1
+        heap.clear()
+        heapq.heappush(heap, (0.0, np.int64(i)))
+        best[i], stamp[i] = 0.0, i
+        while heap and left > 0:
+            so_far, j = heapq.heappop(heap)
+            if done[j] == i:
+                continue
+            done[j] = i
+            if wanted[j] == i:
+                left -= 1
+            for k in range(arc_offset[j], arc_offset[j + 1]):
+                to, total = np.int64(arc_to[k]), so_far + arc_m[k]
+                if stamp[to] != i or total < best[to]:
+                    best[to], stamp[to] = total, i
+                    heapq.heappush(heap, (total, to))
+        for k in range(first, last):
+            if done[target[k]] == i:
+                way[k] = best[target[k]]
+    return way
