@@ -156,7 +156,7 @@ class SealedReader:
             for table in self._tables(file, groups, at, columns):
                 rows = chosen(table)
                 if rows.any():
-                    found.append(_plain(table.select(names).filter(pa.array(rows))))
+                    found.append(plain(table.select(names).filter(pa.array(rows))))
         return found
 
     def _tables(
@@ -206,8 +206,8 @@ def _is_among(texts: pa.ChunkedArray, wanted: Collection[str]) -> Mask:
     return np.concatenate(found) if found else np.zeros(0, np.bool_)
 
 
-def _plain(table: pa.Table) -> pa.Table:
-    """Return it with decimals as doubles."""
+def plain(table: pa.Table) -> pa.Table:
+    """Return it with decimals as the doubles that they were; Arrow casts them to others now and then."""
     for at, field in enumerate(table.schema):
         if pa.types.is_decimal(field.type):
             scale = 10.0**field.type.scale
