@@ -16,6 +16,7 @@ from geo_policing.cli.ingest import ingest
 from geo_policing.cli.learn_speeds import learn_speeds
 from geo_policing.cli.looks import looks
 from geo_policing.cli.match import match
+from geo_policing.cli.match_day import match_day
 from geo_policing.cli.reconstruct import reconstruct
 from geo_policing.cli.replay import replay
 from geo_policing.cli.roads import import_roads
@@ -42,6 +43,7 @@ app.command()(demo)
 app.command()(learn_speeds)
 app.command()(looks)
 app.command()(match)
+app.command()(match_day)
 app.command()(reconstruct)
 app.command()(ingest)
 app.command()(replay)

@@ -30,6 +30,7 @@ from geo_policing.model import BoundingBox, FixColumns, TimeWindow
 from geo_policing.model.fix import FIX_SCHEMA
 from geo_policing.store.history import layout
 from geo_policing.store.history.manifest import DAY_US, Manifest
+from geo_policing.store.history.matched import matched_folder
 from geo_policing.store.history.reading import SealedReader
 from geo_policing.store.history.sealing import remove_strangers
 from geo_policing.store.private import private, tighten
@@ -133,6 +134,7 @@ class FixStore:
         self._path = path
         self.folder = sealed_folder(path)
         self.sealed = SealedReader(self.folder)
+        self.matched = matched_folder(path)
         self._lock = threading.Lock()
         self._closed = False
         self._broken = False

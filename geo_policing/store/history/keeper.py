@@ -16,6 +16,7 @@ from geo_policing.model.device import DeviceKind, check_device_id
 from geo_policing.store.fixes import FixStore, Snapshot
 from geo_policing.store.history import layout
 from geo_policing.store.history.manifest import DAY_US, Deletion, Hold, Manifest, Part
+from geo_policing.store.history.matched import remove_outdated
 from geo_policing.store.history.sealing import COLUMNS, make_part
 
 #: Stands for every kind of device that has no rule of its own.
@@ -121,6 +122,8 @@ class Keeper:
     ) -> Sequence[Deletion]:
         """Delete the fixes of whole days that no rule keeps any longer and no case holds.
 
+        What they were matched to goes with them: the matched day as a whole, also where only some go.
+
         Parameters
         ----------
         keep_days : mapping of str to int
@@ -163,6 +166,7 @@ class Keeper:
                 if rules.any_over(day):
                     made += self._expire_day(day, rules, by)
             self._forget(rules)
+            remove_outdated(self._store.matched, self._store.manifest)
         return made
 
     def _expire_day(self, day: int, rules: "_Rules", by: str) -> list[Deletion]:

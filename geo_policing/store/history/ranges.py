@@ -147,7 +147,8 @@ def _groups(metadata: Any, devices: DeviceRange) -> Iterator[int]:
 def _opened(path: Path, dictionary: tuple[str, ...] = ()) -> Iterator[Any]:
     """Open a Parquet file; what is wrong with it is said in one line."""
     try:
-        with pq.ParquetFile(path, read_dictionary=list(dictionary)) as file:
+        # Read when asked, by the thread that asks: whoever does this has other processes beside it.
+        with pq.ParquetFile(path, read_dictionary=list(dictionary), pre_buffer=False) as file:
             yield file
     except (pa.ArrowException, OSError) as error:
         # Of Arrow's errors only those of the system have a number, and none has the name of the file.
