@@ -175,6 +175,16 @@ GOOD = point(113.1557, 27.8316)
         ),
         ({"scenes": [scene(), scene() | {"area": {"type": "Polygon", "coordinates": []}}]},
          "scenes.1.area.coordinates", "without rings"),
+        (
+            {"scenes": [scene() | {"window": "9999-12-31T00:00:00Z/9999-12-31T23:59:59Z"}] * 2},
+            "window",
+            "correct the year",
+        ),
+        (
+            {"sightings": collection(*[point(113.15, 27.83, time="0001-01-01T00:00:00Z")] * 2)},
+            "window",
+            "correct the year",
+        ),
         ({"scenes": [scene()] * 51}, "scenes", "at most 50"),
         ({"mode": "tank"}, "mode", "not possible"),
         ({"candidates": 0}, "candidates", "too small"),

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 import shapely
 
-from geo_policing.errors import InvalidInput
+from geo_policing.errors import InvalidInput, InvalidTimeWindow
 from geo_policing.kernels.cell_visits import MAX_GAP_US, distance_m
 from geo_policing.matching import match_track
 from geo_policing.model import (
@@ -76,7 +76,7 @@ def suspects(asked: Asked, question: q.Suspects) -> Found:
             f"{len(met)} devices were at {wanted} or more of {len(places)} scenes and sightings; the "
             f"{len(names)} at most of them were held against the sightings"
         )
-    window = TimeWindow(first - BESIDE, last + BESIDE)
+    window = _beside(first, last, BESIDE)
     model = MovementModel.of(question.mode)
     against = Suspects(asked.ground.network(), seen, watches, model, asked.ground.turns(model.access))
     fits: dict[str, Fitted] = {}
@@ -128,7 +128,7 @@ def _read(
     for one in told:
         seen.append(one)
         if one.probability > 0:
-            places.append((_around(one), TimeWindow(one.time - around, one.last + around)))
+            places.append((_around(one), _beside(one.time, one.last, around)))
     if len(places) < 2:
         raise InvalidInput(
             f"{len(places)} scenes and sightings; give at least two, so that somebody can be at several",
@@ -137,6 +137,17 @@ def _read(
         )
     times = [(to_us(one.time), to_us(one.last)) for one in seen if one.probability > 0]
     return seen, watches, places, times, shown
+
+
+def _beside(first: datetime, last: datetime, beside: timedelta) -> TimeWindow:
+    """Return the time from the first to the last moment and as much before and after it."""
+    try:
+        return TimeWindow(first - beside, last + beside)
+    except OverflowError:
+        raise InvalidTimeWindow(
+            f"{first.isoformat()} to {last.isoformat()} is at an end of the calendar; correct the year",
+            field="window",
+        ) from None
 
 
 def _apart_us(of_places: Sequence[Sequence[Presence]], times: Times) -> int:
