@@ -30,6 +30,7 @@ from geo_policing.tracks.inquiry.found import Found, Hit, Span, area_feature
 from geo_policing.tracks.inquiry.ground import Asked
 from geo_policing.tracks.movement import MovementModel
 from geo_policing.tracks.searches import Area, Presence
+from geo_policing.tracks.searches.history import batches
 from geo_policing.tracks.suspects import Fitted, Suspects, ranked
 
 #: Scenes and sightings of one question.
@@ -38,6 +39,8 @@ MOST_SIGHTINGS = 50
 LONGEST, BESIDE = timedelta(hours=24), timedelta(minutes=10)
 #: How sure it is that the suspect was at a scene in its window.
 SCENE = 0.95
+#: So many days of candidates are read at once with all that is known of each fix.
+WHOLE_DEVICE_DAYS = 30
 #: A sighting is met within this at least, metres.
 NEAREST_M = 50.0
 
@@ -80,18 +83,21 @@ def suspects(asked: Asked, question: q.Suspects) -> Found:
     model = MovementModel.of(question.mode)
     against = Suspects(asked.ground.network(), seen, watches, model, asked.ground.turns(model.access))
     fits: dict[str, Fitted] = {}
-    every = asked.history.fixes(window.start_us, window.end_us, names)
-    tracks: dict[str, FixColumns] = {}
-    for name in names:
-        # They come by device and time.
-        first_row, end_row = (int(np.searchsorted(every.device, name, side=s)) for s in ("left", "right"))
-        tracks[name] = every.take(slice(first_row, end_row))
-        fits[name] = _fit(asked, against, name, tracks[name])
-    hits = [_hit(name, fits[name], seen, tracks[name], counts[name]) for name in ranked(fits)]
+    hit: dict[str, Hit] = {}
+    for some in batches(names, window.start_us, window.end_us, WHOLE_DEVICE_DAYS):
+        every = asked.history.fixes(window.start_us, window.end_us, some)
+        for name in some:
+            # They come by device and time.
+            rows = slice(*(int(np.searchsorted(every.device, name, side=s)) for s in ("left", "right")))
+            fixes = every.take(rows)
+            fits[name] = _fit(asked, against, name, fixes)
+            hit[name] = _hit(name, fits[name], seen, fixes, counts[name])
+    hits = [hit[name] for name in ranked(fits)]
     features = [*shown, *(_seen(n, one) for n, one in enumerate(seen, 1))]
     if hits:
         best = hits[0].device
-        features += track_features(asked, best, window, tracks[best])
+        fixes = asked.history.fixes(window.start_us, window.end_us, [best])
+        features += track_features(asked, best, window, fixes)
     return Found(hits, features, notes=notes)
 
 

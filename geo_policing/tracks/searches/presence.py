@@ -20,6 +20,7 @@ from geo_policing.tracks.searches.area import Area
 from geo_policing.tracks.searches.explained import BEFORE_US, explained
 from geo_policing.tracks.searches.history import (
     DAY_US,
+    DEVICE_DAYS,
     HOUR_US,
     History,
     batches,
@@ -284,14 +285,15 @@ def _presences(
     """Presences of these devices; visits are what `_visits` returns, asked for if need be.
 
     Of many devices the fixes near the area are read, which lie together in the history, and only of those
-    whose movement they do not explain all of them.
+    whose movement they do not explain all of them. Where that would be more than is read at once, as in weeks
+    of a whole city, all fixes are read, of some devices at a time.
     """
     if visits is None:
         visits = _visits(history, area, start_us, end_us)
     asked = _names(visits, start_us, end_us)
     if devices is not None:
         asked &= set(devices)
-    if len(asked) <= FEW:
+    if len(asked) <= FEW or _near_s(visits, area) > DEVICE_DAYS * DAY_US // _S:
         return _of_all(history, area, start_us, end_us, asked)
     near, cell = history.near(area.near_cells, start_us - 2 * BEFORE_US, end_us + 2 * BEFORE_US + 1)
     clear = (
@@ -301,6 +303,12 @@ def _presences(
     found = _exact(near, area, start_us, end_us, clear)
     found += _of_all(history, area, start_us, end_us, asked - clear)
     return sorted(found, key=lambda p: (p.device, p.enter_us))
+
+
+def _near_s(visits: Visits, area: Area) -> float:
+    """Return about how many seconds together devices were near an area, at a fix a second so many fixes."""
+    inside_s = int((visits.last_s - visits.first_s).sum()) + len(visits.first_s)
+    return inside_s * len(area.near_cells) / len(area.cells)
 
 
 def _of_all(history: History, area: Area, start_us: int, end_us: int, devices: set[str]) -> list[Presence]:

@@ -143,6 +143,21 @@ def test_of_sparse_fixes_presences_are_those_of_all_fixes(seed, monkeypatch):
     assert presences(MemoryHistory(found), area, window) == whole
 
 
+def test_more_near_an_area_than_is_read_at_once_is_read_by_device(monkeypatch):
+    history = MemoryHistory(
+        {f"d{n}": [(MIDNIGHT + k * 60 * S, WEST, SOUTH) for k in range(61)] for n in range(50)}
+    )
+    asked = []
+    monkeypatch.setattr(history, "near", lambda *of: asked.append(of) or MemoryHistory.near(history, *of))
+    area, window = Area.circle(WEST, SOUTH, 200), TimeWindow(from_us(MIDNIGHT), from_us(MIDNIGHT + 3600 * S))
+    found = presences(history, area, window)
+    assert (len(found), len(asked)) == (50, 1)
+    # Fifty for an hour, and in the cells around as many again, are two device-days and more.
+    monkeypatch.setattr(presence, "DEVICE_DAYS", 2)
+    assert presences(history, area, window) == found
+    assert len(asked) == 1
+
+
 def test_of_two_fixes_of_one_instant_the_order_is_asked_for():
     area = Area.circle(WEST, SOUTH, 200)
     fixes = [(MIDNIGHT, WEST, SOUTH), (MIDNIGHT, WEST, SOUTH + 50 * METRE), (MIDNIGHT + S, WEST, SOUTH)]
