@@ -81,8 +81,8 @@ class ThreeHourJob:
         with open_records(self._folder) as records:
             tracks = self._tracks(store, records)
             answer = ask(store, records, tracks, ZoneInfo(ZONE), "suspects", question, asker)
-        page = render(search_map(answer, tiles_url=None, bounds=BOUNDS, time_zone=ZONE), None)
-        if "track" not in page:
+        render(search_map(answer, tiles_url=None, bounds=BOUNDS, time_zone=ZONE), None)
+        if not any(feature["properties"]["what"] == "track" for feature in answer["features"]):
             raise ValueError("no track was drawn")
         return next((r["rank"] for r in answer["results"] if r["device"] == name), 0)
 

@@ -143,7 +143,7 @@ def _run(name: str, search: "Search", given: dict[str, Any]) -> None:
         tracks = Tracks(store, records, settings.roads or (beside if beside.is_file() else None))
         answer = ask(store, records, tracks, ZoneInfo(settings.time_zone), name, question, asker)
     if given["out"] is not None:
-        given["out"].write_text(json.dumps(answer, ensure_ascii=False), encoding="utf-8")
+        _write(given["out"], json.dumps(answer, ensure_ascii=False))
     if given["map"] is not None:
         from geo_policing.maps import render, search_map
         from geo_policing.model import BoundingBox
@@ -155,11 +155,23 @@ def _run(name: str, search: "Search", given: dict[str, Any]) -> None:
             bounds=BoundingBox(113.0, 27.7, 113.27, 27.96),
             time_zone=settings.time_zone,
         )
-        given["map"].write_text(render(page, None), encoding="utf-8")
+        _write(given["map"], render(page, None))
+    for note in answer["notes"]:
+        typer.echo(note, err=True)
     for result in answer["results"]:
         print(*(_shown(value) for value in result.values()), sep="\t")
     if answer["next"] is not None:
         typer.echo(f"{answer['found']} found; the next ones with --skip {answer['next']}", err=True)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write where people were, for its owner alone."""
+    from geo_policing.store.private import private, tighten
+
+    with private():
+        path.write_text("", encoding="utf-8")
+    tighten(path)
+    path.write_text(text, encoding="utf-8")
 
 
 def _question(search: "Search", given: dict[str, Any]) -> "Question":

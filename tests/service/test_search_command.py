@@ -115,11 +115,27 @@ def test_every_search_has_its_command_and_an_area_may_be_a_circle(run, folder, t
         if name not in asked:
             continue
         code, told, wrong = run(name, *WHY, "--data-dir", folder, *asked[name])
-        assert (code, wrong) == (0, ""), name
+        assert code == 0, name
+        # Nobody has admitted the devices of this history.
+        noted = [f"no device '{asked[name][1]}' is admitted"] if asked[name][0] == "--device" else []
+        assert wrong.splitlines() == noted
         assert all(line.split("\t")[0].isdigit() for line in told.splitlines())
         assert told or name in ("collision", "overlap")
     code, told, _ = run("--help")
     assert all(name in told for name in asked)
+
+
+def test_what_is_written_is_for_its_owner_alone(run, folder, tmp_path):
+    out, page = tmp_path / "out.geojson", tmp_path / "map.html"
+    out.write_text("there already, for everybody", encoding="utf-8")
+    out.chmod(0o644)
+    code, _, _ = run(
+        *("footholds", *WHY, "--data-dir", folder, "--device", "d0", "--window", TWO_DAYS),
+        *("--out", out, "--map", page),
+    )
+    assert code == 0
+    assert json.loads(out.read_text(encoding="utf-8"))["search"] == "footholds"
+    assert [path.stat().st_mode & 0o777 for path in (out, page)] == [0o600, 0o600]
 
 
 def test_the_next_page_is_pointed_to(run, folder, tmp_path):

@@ -121,6 +121,12 @@ def test_of_many_candidates_those_at_most_of_the_places_are_held_against_them(de
     assert "the 1 at most of them were held against" in answer.json()["notes"][1]
 
 
+def test_candidates_that_are_read_one_by_one_are_ranked_the_same(detective, found, monkeypatch):
+    monkeypatch.setattr("geo_policing.tracks.inquiry.scenes.WHOLE_DEVICE_DAYS", 0)
+    answer = detective.post(f"{URL}/suspects", json=WHY | QUESTION).json()
+    assert (answer["results"], answer["features"]) == (found["results"], found["features"])
+
+
 def test_scenes_alone_and_sightings_alone_are_enough(detective):
     two = [scene(), scene() | {"area": {"type": "Point", "coordinates": [113.1557, 27.8316], "radius_m": 150},
                                "window": "2026-03-02T07:09:00+08:00/2026-03-02T07:11:00+08:00"}]  # fmt: skip
@@ -175,6 +181,16 @@ GOOD = point(113.1557, 27.8316)
         ),
         ({"scenes": [scene(), scene() | {"area": {"type": "Polygon", "coordinates": []}}]},
          "scenes.1.area.coordinates", "without rings"),
+        (
+            {"scenes": [scene() | {"window": "9999-12-31T00:00:00Z/9999-12-31T23:59:59Z"}] * 2},
+            "window",
+            "correct the year",
+        ),
+        (
+            {"sightings": collection(*[point(113.15, 27.83, time="0001-01-01T00:00:00Z")] * 2)},
+            "window",
+            "correct the year",
+        ),
         ({"scenes": [scene()] * 51}, "scenes", "at most 50"),
         ({"mode": "tank"}, "mode", "not possible"),
         ({"candidates": 0}, "candidates", "too small"),

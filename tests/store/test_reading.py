@@ -82,17 +82,22 @@ def test_the_fixes_in_some_cells_are_those_of_everybody_by_device_and_time(store
 def test_many_row_groups_are_read_some_at_a_time(store, monkeypatch):
     whole = rows(store.window("d3", TimeWindow(from_us(T), from_us(T + 3 * DAY_US))))
     monkeypatch.setattr("geo_policing.store.history.reading._GROUPS", 1)
-    monkeypatch.setattr("geo_policing.store.history.reading._FILES", 1)
+    monkeypatch.setattr("geo_policing.store.history.reading._KEPT", 1)
     assert rows(store.window("d3", TimeWindow(from_us(T), from_us(T + 3 * DAY_US)))) == whole
 
 
-def test_files_are_known_by_their_names_and_only_so_many_are_kept_in_mind(store, monkeypatch):
-    monkeypatch.setattr("geo_policing.store.history.reading._FILES", 2)
+def test_files_are_known_by_their_names_and_only_so_many_row_groups_are_kept_in_mind(store, monkeypatch):
     reader = SealedReader(store.folder)
     files = [part.by_device for part in store.manifest.parts][:3]
+    # As many columns of row groups as the last two of them have.
+    room = sum(Groups.of(store.folder / file.name).columns for file in files[1:])
+    monkeypatch.setattr("geo_policing.store.history.reading._KEPT", room)
     for file in (*files, files[2]):
         reader.of_devices([file], ("time",), ["d1"], T, T + DAY_US)
     assert list(reader._known) == [files[1].name, files[2].name]
+    monkeypatch.setattr("geo_policing.store.history.reading._KEPT", room - 1)
+    reader.of_devices([files[0]], ("time",), ["d1"], T, T + DAY_US)
+    assert files[1].name not in reader._known
 
 
 def test_a_sealed_file_that_is_damaged_or_gone_is_told_in_one_line(store):

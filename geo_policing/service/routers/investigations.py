@@ -55,8 +55,9 @@ class Answer(BaseModel):
     notes: list[str] = Field(description="What people should know of the answer.")
     results: list[Result]
     features: list[dict[str, Any]] = Field(
-        description="What was asked for (what: area, line), the place of a result (place), and its evidence "
-        "(presence, stay, meeting, passage): a MultiPoint of fixes with times, received, sources, accuracy_m."
+        description="What was asked for (what: area, line, sighting), the place of a result (place), the "
+        "matched way (track), and its evidence (presence, stay, trip, gap, meeting, passage, along, step, "
+        "fit): a MultiPoint of fixes with times, received, sources, accuracy_m."
     )
 
 

@@ -20,8 +20,8 @@ from geo_policing.store.history.manifest import SealedFile
 
 #: Row groups read at a time: what is filtered away of them is in memory only so long.
 _GROUPS = 64
-#: Files whose row groups are kept in mind: some months of days.
-_FILES = 1000
+#: Columns of row groups that are kept in mind, 0.8 kB each: those of a month at 20 million fixes a day.
+_KEPT = 800_000
 #: What files are asked by.
 _BOUNDS = ("device", "time", "cell")
 
@@ -51,6 +51,11 @@ class Groups:
             most[name] = np.array([s.max for s in found], kind)
         return cls(metadata, least, most)
 
+    @property
+    def columns(self) -> int:
+        """How many columns of row groups the metadata describe: what it takes to keep them."""
+        return int(self.metadata.num_row_groups * self.metadata.num_columns)
+
     def among(self, name: str, values: NDArray[Any]) -> Mask:
         """Row groups that may have one of these values, which ascend."""
         first = np.searchsorted(values, self.least[name])
@@ -74,6 +79,7 @@ class SealedReader:
         self._folder = folder
         self._lock = threading.Lock()
         self._known: OrderedDict[str, Groups] = OrderedDict()
+        self._columns = 0
 
     def of_devices(
         self,
@@ -87,14 +93,15 @@ class SealedReader:
 
         In what is returned, places are doubles and texts dictionaries.
         """
-        wanted = np.array(sorted(devices), object)
+        named = frozenset(devices)
+        wanted = np.array(sorted(named), object)
 
         def near(groups: Groups) -> Mask:
             return groups.among("device", wanted) & groups.during(start_us, end_us)
 
         def chosen(table: pa.Table) -> Mask:
             time = table.column("time").to_numpy()
-            return _is_among(table.column("device"), devices) & (time >= start_us) & (time < end_us)
+            return _is_among(table.column("device"), named) & (time >= start_us) & (time < end_us)
 
         return self._read(files, names, ("device", "time"), near, chosen)
 
@@ -180,9 +187,11 @@ class SealedReader:
                 return known
         known = Groups.of(self._folder / file.name)
         with self._lock:
-            self._known[file.name] = known
-            while len(self._known) > _FILES:
-                self._known.popitem(last=False)
+            if file.name not in self._known:  # another thread may have read it meanwhile
+                self._known[file.name] = known
+                self._columns += known.columns
+            while self._columns > _KEPT and len(self._known) > 1:
+                self._columns -= self._known.popitem(last=False)[1].columns
         return known
 
 
@@ -194,7 +203,7 @@ def within(values: NDArray[Any], among: NDArray[Any]) -> Mask:
     return among[at] == values
 
 
-def _is_among(texts: pa.ChunkedArray, wanted: Collection[str]) -> Mask:
+def _is_among(texts: pa.ChunkedArray, wanted: frozenset[str]) -> Mask:
     """Which texts of a column of dictionaries are wanted."""
     found = [
         np.array([text in wanted for text in chunk.dictionary.to_pylist()], np.bool_)[

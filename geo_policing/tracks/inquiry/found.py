@@ -17,7 +17,8 @@ class Span:
     device : str
         Whose fixes.
     what : str
-        What it proves: ``presence``, ``stay``, ``passage``, ``meeting`` or ``fit``.
+        What it proves: ``presence``, ``stay``, ``trip``, ``gap``, ``meeting``, ``passage``, ``along``,
+        ``step`` or ``fit``.
     from_us, until_us : int
         When that was, microseconds of UTC.
     first_us, last_us : int

@@ -265,9 +265,7 @@ class Cloned(Question):
     haste: float = Field(1.5, ge=1, le=5, description="How many times the roads' speeds one may drive.")
     apart_m: float = Field(500.0, ge=0, le=100_000, description="What is nearer is one place, metres.")
     sigmas: float = Field(3.0, ge=0, le=10, description="How many times its accuracy a position may be off.")
-    radius_m: float = Field(
-        50.0, ge=0, le=1000, description="How far a position may be off at least, metres."
-    )
+    radius_m: float = Field(50.0, ge=1, le=500, description="How far a position may be off at least, metres.")
     support: Count = Field(3, description="Fixes that tell a second vehicle from a wrong position.")
 
 
@@ -279,4 +277,4 @@ class Itinerary(Question):
     match: bool = Field(False, description="Whether the path matched to the roads is told as well.")
     stay_s: int = Field(600, ge=60, le=92 * 86_400, description="The least that is a stay, seconds.")
     radius_m: float = Field(100.0, ge=10, le=1000, description="How far one moves while staying, metres.")
-    gap_s: int = Field(600, ge=1, le=92 * 86_400, description="A longer silence is a gap, seconds.")
+    gap_s: int = Field(600, ge=1, le=86_400, description="A longer silence is a gap, seconds.")

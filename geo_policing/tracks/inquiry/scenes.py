@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 import shapely
 
-from geo_policing.errors import InvalidInput
+from geo_policing.errors import InvalidInput, InvalidTimeWindow
 from geo_policing.kernels.cell_visits import MAX_GAP_US, distance_m
 from geo_policing.matching import match_track
 from geo_policing.model import (
@@ -30,6 +30,7 @@ from geo_policing.tracks.inquiry.found import Found, Hit, Span, area_feature
 from geo_policing.tracks.inquiry.ground import Asked
 from geo_policing.tracks.movement import MovementModel
 from geo_policing.tracks.searches import Area, Presence
+from geo_policing.tracks.searches.history import batches
 from geo_policing.tracks.suspects import Fitted, Suspects, ranked
 
 #: Scenes and sightings of one question.
@@ -38,6 +39,8 @@ MOST_SIGHTINGS = 50
 LONGEST, BESIDE = timedelta(hours=24), timedelta(minutes=10)
 #: How sure it is that the suspect was at a scene in its window.
 SCENE = 0.95
+#: So many days of candidates are read at once with all that is known of each fix.
+WHOLE_DEVICE_DAYS = 30
 #: A sighting is met within this at least, metres.
 NEAREST_M = 50.0
 
@@ -76,22 +79,25 @@ def suspects(asked: Asked, question: q.Suspects) -> Found:
             f"{len(met)} devices were at {wanted} or more of {len(places)} scenes and sightings; the "
             f"{len(names)} at most of them were held against the sightings"
         )
-    window = TimeWindow(first - BESIDE, last + BESIDE)
+    window = _beside(first, last, BESIDE)
     model = MovementModel.of(question.mode)
     against = Suspects(asked.ground.network(), seen, watches, model, asked.ground.turns(model.access))
     fits: dict[str, Fitted] = {}
-    every = asked.history.fixes(window.start_us, window.end_us, names)
-    tracks: dict[str, FixColumns] = {}
-    for name in names:
-        # They come by device and time.
-        first_row, end_row = (int(np.searchsorted(every.device, name, side=s)) for s in ("left", "right"))
-        tracks[name] = every.take(slice(first_row, end_row))
-        fits[name] = _fit(asked, against, name, tracks[name])
-    hits = [_hit(name, fits[name], seen, tracks[name], counts[name]) for name in ranked(fits)]
+    hit: dict[str, Hit] = {}
+    for some in batches(names, window.start_us, window.end_us, WHOLE_DEVICE_DAYS):
+        every = asked.history.fixes(window.start_us, window.end_us, some)
+        for name in some:
+            # They come by device and time.
+            rows = slice(*(int(np.searchsorted(every.device, name, side=s)) for s in ("left", "right")))
+            fixes = every.take(rows)
+            fits[name] = _fit(asked, against, name, fixes)
+            hit[name] = _hit(name, fits[name], seen, fixes, counts[name])
+    hits = [hit[name] for name in ranked(fits)]
     features = [*shown, *(_seen(n, one) for n, one in enumerate(seen, 1))]
     if hits:
         best = hits[0].device
-        features += track_features(asked, best, window, tracks[best])
+        fixes = asked.history.fixes(window.start_us, window.end_us, [best])
+        features += track_features(asked, best, window, fixes)
     return Found(hits, features, notes=notes)
 
 
@@ -128,7 +134,7 @@ def _read(
     for one in told:
         seen.append(one)
         if one.probability > 0:
-            places.append((_around(one), TimeWindow(one.time - around, one.last + around)))
+            places.append((_around(one), _beside(one.time, one.last, around)))
     if len(places) < 2:
         raise InvalidInput(
             f"{len(places)} scenes and sightings; give at least two, so that somebody can be at several",
@@ -137,6 +143,17 @@ def _read(
         )
     times = [(to_us(one.time), to_us(one.last)) for one in seen if one.probability > 0]
     return seen, watches, places, times, shown
+
+
+def _beside(first: datetime, last: datetime, beside: timedelta) -> TimeWindow:
+    """Return the time from the first to the last moment and as much before and after it."""
+    try:
+        return TimeWindow(first - beside, last + beside)
+    except OverflowError:
+        raise InvalidTimeWindow(
+            f"{first.isoformat()} to {last.isoformat()} is at an end of the calendar; correct the year",
+            field="window",
+        ) from None
 
 
 def _apart_us(of_places: Sequence[Sequence[Presence]], times: Times) -> int:

@@ -14,6 +14,8 @@ from geo_policing.model.moves import Moves, Visits
 #: 300 m away is out of them for more than 2 s, which rounding cannot hide. A cell is at most 182 m across.
 NEAR_M = 500.0
 BESIDE_M = 150.0
+#: So long before and after a window visits must be the same, and so much longer fixes be known.
+BEFORE_US = cell_visits.MAX_GAP_US
 _METRES_A_DEGREE = 111_320.0
 _S = 1_000_000
 
@@ -26,24 +28,29 @@ def explained(
     near: Moves,
     cell: NDArray[np.uint64],
     area_cells: NDArray[np.uint64],
+    near_cells: NDArray[np.uint64],
     bounds: tuple[float, float, float, float],
     start_us: int,
     end_us: int,
 ) -> set[str]:
     """Devices whose visits to the cells of an area are those of the movement through their fixes near it.
 
-    Of these the fixes near the area say all there is to say of their movement in it: were a fix missing
-    between two of them, the way by it would lead out of the cells and in again, and the straight way between
-    the two would not.
+    Of these the fixes near the area say what there is to say of their movement in it: were a fix missing
+    between two of them that lie in its cells, the way by it would lead out of the cells and in again, and the
+    straight way between the two would not. Were one missing between a fix in the cells and one outside them,
+    the two ways would leave the cells at different times; in the same second hardly ever, and then a
+    presence may be up to a second off.
 
     Parameters
     ----------
     visits : Visits
-        Of the cells of the area, from the movement through all fixes.
+        Of the cells of the area, from the movement through all fixes, from `BEFORE_US` before the window
+        until as long after it: at its borders a fix may be missing in a way that lasts into it.
     near, cell : Moves, (n,) uint64
-        Fixes within `NEAR_M` of the area, from 120 s before the window until 120 s after it, and their cells.
-    area_cells : (c,) uint64
-        Cells of the area, ascending.
+        Fixes within `NEAR_M` of the area, from twice `BEFORE_US` before the window until as long after it,
+        and their cells.
+    area_cells, near_cells : (c,) uint64
+        Cells of the area, and those within `NEAR_M` of it, ascending.
     bounds : (float, float, float, float)
         West, south, east and north of the area, degrees.
     start_us, end_us : int
@@ -60,16 +67,22 @@ def explained(
     )
     number = {name: k for k, name in enumerate(visits.names)}
     known = np.array([number.get(name, -1) for name in near.names], np.int64)
-    at = np.minimum(np.searchsorted(area_cells, found), len(area_cells) - 1)
-    wanted = (area_cells[at] == found) & (known[code] >= 0)
-    during = (start_us // _S, -(-end_us // _S))
+    wanted = _among(found, area_cells) & (known[code] >= 0)
+    during = ((start_us - BEFORE_US) // _S, -(-(end_us + BEFORE_US) // _S))
     mine = _stays(known[code][wanted], found[wanted], first[wanted] // _S, -(-last[wanted] // _S), *during)
     theirs = _stays(visits.device.astype(np.int64), visits.cell, visits.first_s, visits.last_s, *during)
     differs = _single(mine, theirs)
     # Of two fixes of one instant the order is not known here.
     same = (np.diff(near.device) == 0) & (np.diff(near.time) == 0)
     differs |= set(known[near.device[1:][same]].tolist())
+    # Where a way itself leads away, as from one part of an area to another, a fix may be missing on it.
+    differs |= set(known[code[~_among(found, near_cells)]].tolist())
     return {name for name, k in number.items() if k not in differs}
+
+
+def _among(cells: NDArray[np.uint64], wanted: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Which cells are among others, of which there are some and which ascend."""
+    return wanted[np.minimum(np.searchsorted(wanted, cells), len(wanted) - 1)] == cells
 
 
 def _stays(

@@ -32,10 +32,13 @@ class History(Protocol):
         """Return at least who was in some of the cells in [start, end), to the second."""
 
 
-def batches(devices: Collection[str], start_us: int, end_us: int) -> Iterator[list[str]]:
+def batches(
+    devices: Collection[str], start_us: int, end_us: int, device_days: int | None = None
+) -> Iterator[list[str]]:
     """Yield devices, in order, few enough that what is read of them in [start, end) is bounded."""
     ordered = sorted(devices)
-    size = max(1, DEVICE_DAYS * DAY_US // max(end_us - start_us, 1))
+    most = DEVICE_DAYS if device_days is None else device_days
+    size = max(1, most * DAY_US // max(end_us - start_us, 1))
     for first in range(0, len(ordered), size):
         yield ordered[first : first + size]
 

@@ -14,13 +14,13 @@ import numpy as np
 
 from geo_policing.errors import InvalidInput
 from geo_policing.kernels import area_presence
-from geo_policing.kernels.cell_visits import MAX_GAP_US
 from geo_policing.model import TimeWindow, from_us, to_us
 from geo_policing.model.moves import Moves, Visits
 from geo_policing.tracks.searches.area import Area
-from geo_policing.tracks.searches.explained import explained
+from geo_policing.tracks.searches.explained import BEFORE_US, explained
 from geo_policing.tracks.searches.history import (
     DAY_US,
+    DEVICE_DAYS,
     HOUR_US,
     History,
     batches,
@@ -30,6 +30,7 @@ from geo_policing.tracks.searches.history import (
 
 #: Of so few devices it is quicker to read the fixes by device than all those near an area.
 FEW = 40
+_S = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +101,15 @@ def collision(
         check_length(window, 1)
     stays = [_visits(history, area, w.start_us, w.end_us) for area, w in places]
     met: dict[str, int] = {}
-    for visits in stays:
-        for name in _names(visits):
+    for (_, window), visits in zip(places, stays, strict=True):
+        for name in _names(visits, window.start_us, window.end_us):
             met[name] = met.get(name, 0) + 1
     asked = {name for name, count in met.items() if count >= wanted}
     found: dict[str, list[list[Presence]]] = {}
     for n, ((area, window), visits) in enumerate(zip(places, stays, strict=True)):
         if n > len(places) - wanted:  # too few are left for those who have not been met yet
             asked = {name for name in asked if name in found}
-        devices = asked & _names(visits)
+        devices = asked & _names(visits, window.start_us, window.end_us)
         for presence in _presences(history, area, window.start_us, window.end_us, devices, visits):
             found.setdefault(presence.device, [[] for _ in places])[n].append(presence)
     counts = {name: sum(map(bool, of_name)) for name, of_name in found.items()}
@@ -134,8 +135,9 @@ def first_entry(history: History, area: Area, window: TimeWindow, days: int) -> 
     check_count("days", days, 1, 366)
     start_us = window.start_us
     visits = _visits(history, area, start_us, window.end_us)
-    now = _names(visits)
-    known = _names(_visits(history, area, start_us - days * DAY_US, start_us)) & now
+    now = _names(visits, start_us, window.end_us)
+    before = (start_us - days * DAY_US, start_us)
+    known = _names(_visits(history, area, *before), *before) & now
     found = {p.device: p for p in reversed(_presences(history, area, start_us, window.end_us, now, visits))}
     # Who is there in both is looked at closely, day by day and the last one first: most came yesterday.
     doubtful = known & found.keys()
@@ -262,12 +264,14 @@ def vanished(
 
 
 def _visits(history: History, area: Area, start_us: int, end_us: int) -> Visits:
-    """Return the visits of at least those who were in the area in [start, end)."""
-    return history.visits(area.cells, start_us, end_us)
+    """Return the visits to the cells of an area in [start, end), and as long around as `explained` asks."""
+    return history.visits(area.cells, start_us - BEFORE_US, end_us + BEFORE_US)
 
 
-def _names(visits: Visits) -> set[str]:
-    return {visits.names[code] for code in np.unique(visits.device).tolist()}
+def _names(visits: Visits, start_us: int, end_us: int) -> set[str]:
+    """Return at least those who were there in [start, end)."""
+    during = (visits.first_s * _S < end_us) & ((visits.last_s + 1) * _S > start_us)
+    return {visits.names[code] for code in np.unique(visits.device[during]).tolist()}
 
 
 def _presences(
@@ -278,21 +282,33 @@ def _presences(
     devices: Collection[str] | None,
     visits: Visits | None = None,
 ) -> list[Presence]:
-    """Presences of these devices; visits are those of the area's cells in [start, end), asked for if need be.
+    """Presences of these devices; visits are what `_visits` returns, asked for if need be.
 
     Of many devices the fixes near the area are read, which lie together in the history, and only of those
-    whose movement they do not explain all of them.
+    whose movement they do not explain all of them. Where that would be more than is read at once, as in weeks
+    of a whole city, all fixes are read, of some devices at a time.
     """
     if visits is None:
         visits = _visits(history, area, start_us, end_us)
-    asked = _names(visits) if devices is None else _names(visits) & set(devices)
-    if len(asked) <= FEW:
+    asked = _names(visits, start_us, end_us)
+    if devices is not None:
+        asked &= set(devices)
+    if len(asked) <= FEW or _near_s(visits, area) > DEVICE_DAYS * DAY_US // _S:
         return _of_all(history, area, start_us, end_us, asked)
-    near, cell = history.near(area.near_cells, start_us - MAX_GAP_US, end_us + MAX_GAP_US + 1)
-    clear = explained(visits, near, cell, area.cells, area.shape.bounds, start_us, end_us) & asked
+    near, cell = history.near(area.near_cells, start_us - 2 * BEFORE_US, end_us + 2 * BEFORE_US + 1)
+    clear = (
+        explained(visits, near, cell, area.cells, area.near_cells, area.shape.bounds, start_us, end_us)
+        & asked
+    )
     found = _exact(near, area, start_us, end_us, clear)
     found += _of_all(history, area, start_us, end_us, asked - clear)
     return sorted(found, key=lambda p: (p.device, p.enter_us))
+
+
+def _near_s(visits: Visits, area: Area) -> float:
+    """Return about how many seconds together devices were near an area, at a fix a second so many fixes."""
+    inside_s = int((visits.last_s - visits.first_s).sum()) + len(visits.first_s)
+    return inside_s * len(area.near_cells) / len(area.cells)
 
 
 def _of_all(history: History, area: Area, start_us: int, end_us: int, devices: set[str]) -> list[Presence]:

@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
+import shapely
 
-from geo_policing.kernels.cell_visits import MAX_GAP_US
 from geo_policing.model import TimeWindow, from_us
 from geo_policing.store import FixStore
 from geo_policing.store.history.keeper import Keeper
 from geo_policing.store.history.questions import Questions
 from geo_policing.tracks.searches import Area, collision, first_entry, presence, presences
-from geo_policing.tracks.searches.explained import explained
+from geo_policing.tracks.searches.explained import BEFORE_US, explained
 from tests.tracks.searches.towns import MIDNIGHT, SOUTH, STEP, WEST, MemoryHistory, columns, polygon, town
 
 S = 1_000_000
@@ -34,6 +34,11 @@ def jumping(rng, devices=16, fixes=160):
     return found
 
 
+def what_is_read(history, area, span):
+    near, cell = history.near(area.near_cells, span[0] - 2 * BEFORE_US, span[1] + 2 * BEFORE_US + 1)
+    return near, cell, history.visits(area.cells, span[0] - BEFORE_US, span[1] + BEFORE_US)
+
+
 @pytest.mark.parametrize("make", [town, jumping], ids=["walks", "jumps"])
 @pytest.mark.parametrize("seed", range(60))
 def test_whose_movement_is_explained_was_where_all_fixes_say(seed, make):
@@ -42,9 +47,8 @@ def test_whose_movement_is_explained_was_where_all_fixes_say(seed, make):
     area = Area(polygon(rng))
     start = MIDNIGHT + int(rng.integers(-30, 30)) * 60 * S
     end = start + int(rng.integers(1, 40)) * 60 * S
-    near, cell = history.near(area.near_cells, start - MAX_GAP_US, end + MAX_GAP_US + 1)
-    visits = history.visits(area.cells, start, end)
-    clear = explained(visits, near, cell, area.cells, area.shape.bounds, start, end)
+    near, cell, visits = what_is_read(history, area, (start, end))
+    clear = explained(visits, near, cell, area.cells, area.near_cells, area.shape.bounds, start, end)
     everything = history.moves(start, end, history.town)
     found = presence._exact(near, area, start, end, clear)
     assert found == presence._exact(everything, area, start, end, clear)
@@ -60,10 +64,11 @@ def test_most_are_explained():
         history = MemoryHistory(jumping(rng))
         area = Area(polygon(rng))
         span = (MIDNIGHT, MIDNIGHT + 600 * S)
-        near, cell = history.near(area.near_cells, span[0] - MAX_GAP_US, span[1] + MAX_GAP_US + 1)
-        visits = history.visits(area.cells, *span)
+        near, cell, visits = what_is_read(history, area, span)
         names = {visits.names[code] for code in visits.device}
-        clear += len(explained(visits, near, cell, area.cells, area.shape.bounds, *span) & names)
+        clear += len(
+            explained(visits, near, cell, area.cells, area.near_cells, area.shape.bounds, *span) & names
+        )
         asked += len(names)
     assert asked > 60
     assert clear > 0.7 * asked
@@ -76,9 +81,81 @@ def test_who_was_away_for_an_instant_between_two_fixes_near_is_not_explained():
     stay = [(MIDNIGHT, WEST, SOUTH), (MIDNIGHT + 120 * S, WEST, SOUTH)]
     history = MemoryHistory({"stays": stay, "leaves": [stay[0], away, stay[1]]})
     span = (MIDNIGHT, MIDNIGHT + 121 * S)
-    near, cell = history.near(area.near_cells, span[0] - MAX_GAP_US, span[1] + MAX_GAP_US + 1)
-    visits = history.visits(area.cells, *span)
-    assert explained(visits, near, cell, area.cells, area.shape.bounds, *span) == {"stays"}
+    near, cell, visits = what_is_read(history, area, span)
+    assert explained(visits, near, cell, area.cells, area.near_cells, area.shape.bounds, *span) == {"stays"}
+
+
+def test_who_came_back_just_before_the_window_is_not_explained():
+    # In the window it is in one cell by either way, but on the way back only for the last seconds of it.
+    area = Area.circle(WEST, SOUTH, 60)
+    track = [
+        (MIDNIGHT - 98 * S, WEST, SOUTH + 20 * METRE),
+        (MIDNIGHT - 25 * S, WEST, SOUTH + 800 * METRE),
+        (MIDNIGHT + 4 * S, WEST, SOUTH + 10 * METRE),
+    ]
+    history = MemoryHistory({"back": track})
+    span = (MIDNIGHT, MIDNIGHT + 600 * S)
+    near, cell, visits = what_is_read(history, area, span)
+    assert [len(near), visits.names] == [2, ("back",)]
+    assert explained(visits, near, cell, area.cells, area.near_cells, area.shape.bounds, *span) == set()
+    # The other way round after its end.
+    turned = [(2 * MIDNIGHT - t, x, y) for t, x, y in reversed(track)]
+    history = MemoryHistory({"forth": turned})
+    span = (MIDNIGHT - 600 * S, MIDNIGHT)
+    near, cell, visits = what_is_read(history, area, span)
+    assert [len(near), visits.names] == [2, ("forth",)]
+    assert explained(visits, near, cell, area.cells, area.near_cells, area.shape.bounds, *span) == set()
+
+
+def test_who_went_from_one_part_of_an_area_to_another_in_one_way_is_not_explained():
+    parts = [Area.circle(WEST + n * 1700 * METRE, SOUTH, 60).shape for n in (0, 1)]
+    area = Area(shapely.union_all(parts))
+    ends = [(MIDNIGHT, WEST, SOUTH), (MIDNIGHT + 80 * S, WEST + 1700 * METRE, SOUTH)]
+    between = (MIDNIGHT + 40 * S, WEST + 850 * METRE, SOUTH + 40 * METRE)
+    history = MemoryHistory(
+        {"bends": [ends[0], between, ends[1]], "stays": [ends[0], (MIDNIGHT + S, *ends[0][1:])]}
+    )
+    span = (MIDNIGHT - 60 * S, MIDNIGHT + 600 * S)
+    near, cell, visits = what_is_read(history, area, span)
+    assert len(near) == 4  # what lies between the parts is not near
+    assert explained(visits, near, cell, area.cells, area.near_cells, area.shape.bounds, *span) == {"stays"}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_of_sparse_fixes_presences_are_those_of_all_fixes(seed, monkeypatch):
+    rng = np.random.default_rng(seed)
+    parts = [Area.circle(WEST + n * 1700 * METRE, SOUTH, rng.uniform(40, 120)).shape for n in (0, 1)]
+    area = Area(shapely.union_all(parts))
+    found = {}
+    for n in range(60):
+        t, track = MIDNIGHT - int(rng.integers(60, 200)) * S, []
+        for _ in range(12):
+            place = rng.choice([0.0, 850.0, 1700.0]), rng.choice([0.0, 0.0, 900.0])
+            off = rng.uniform(-90, 90, 2)
+            track.append((t, WEST + (place[0] + off[0]) * METRE, SOUTH + (place[1] + off[1]) * METRE))
+            t += int(rng.integers(15, 60)) * S
+        found[f"d{n}"] = track
+    window = TimeWindow(from_us(MIDNIGHT), from_us(MIDNIGHT + 120 * S))
+    monkeypatch.setattr(presence, "FEW", 1000)
+    whole = presences(MemoryHistory(found), area, window)
+    monkeypatch.setattr(presence, "FEW", 0)
+    assert whole
+    assert presences(MemoryHistory(found), area, window) == whole
+
+
+def test_more_near_an_area_than_is_read_at_once_is_read_by_device(monkeypatch):
+    history = MemoryHistory(
+        {f"d{n}": [(MIDNIGHT + k * 60 * S, WEST, SOUTH) for k in range(61)] for n in range(50)}
+    )
+    asked = []
+    monkeypatch.setattr(history, "near", lambda *of: asked.append(of) or MemoryHistory.near(history, *of))
+    area, window = Area.circle(WEST, SOUTH, 200), TimeWindow(from_us(MIDNIGHT), from_us(MIDNIGHT + 3600 * S))
+    found = presences(history, area, window)
+    assert (len(found), len(asked)) == (50, 1)
+    # Fifty for an hour, and in the cells around as many again, are two device-days and more.
+    monkeypatch.setattr(presence, "DEVICE_DAYS", 2)
+    assert presences(history, area, window) == found
+    assert len(asked) == 1
 
 
 def test_of_two_fixes_of_one_instant_the_order_is_asked_for():
@@ -86,9 +163,8 @@ def test_of_two_fixes_of_one_instant_the_order_is_asked_for():
     fixes = [(MIDNIGHT, WEST, SOUTH), (MIDNIGHT, WEST, SOUTH + 50 * METRE), (MIDNIGHT + S, WEST, SOUTH)]
     history = MemoryHistory({"twice": fixes})
     span = (MIDNIGHT, MIDNIGHT + 2 * S)
-    near, cell = history.near(area.near_cells, span[0] - MAX_GAP_US, span[1] + MAX_GAP_US + 1)
-    visits = history.visits(area.cells, *span)
-    assert explained(visits, near, cell, area.cells, area.shape.bounds, *span) == set()
+    near, cell, visits = what_is_read(history, area, span)
+    assert explained(visits, near, cell, area.cells, area.near_cells, area.shape.bounds, *span) == set()
 
 
 @pytest.mark.parametrize("seed", range(6))
