@@ -180,9 +180,10 @@ class Matcher:
         Returns
         -------
         tuple of Alternative
-            At most k, the most probable first: no path with a probability below about 1 / samples is known.
-            The first is usually the path of `match`, which is that of the best sequence, not that of the
-            most probable path. Empty where no fix is near a road.
+            At most k, the most probable first: where one stretch alone is in doubt, none with a probability
+            below about 1 / samples is known. Doubts multiply: of a long day of many, each path is improbable,
+            and one below 1e-308 has 0. The first is usually the path of `match`, which is that of the best
+            sequence, not that of the most probable path. Empty where no fix is near a road.
 
         Raises
         ------
@@ -202,9 +203,9 @@ class Matcher:
         if len(lattice.fix) == 0:
             return ()
         of_state, links = map_matching.posterior(lattice.step)
-        chance = np.random.default_rng(seed).random((samples, len(lattice.fix)))
+        rng = np.random.default_rng(seed)
         out = []
-        for choice in most_probable(graph, self.parameters, lattice, links, k, chance):
+        for choice in most_probable(graph, self.parameters, lattice, links, k, samples, rng):
             found = found_of(
                 *(lattice, choice.states, arrivals(graph, self.parameters, lattice, choice.states)),
                 *(of_state, links, trace.t_s, graph.ways, graph.travel_s, graph.table),
