@@ -188,11 +188,11 @@ class Matcher:
         Raises
         ------
         InvalidInput
-            As `match` does, and for a k or samples below 1.
+            As `match` does, and for a k or samples below 1 or a negative seed.
         """
-        for name, count in (("k", k), ("samples", samples)):
-            if count < 1:
-                raise InvalidInput(f"{name} is {count}; give 1 or more", field=name, value=count)
+        for name, count, least in (("k", k, 1), ("samples", samples, 1), ("seed", seed, 0)):
+            if count < least:
+                raise InvalidInput(f"{name} is {count}; give {least} or more", field=name, value=count)
         trace = Trace.checked(t_s, lon, lat, speed_mps, course_deg, accuracy_m)
         x, y = self.network.plane.forward(trace.lon, trace.lat)
         graph = self._graph

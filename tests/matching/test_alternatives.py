@@ -275,7 +275,7 @@ def test_where_no_road_is_near_there_is_no_path():
     assert matcher.alternatives([], [], []) == ()
 
 
-@pytest.mark.parametrize("given", [{"k": 0}, {"samples": 0}, {"k": -1}])
+@pytest.mark.parametrize("given", [{"k": 0}, {"samples": 0}, {"k": -1}, {"seed": -1}])
 def test_what_makes_no_sense_is_refused_by_name(given):
     with pytest.raises(InvalidInput) as refused:
         Matcher(grid()).alternatives([0], [LON], [LAT], **given)
