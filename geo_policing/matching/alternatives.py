@@ -151,14 +151,14 @@ def _paths(
 
 
 def _path(graph: Graph, parameters: MatcherParameters, lattice: Lattice, states: States, first: int) -> bytes:
-    """Return what tells the path of a sequence from others: its edges, and where it starts anew."""
+    """Return what tells the path of a sequence from others: its edges, wherever it turns or breaks."""
     on = slice(first, first + len(states))
     arrived = arrivals(graph, parameters, lattice, states, first)
     used = np.flatnonzero(states < parameters.candidates)
     places = (lattice.edge[on][used, states[used]], lattice.offset[on][used, states[used]])
     new = np.zeros(len(used), np.bool_)
-    path, at, starts, _, _ = path_joining.join(*places, arrived[used], new, graph.ways, graph.table)
-    return path.tobytes() + b"|" + at[starts].tobytes()
+    path, *_ = path_joining.join(*places, arrived[used], new, graph.ways, graph.table)
+    return path.tobytes()
 
 
 def arrivals(

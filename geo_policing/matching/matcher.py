@@ -161,8 +161,8 @@ class Matcher:
         """Find the k most probable paths of one trace.
 
         Sequences of places are drawn from their posterior; those that make one path, the same edges in the
-        same order, are added up. Between two places the vehicle is taken to have gone the least way: who
-        asks for the ways it could have gone where fixes are minutes apart asks
+        same order, wherever on them the vehicle turned back, are added up. Between two places it is taken to
+        have gone the least way: who asks for the ways it could have gone where fixes are minutes apart asks
         `geo_policing.tracks.reconstruct`.
 
         Parameters

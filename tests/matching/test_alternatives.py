@@ -128,7 +128,7 @@ def test_a_path_is_as_probable_as_all_sequences_that_make_it_together(seed):
     found = most_probable(roads, settings, lattice, links, 4, q, rng)
 
     def path_of(states):
-        path, last = [[int(places[0, states[0]])]], 0
+        path, last = [int(places[0, states[0]])], 0
         for i in range(1, n):
             if states[i] >= k:
                 continue
@@ -137,10 +137,10 @@ def test_a_path_is_as_probable_as_all_sequences_that_make_it_together(seed):
             _, arrived = naive.transition_logp(town.roads, a, a_m, b, offset[i, states[i]], way, model)
             last = i
             if arrived == "by way":
-                path[-1] += path_joining.least_path(a, 0.0, b, math.inf, town.ways)[0].tolist()[1:]
+                path += path_joining.least_path(a, 0.0, b, math.inf, town.ways)[0].tolist()[1:]
             elif arrived != "ahead":
-                path.append([b])
-        return tuple(map(tuple, path))
+                path.append(b)
+        return tuple(path)
 
     probability = {}
     every = [(states, weight) for states, weight in naive.sequences(step) if weight > 0.0]
@@ -183,6 +183,18 @@ def test_round_the_block_on_either_side_is_as_likely():
     assert sorted(sides) == [[["0>1", "1>2", "2>8", "8>9"]], [["0>1", "1>7", "7>8", "8>9"]]]
     assert first.probability == pytest.approx(second.probability, abs=0.1)
     assert first.probability + second.probability + sum(o.probability for o in others) <= 1.0 + 1e-9
+
+
+def test_where_on_its_edges_a_path_turned_back_makes_it_no_other_path():
+    # East, back within a street or at its blind end, and west again.
+    network = grid(closed=[e for e in grid().edge_ids if max(map(int, e.split(">"))) > 2])
+    lon = LON + STEP * np.array([0.5, 1.4, 1.2, 0.5])
+    first, *others = Matcher(network).alternatives(np.arange(4) * 30.0, lon, np.full(4, LAT), k=9)
+    there_and_back = [["0>1", "1>2", "2>1", "1>0"]]
+    assert edges_of(network, first) == there_and_back
+    # Four fifths of it have turned at the end, the rest before.
+    assert first.probability > 0.95
+    assert there_and_back not in [edges_of(network, other) for other in others]
 
 
 def test_doubts_far_apart_multiply():
