@@ -24,34 +24,40 @@ ROUNDING = 1e-5
 
 
 @njit(cache=True, nogil=True)
-def drawn(links: Links, chance: NDArray[Any]) -> NDArray[np.int64]:
-    """Draw q sequences of states of n fixes: forward filter, backward sampling.
+def drawn(links: Links, first: int, after: NDArray[Any], chance: NDArray[Any]) -> NDArray[np.int16]:
+    """Draw q sequences of states of b fixes from the fix first on: forward filter, backward sampling.
 
         P(z[n - 1]) = ahead[n - 1, z],  P(z[i - 1] | z[i]) ~ ahead[i - 1, h] weight[i, h, z[i]]
 
-    links of `map_matching.posterior`; chance (q, n) f64, uniform in [0, 1). -> (q, n) i64.
+    links of `map_matching.posterior`; after (q,) i16, states of the fix that follows, not read if none does;
+    chance (b, q) f64, uniform in [0, 1), that of the last fix first. -> (q, b) i16.
     After S. Chib, "Calculating posterior distributions and modal estimates in Markov mixture models", 1996.
     """
-    q, n = chance.shape
-    s = links.ahead.shape[1]
-    out = np.empty((q, n), np.int64)
-    share = np.empty(s)
-    for r in range(q):
-        for i in range(n - 1, -1, -1):
-            total, likely = 0.0, -1
+    b, q = chance.shape
+    n, s = links.ahead.shape
+    out = np.empty((q, b), np.int16)
+    # For each state that may follow: shares added up, and the last state that has one.
+    upto, possible = np.empty((s, s)), np.zeros(s, np.int64)
+    for row in range(b):
+        i, at = first + b - 1 - row, b - 1 - row
+        for j in range(s if i < n - 1 else 1):
+            total = 0.0
             for h in range(s):
-                share[h] = links.ahead[i, h]
+                share = links.ahead[i, h]
                 if i < n - 1:
-                    share[h] *= links.weight[i + 1, h, out[r, i + 1]]
-                total += share[h]
-            rest = chance[r, i] * total
-            for h in range(s):
-                if share[h] > 0.0:
-                    likely = h
-                    rest -= share[h]
-                    if rest < 0.0:
-                        break
-            out[r, i] = likely
+                    share *= links.weight[i + 1, h, j]
+                total += share
+                upto[j, h] = total
+                if share > 0.0:
+                    possible[j] = h
+        for r in range(q):
+            j = 0
+            if i < n - 1:
+                j = out[r, at + 1] if row > 0 else after[r]
+            level, h = chance[row, r] * upto[j, s - 1], 0
+            while h < possible[j] and not level < upto[j, h]:
+                h += 1
+            out[r, at] = h
     return out
 
 

@@ -83,12 +83,20 @@ def _parts(traces: Iterable[Mapping[str, ArrayLike]]) -> Iterator[list[Mapping[s
     fixes, most = 0, _FIRST
     for trace in traces:
         part.append(trace)
-        fixes += int(np.size(trace.get("t_s", ())))
+        fixes += _size(trace)
         if fixes >= most or len(part) == _TRACES:
             yield part
             part, fixes, most = [], 0, min(2 * most, _FIXES)
     if part:
         yield part
+
+
+def _size(trace: Mapping[str, ArrayLike]) -> int:
+    try:
+        return int(np.size(trace.get("t_s", ())))
+    except ValueError:
+        # Rows of several lengths; refused when it is checked.
+        return 1
 
 
 def _match(matcher: Matcher, part: list[Mapping[str, ArrayLike]]) -> list[Match | InvalidInput]:

@@ -161,8 +161,8 @@ class Matcher:
         """Find the k most probable paths of one trace.
 
         Sequences of places are drawn from their posterior; those that make one path, the same edges in the
-        same order, are added up. Between two places the vehicle is taken to have gone the least way: who
-        asks for the ways it could have gone where fixes are minutes apart asks
+        same order, wherever on them the vehicle turned back, are added up. Between two places it is taken to
+        have gone the least way: who asks for the ways it could have gone where fixes are minutes apart asks
         `geo_policing.tracks.reconstruct`.
 
         Parameters
@@ -180,18 +180,19 @@ class Matcher:
         Returns
         -------
         tuple of Alternative
-            At most k, the most probable first: no path with a probability below about 1 / samples is known.
-            The first is usually the path of `match`, which is that of the best sequence, not that of the
-            most probable path. Empty where no fix is near a road.
+            At most k, the most probable first: where one stretch alone is in doubt, none with a probability
+            below about 1 / samples is known. Doubts multiply: of a long day of many, each path is improbable,
+            and one below 1e-308 has 0. The first is usually the path of `match`, which is that of the best
+            sequence, not that of the most probable path. Empty where no fix is near a road.
 
         Raises
         ------
         InvalidInput
-            As `match` does, and for a k or samples below 1.
+            As `match` does, and for a k or samples below 1 or a negative seed.
         """
-        for name, count in (("k", k), ("samples", samples)):
-            if count < 1:
-                raise InvalidInput(f"{name} is {count}; give 1 or more", field=name, value=count)
+        for name, count, least in (("k", k, 1), ("samples", samples, 1), ("seed", seed, 0)):
+            if count < least:
+                raise InvalidInput(f"{name} is {count}; give {least} or more", field=name, value=count)
         trace = Trace.checked(t_s, lon, lat, speed_mps, course_deg, accuracy_m)
         x, y = self.network.plane.forward(trace.lon, trace.lat)
         graph = self._graph
@@ -202,9 +203,9 @@ class Matcher:
         if len(lattice.fix) == 0:
             return ()
         of_state, links = map_matching.posterior(lattice.step)
-        chance = np.random.default_rng(seed).random((samples, len(lattice.fix)))
+        rng = np.random.default_rng(seed)
         out = []
-        for choice in most_probable(graph, self.parameters, lattice, links, k, chance):
+        for choice in most_probable(graph, self.parameters, lattice, links, k, samples, rng):
             found = found_of(
                 *(lattice, choice.states, arrivals(graph, self.parameters, lattice, choice.states)),
                 *(of_state, links, trace.t_s, graph.ways, graph.travel_s, graph.table),

@@ -179,6 +179,16 @@ def test_no_workers_are_refused_at_once():
         match_many(Matcher(grid()), [], workers=0)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("t_s", [[[0.0, 1.0], [2.0]], "now", None, 3.0, [object()]])
+def test_times_that_are_no_column_are_refused_and_the_other_traces_go_on(matcher, workers, t_s):
+    before, found, after = match_many(matcher, [trace(0), trace(1) | {"t_s": t_s}, trace(2)], workers=workers)
+    assert isinstance(found, InvalidInput)
+    assert found.field == "t_s"
+    assert before.pieces
+    assert after.pieces
+
+
 def test_a_column_the_matcher_does_not_know_is_refused():
     (found,) = match_many(Matcher(grid()), [trace(0) | {"speed": [1.0]}])
     assert str(found).startswith("unknown column speed; a trace has t_s, lon, lat")
