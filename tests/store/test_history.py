@@ -11,11 +11,14 @@ import pytest
 from geo_policing.errors import InvalidFile, Unavailable
 from geo_policing.model import BoundingBox, Fix, FixColumns, TimeWindow, from_us
 from geo_policing.store import FixStore
+from geo_policing.store.history import keeper as keeper_module
 from geo_policing.store.history.checks import verify
 from geo_policing.store.history.keeper import Keeper
 from geo_policing.store.history.manifest import NAME, Manifest
+from geo_policing.store.history.sealing import make_part
 from tests.store.moving import DAY_US, FIRST_DAY, T, fixes_at, rows, walks
 
+HOUR_US = 3_600_000_000
 ALL = TimeWindow(from_us(T - DAY_US), from_us(T + 9 * DAY_US))
 
 
@@ -296,4 +299,31 @@ def test_sealing_on_a_disk_that_is_full_changes_nothing(store, monkeypatch):
     monkeypatch.undo()
     Keeper(store).seal(FIRST_DAY + 9)
     assert rows(store.between(ALL)) == rows(fixes)
+    assert faults(store) == []
+
+
+def test_of_the_day_so_far_only_neighbours_of_what_is_sealed_are_looked_at(store, monkeypatch):
+    looked_at = []
+
+    def counted(cursor, folder, part_id, day, mine, others):
+        looked_at.append(cursor.execute(f"SELECT count(*) FROM ({others})").fetchall()[0][0])
+        return make_part(cursor, folder, part_id, day, mine, others)
+
+    monkeypatch.setattr(keeper_module, "make_part", counted)
+    n, devices = 480, 20
+    time = np.repeat(T + np.arange(n) * 60_000_000, devices)
+    names = np.array([f"d{k:02d}" for k in range(devices)] * n, object)
+    whole = fixes_at(names, time, np.full(len(time), 113.13), np.full(len(time), 27.83))
+    late = fixes_at(
+        np.array(["d07"], object), np.array([T + 30_000_000]), np.full(1, 113.13), np.full(1, 27.83)
+    )
+    keeper = Keeper(store)
+    for hour in range(8):
+        store.append(whole.take((time >= T + hour * HOUR_US) & (time < T + (hour + 1) * HOUR_US)))
+        if hour == 7:
+            store.append(late)
+        keeper.seal(FIRST_DAY + 1)
+    # The two minutes before of each; and all day of the one that was late.
+    assert looked_at[:7] == [0, *[2 * devices] * 6]
+    assert looked_at[7] == 2 * (devices - 1) + 7 * 60
     assert faults(store) == []

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from geo_policing.errors import InvalidInput, NotFound
 from geo_policing.kernels.cell_visits import MAX_GAP_US
@@ -211,12 +212,23 @@ class Keeper:
             now.manifest.with_parts(parts, ()),
             {table: day for table, day in now.hot.items() if table not in tables},
         )
-        near = rest.select(
+        # Only from and to fixes of a device so near in time to its own can it have moved. A few late ones
+        # must not bring in the whole day of everybody, which does not fit into memory.
+        spans = now.cursor.sql(
+            f"SELECT device, min(time) AS first, max(time) AS last FROM ({mine}) GROUP BY device"
+        ).to_arrow_table()
+        if not len(spans):
+            return None
+        now.cursor.register("spans", spans)
+        others = rest.select(
             layout.BY_CELL,
-            day * DAY_US - MAX_GAP_US,
-            (day + 1) * DAY_US + MAX_GAP_US + 1,
+            pc.min(spans.column("first")).as_py() - MAX_GAP_US,
+            pc.max(spans.column("last")).as_py() + MAX_GAP_US + 1,
             kind="by_cell",
-            where=f"AND device IN (SELECT device FROM ({mine}))",
+        )
+        near = (
+            f"SELECT others.* FROM ({others}) others JOIN spans ON others.device = spans.device "
+            f"AND others.time BETWEEN spans.first - {MAX_GAP_US} AND spans.last + {MAX_GAP_US}"
         )
         return make_part(now.cursor, now.folder, self._store.manifest.next_part, day, mine, near)
 
