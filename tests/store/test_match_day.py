@@ -204,9 +204,6 @@ def test_two_do_not_match_the_same_day_at_once(data):
         match(data)
 
 
-# What takes long is to start Python: one process that has everything loaded forks a child for each kill.
-
-
 @pytest.fixture
 def run(data, capsys, monkeypatch):
     def run(*words):
