@@ -89,15 +89,17 @@ def run(
     total = float(log.max() + np.log(weight.sum()) - np.log(len(steps)))
     weight /= weight.sum()
     n = len(anchors)
-    truth = np.zeros(n)
+    truth, first, last = np.zeros((3, n))
     for (_, order, one), share in zip(found, weight, strict=True):
         truth[order] += share * one.truth
+        first[order] += share * one.first
+        last[order] += share * one.last
     taken = draw.choice(len(found), samples, p=weight) if samples else np.empty(0, int)
     paths = []
     for k, path in enumerate(taken.tolist()):
         c, order, one = found[path]
         paths.append([(c * n + order[anchor], bins) for anchor, bins in one.paths[k]])
-    mixed = Smoothed(*_mix([one for _, _, one in found], weight), truth, total, paths)
+    mixed = Smoothed(*_mix([one for _, _, one in found], weight), truth, first, last, total, paths)
     mixed.ends = [
         (step, share * w, state)
         for (_, _, one), w in zip(found, weight, strict=True)

@@ -2,22 +2,19 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from importlib import import_module
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from geo_policing.model import TimeWindow
-from geo_policing.tracks import MovementModel, gears, ground, outside, reconstruct
+from geo_policing.tracks import MovementModel, gears, ground, outside, reconstruct, surroundings
 from geo_policing.tracks.gears import COARSE, FINE, Gears, Schedule, together
 from geo_policing.tracks.lattice import Lattice
 from geo_policing.tracks.reach import Reach
 from geo_policing.tracks.turns import Turns
 from tests.matching.city import grid
 from tests.tracks.test_reconstruct import BEGIN, at, seen
-
-reconstructing = import_module("geo_policing.tracks.reconstruct")
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +119,7 @@ def test_what_only_rare_haste_leads_to_is_left_out_and_missed_by_nobody(monkeypa
         model, chain=np.tile(model.start / model.start.sum(), (len(model.chain), len(model.start), 1))
     )
     near = reconstruct(town, sightings, fickle)
-    monkeypatch.setattr(reconstructing, "RARE_HASTE", 1e9)
+    monkeypatch.setattr(surroundings, "RARE_HASTE", 1e9)
     monkeypatch.setattr(ground, "CELL_M", 1e9)
     whole = reconstruct(town, sightings, fickle)
     assert len(near.lattice) < 0.8 * len(whole.lattice)
