@@ -16,6 +16,8 @@ Array = NDArray[np.float64]
 
 #: Places along a bin are tried this far apart.
 POINT_M = 12.0
+#: No sighting tells the place on a road better than this, metres.
+FINEST_M = POINT_M / 2
 #: What is on a road is up to so far beside its line, one share of three on each side.
 BESIDE_M = 8.5
 #: Who is slower than this may turn back between crossings, so often a second, and may have been a bit further
@@ -202,10 +204,13 @@ class Lattice:
         return len(self.edge)
 
     def near(self, x: float, y: float, accuracy_m: float, edge: int | None = None) -> Array:
-        """exp(-(d / accuracy)^2 / 2) (b,), mean over each bin; 0 beyond six times it, and on other edges."""
-        distance2 = (self.point_x - x) ** 2 + (self.point_y - y) ** 2
-        weight = np.exp(-0.5 * np.minimum(distance2 / accuracy_m**2, 100.0))
-        weight[distance2 > (6.0 * accuracy_m) ** 2] = 0.0
+        """exp(-(d / accuracy)^2 / 2) (b,), mean over each bin; 0 beyond six times it, and on other edges.
+
+        What is more accurate than `FINEST_M` counts as that: between two places tried nothing would be near.
+        """
+        sigmas = np.hypot(self.point_x - x, self.point_y - y) / max(accuracy_m, FINEST_M)
+        weight = np.exp(-0.5 * np.minimum(sigmas, 10.0) ** 2)
+        weight[sigmas > 6.0] = 0.0
         found = self._mean(weight)
         if edge is not None:
             found[self.edge != edge] = 0.0
@@ -213,7 +218,7 @@ class Lattice:
 
     def within(self, x: float, y: float, radius_m: float, edge: int | None = None) -> Array:
         """Share (b,) of each bin within a radius of a place; 0 on other edges."""
-        inside = (self.point_x - x) ** 2 + (self.point_y - y) ** 2 <= radius_m**2
+        inside = np.hypot(self.point_x - x, self.point_y - y) <= radius_m
         found = self._mean(inside.astype(np.float64))
         if edge is not None:
             found[self.edge != edge] = 0.0

@@ -132,6 +132,32 @@ def test_an_area_and_a_cell_without_roads_are_refused_with_what_to_do(town):
         reconstruct(town, [Sighting.in_cell(at(0), empty)])
 
 
+@pytest.mark.parametrize("accuracy_m", [1e-9, 0.02, 2.0])
+def test_a_sighting_known_to_the_centimetre_is_on_the_road_wherever_it_is(lattice, accuracy_m):
+    for column in np.arange(1.0, 2.0, 0.013):
+        weight = likelihood(lattice, seen(column, 2, 0, accuracy_m=accuracy_m))
+        assert weight.max() > 0.1
+        (x,), (y,) = lattice.network.plane.forward(LON + STEP * column, LAT + 2 * STEP)
+        there = np.isin(lattice.point_bin, np.flatnonzero(weight))
+        assert np.hypot(lattice.point_x[there] - x, lattice.point_y[there] - y).max() < 36.0 + 48.0
+
+
+@pytest.mark.parametrize("much", [1e9, 1e200, 1e308])
+def test_an_accuracy_or_a_radius_beyond_all_bounds_tells_nothing_and_breaks_nothing(town, much):
+    anywhere = reconstruct(town, [seen(0, 0, 0), seen(5, 5, 240, accuracy_m=much)])
+    assert anywhere.truth == pytest.approx([1.0, 1.0])
+    everywhere = Watch(at(0), at(60), LON, LAT, radius_m=much)
+    assert watched(anywhere.lattice, everywhere)[0].min() == 1.0
+    assert reconstruct(town, [seen(0, 0, 0), seen(2, 0, 60)], watches=[everywhere]).truth.min() > 0.999
+    assert leave_one_out(town, [seen(0, 0, 0), seen(2, 0, 60, accuracy_m=much)])[1] == pytest.approx(1.0)
+
+
+def test_a_watch_of_a_step_of_road_sees_who_passes(lattice):
+    for column in np.arange(1.0, 1.5, 0.013):
+        small = Watch(at(0), at(60), LON + STEP * column, LAT, radius_m=0.5)
+        assert watched(lattice, small)[0].max() > 0.0
+
+
 def test_an_edge_far_from_its_place_is_refused_with_both(town):
     with pytest.raises(InvalidInput, match="edge 0>1, accuracy 20 m"):
         reconstruct(town, [seen(5, 5, 0, edge="0>1")])
