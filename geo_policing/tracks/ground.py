@@ -145,6 +145,9 @@ class Ground:
         felt_came_m = np.array([came[bins] for came in distances.felt_came_m])
         shortest = np.array(distances.felt_shortest_m)[:, None]
         detour_m = np.maximum(to_go_m + felt_came_m - shortest - slack_m, 0.0)
+        # From a start that does not lead there nothing comes, also where detours cost nothing.
+        leads = np.isfinite(felt_came_m)
+        prior = np.where(leads, np.exp(-penalty * np.where(leads, detour_m, 0.0)), 0.0)
         beyond_m = np.maximum(to_go_m - shortest, 0.0)
         return cls(
             bins=bins,
@@ -153,7 +156,7 @@ class Ground:
             penalty=penalty,
             to_go_m=to_go_m,
             came_m=came_m.astype(np.float32),
-            prior=np.exp(-penalty * detour_m).astype(np.float32),
+            prior=prior.astype(np.float32),
             start_weight=np.exp(-penalty * beyond_m).astype(np.float32),
         )
 

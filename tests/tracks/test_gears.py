@@ -174,3 +174,19 @@ def test_what_fails_in_a_thread_is_said(town, workers):
     short = replace(MovementModel.of(), prune=0.0)
     with pytest.raises(Exception, match="more than the 0 MB allowed"):
         reconstruct(town, [seen(0, 0, 0), seen(5, 5, 600)], short, memory_bytes=10_000, workers=workers)
+
+
+def test_from_a_start_that_does_not_lead_there_nothing_comes_also_where_detours_cost_nothing():
+    # Nobody comes to the last crossing, but one may have been there.
+    alone = grid(3, closed=("5>8", "7>8"))
+    model = MovementModel.of()
+    lattice = Lattice.of(alone, Turns.of(alone), model, np.ones(alone.n_edges, bool))
+    names = np.array(alone.edge_ids)[lattice.edge]
+    starts, goal = [np.flatnonzero(names == name) for name in ("8>7", "4>5")], np.flatnonzero(names == "0>1")
+    ways = ground.Distances.of(lattice, starts, goal, [1e9, 1e9], [np.ones(ground.CELLS)] * 2)
+    for penalty in (0.0, 0.01):
+        there = ground.Ground.of(lattice, ways, penalty, 0.0)
+        closed = there.number[starts[0]]
+        assert there.prior[0, closed].min() > 0.0
+        assert (there.prior[1, closed] == 0.0).all()
+        assert np.isfinite(there.prior).all()
