@@ -12,6 +12,7 @@ from geo_policing.kernels.exact_cross import cross
 #: The least share that differs from 0, and from 1, by what a number of 64 bits can hold.
 _LEAST = 2.0**-53
 
+
 @njit(cache=True, nogil=True)
 def side_at(place: int, x: float, y: float, px: NDArray[np.float64], py: NDArray[np.float64]) -> int:
     """From which side comes who comes straight from (x, y) to a place on a line: 1 left, -1 right, 0 none.

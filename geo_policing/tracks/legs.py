@@ -83,7 +83,7 @@ class LegFilter:
         top_m, slack_m = self._step_m[-1], 4.0 * self._model.bin_m
         longest_m = [(last - step + 1) * top_m + slack_m for step in steps]
         self._reach.extend(last - steps[0])
-        chance = [self._reach.table[last - step] for step in steps]
+        chance = [self._reach.table[self._reach.row(last - step)] for step in steps]
         distances = Distances.of(self._lattice, start, end[0], longest_m, chance)
         led = [i for i, way in enumerate(distances.shortest_m) if way <= longest_m[i]]
         if not led:
@@ -169,7 +169,7 @@ class LegFilter:
         there, held, log = bin_approach.backward(
             *(bins, values, *walk.rows(gear), self._gears.chain_back[before][gear]),
             *(ground.kind, ground.came_m[:active], ground.prior[:active], reach_m),
-            *(age, self._reach.table, CELL_M, approach.prune),
+            *(self._reach.row(age), self._reach.table, CELL_M, approach.prune),
             *(walk.dense(gear), walk.touched, walk.mark),
         )
         return (there, held), log

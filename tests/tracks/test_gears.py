@@ -141,6 +141,15 @@ def test_the_chance_of_having_come_far_falls_with_the_way_and_grows_with_time():
     assert reach.table[30, int(4000.0 / 20.0) :].max() == 0.0
 
 
+def test_of_a_month_no_more_is_worked_out_than_of_hours_and_it_bounds_nobody():
+    reach = Reach(MovementModel.of())
+    reach.extend(2_000_000)
+    assert reach.table.nbytes < 100e6
+    assert (reach.table[reach.row(np.array([3999, 4000, 2_000_000]))][1:] == 1.0).all()
+    assert reach.farthest_m(2_000_000, 0.0, 28.0) == np.inf
+    assert reach.table[3999].min() > 0.5
+
+
 def test_the_answer_is_the_same_in_one_thread_and_in_several(town):
     sightings = [seen(0, 0, 0), seen(2, 5, 60, probability=0.7), seen(4, 0, 120)]
     one, several = (reconstruct(town, sightings, workers=n) for n in (1, 4))
