@@ -1,5 +1,6 @@
 """Sightings of every kind: points, cameras on edges, areas, cells, and intervals of time."""
 
+import weakref
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,6 +13,7 @@ from geo_policing.errors import InvalidInput
 from geo_policing.model import Sighting, TimeWindow, Watch
 from geo_policing.tracks import leave_one_out, reconstruct
 from geo_policing.tracks.evidence import likelihood, watched
+from geo_policing.tracks.smoothing import Smoother
 from tests.matching.city import LAT, LON, STEP, grid
 from tests.tracks.test_reconstruct import BEGIN, at, seen
 
@@ -215,3 +217,22 @@ def test_a_window_long_after_the_last_sighting_counts_as_well(town):
 def test_sightings_of_which_none_may_be_true_are_refused(town):
     with pytest.raises(InvalidInput, match="all sightings have probability 0; give at least one"):
         reconstruct(town, [seen(0, 0, 0, probability=0.0), seen(1, 0, 20, probability=0.0)])
+
+
+def test_of_all_moments_of_an_interval_only_the_mixture_is_kept(town, monkeypatch):
+    """27 answers of three intervals at once would take 27 times what is allowed."""
+    kept, most = [], []
+    run = Smoother.run
+
+    def watched_run(self, samples, draw):
+        answer = run(self, samples, draw)
+        most.append(sum(one() is not None for one in kept))
+        kept.append(weakref.ref(answer.mass[5]))
+        return answer
+
+    monkeypatch.setattr(Smoother, "run", watched_run)
+    found = reconstruct(town, [seen(0, 0, 0), replace(seen(2, 0, 5), until=at(55)), seen(4, 0, 60)])
+    assert len(most) == 7
+    assert max(most) <= 1
+    for mass in found.smoothed.mass:
+        assert mass.sum() == pytest.approx(1.0, abs=1e-5)
