@@ -83,6 +83,8 @@ def reconstruct(
     """
     if not sightings:
         raise InvalidInput("no sightings; give at least one", field="sightings")
+    if samples < 0:
+        raise InvalidInput(f"samples {samples} is below 0", field="samples", value=samples)
     if not any(s.probability > 0.0 for s in sightings):
         raise InvalidInput(
             "all sightings have probability 0; give at least one that may be the suspect",
@@ -234,9 +236,13 @@ def _unseen(
         # Who passes the bins that are seen takes so many steps for it; each step is a part of one passage.
         part = np.minimum(model.speed_mps * model.step_s / passage_m, 1.0)
         part = np.maximum(part, model.step_s / STANDING_S)
+        start_s, end_s = ((t - window.start).total_seconds() for t in (watch.start, watch.end))
+        first, last = int(np.ceil(start_s / model.step_s)), int(np.floor(end_s / model.step_s))
+        if last < first:
+            # It lies between two steps: so much of the nearer one.
+            part *= (end_s - start_s) / model.step_s
+            first = last = round(0.5 * (start_s + end_s) / model.step_s)
         seen = 1.0 - (1.0 - min(watch.detection, 0.999)) ** part
-        first = int(np.ceil((watch.start - window.start).total_seconds() / model.step_s))
-        last = int(np.floor((watch.end - window.start).total_seconds() / model.step_s))
         for step in range(max(first, 0), min(last + 1, steps)):
             at.setdefault(step, []).append(len(parts))
         parts.append((bins, 1.0 - within[bins, None] * seen))

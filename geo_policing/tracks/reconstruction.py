@@ -190,7 +190,18 @@ class Reconstruction:
         """The path most alike to all that are probable: leg by leg the consensus of the sampled ones.
 
         It visits the sightings that most sampled paths take for true, each on the edge that most pass there.
+
+        Raises
+        ------
+        InvalidInput
+            If no path was sampled.
         """
+        if not self._sampled:
+            raise InvalidInput(
+                "no path was sampled; reconstruct with samples, 200 by default, or with a smaller prune",
+                field="samples",
+                value=len(self.smoothed.paths),
+            )
         length_m, lattice = self.lattice.network.length_m, self.lattice
         turns, felt_m = (*lattice.turns[:2], lattice.turn_m), lattice.feels * length_m
         visits = Counter(tuple(leg[0] for leg in legs) for legs in self._sampled)

@@ -143,6 +143,28 @@ def test_watches_that_overlap_are_passed_unseen_by_the_product_of_their_chances(
     assert len({id(unseen) for unseen in of_both.unseen.values()}) == 3
 
 
+def test_a_watch_shorter_than_a_step_counts_for_its_part_of_one(town):
+    def unseen(start_s, end_s):
+        watch = Watch(at(start_s), at(end_s), LON, LAT, detection=0.9)
+        return reconstruct(town, [seen(0, 0, 0), seen(1, 0, 30)], watches=[watch], samples=0).unseen
+
+    ((step, (bins, chance)),) = unseen(10.6, 11.6).items()
+    (whole_bins, whole) = unseen(11.9, 12.1)[6]
+    assert step == 6
+    assert bins.tolist() == whole_bins.tolist()
+    # Who passes in one step is seen as probably in half of it as if half of the chances to be were taken.
+    assert chance**2 == pytest.approx(whole, rel=1e-4)
+
+
+def test_without_sampled_paths_there_is_no_path_to_tell(town):
+    found = reconstruct(town, [seen(0, 0, 0), seen(1, 0, 30)], samples=0)
+    assert (found.paths(5), found.passing(0), found.likely_edges()) == ([], 0.0, [])
+    with pytest.raises(InvalidInput, match="no path was sampled; reconstruct with samples"):
+        _ = found.best_path
+    with pytest.raises(InvalidInput, match="samples -1 is below 0"):
+        reconstruct(town, [seen(0, 0, 0)], samples=-1)
+
+
 def test_a_camera_over_an_edge_tells_the_direction(town):
     eastward = reconstruct(town, [seen(2.5, 2, 0, edge="14>15"), seen(2.5, 2, 0, edge="14>15")])
     assert eastward.truth == pytest.approx([1.0, 1.0])
