@@ -104,7 +104,8 @@ def reconstruct(
     model = model.at_hours_of(window).over_gaps_of(longest)
     model = model.coarser(*next((steps, bins) for limit, steps, bins in COARSER if longest <= limit))
     turns = turns or Turns.of(network, model.access)
-    lattice = Lattice.of(network, turns, model, _within_reach(network, ordered, model, window))
+    threads = workers or os.cpu_count() or 1
+    lattice = Lattice.of(network, turns, model, _within_reach(network, ordered, model, window), threads)
     steps = int(np.ceil((window.end - window.start).total_seconds() / model.step_s)) + 1
     anchors = [_anchor(lattice, sighting, window, model) for sighting in ordered]
     unseen = _unseen(lattice, model, watches, window, steps)
@@ -113,7 +114,6 @@ def reconstruct(
         for chosen in intervals.moments(ordered)
     ]
     draw = np.random.default_rng(seed)
-    threads = workers or os.cpu_count() or 1
     done = 0
 
     def smooth(placed: list[Anchor], samples: int) -> Smoothed:

@@ -269,7 +269,7 @@ def test_what_is_made_again_is_what_was_not_kept(town, monkeypatch):
     sightings = [seen(0, 0, 0), seen(4, 0, 61), seen(5, 3, 160)]
     watches = [Watch(at(70), at(120), LON + STEP * 5, LAT, radius_m=60.0)]
     kept = reconstruct(town, sightings, watches=watches)
-    monkeypatch.setattr(legs, "LONG", 3)
+    monkeypatch.setattr(legs, "WHOLE", 1e-6)
     monkeypatch.setattr(legs, "KEPT_EVERY", 7)
     again = reconstruct(town, sightings, watches=watches)
     assert again.log_evidence == kept.log_evidence
