@@ -59,7 +59,7 @@ class LegFilter:
         memory_bytes: int,
     ) -> None:
         self._lattice, self._model, self._unseen, self._gears = lattice, model, unseen, gears
-        self._memory, self.used = memory_bytes, 0
+        self._memory, self.used = memory_bytes, sum(map(_bytes, {id(s): s for s in unseen.values()}.values()))
         self._step_m = model.speed_mps * model.step_s
         #: How a class of the coarse gear is made up, for what is told of the fine ones.
         self._mixed = (model.start[:, None] * gears.joined) / (model.start @ gears.joined)
@@ -325,12 +325,17 @@ class LegFilter:
 
     def _allow(self, used: int) -> None:
         if used > self._memory:
-            raise InvalidInput(
-                f"the window takes more than the {self._memory / 1e6:.0f} MB allowed; allow more, "
-                "take a shorter window, or a model with coarser steps",
-                field="memory_bytes",
-                value=self._memory,
-            )
+            raise too_much(self._memory, "the window", "a model with coarser steps")
+
+
+def too_much(memory_bytes: int, what: str, instead: str) -> InvalidInput:
+    """Say that something takes more memory than allowed, and what to do."""
+    return InvalidInput(
+        f"{what} takes more than the {memory_bytes / 1e6:.0f} MB allowed; allow more, take a shorter window, "
+        f"or {instead}",
+        field="memory_bytes",
+        value=memory_bytes,
+    )
 
 
 def _bytes(state: State) -> int:

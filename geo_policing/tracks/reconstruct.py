@@ -15,6 +15,7 @@ from geo_policing.tracks import intervals
 from geo_policing.tracks.evidence import likelihood, watched
 from geo_policing.tracks.ground import State
 from geo_policing.tracks.lattice import Lattice
+from geo_policing.tracks.legs import too_much
 from geo_policing.tracks.movement import MovementModel
 from geo_policing.tracks.reach import Reach
 from geo_policing.tracks.reconstruction import Reconstruction
@@ -108,7 +109,7 @@ def reconstruct(
     lattice = Lattice.of(network, turns, model, _within_reach(network, ordered, model, window), threads)
     steps = int(np.ceil((window.end - window.start).total_seconds() / model.step_s)) + 1
     anchors = [_anchor(lattice, sighting, window, model) for sighting in ordered]
-    unseen = _unseen(lattice, model, watches, window, steps)
+    unseen = _unseen(lattice, model, watches, window, steps, memory_bytes)
     choices = [
         tuple(round((moment - window.start).total_seconds() / model.step_s) for moment in chosen)
         for chosen in intervals.moments(ordered)
@@ -212,9 +213,26 @@ NEGLIGIBLE = 1e-8
 
 
 def _unseen(
-    lattice: Lattice, model: MovementModel, watches: Sequence[Watch], window: TimeWindow, steps: int
+    lattice: Lattice,
+    model: MovementModel,
+    watches: Sequence[Watch],
+    window: TimeWindow,
+    steps: int,
+    memory_bytes: int,
 ) -> dict[int, State]:
-    """Probability (bins, classes) of passing all watches unseen, at each step that is watched."""
+    """Probability (bins, classes) of passing all watches unseen, at each step that is watched.
+
+    Refused where they and what overlaps of them take more memory than allowed.
+    """
+    used = 0
+
+    def counted(state: State) -> State:
+        nonlocal used
+        used += state[0].nbytes + state[1].nbytes
+        if used > memory_bytes:
+            raise too_much(memory_bytes, "what is told by the watches", "fewer or smaller ones")
+        return state
+
     parts: list[State] = []
     at: dict[int, list[int]] = {}
     for watch in watches:
@@ -230,9 +248,10 @@ def _unseen(
         last = int(np.floor((watch.end - window.start).total_seconds() / model.step_s))
         for step in range(max(first, 0), min(last + 1, steps)):
             at.setdefault(step, []).append(len(parts))
-        parts.append((bins, 1.0 - within[bins, None] * seen))
+        parts.append(counted((bins, 1.0 - within[bins, None] * seen)))
     # Steps at which the same are watched share what that tells.
-    made = {which: _all_unseen([parts[k] for k in which]) for which in {tuple(some) for some in at.values()}}
+    together = {tuple(some) for some in at.values()}
+    made = {which: counted(_all_unseen([parts[k] for k in which])) for which in sorted(together)}
     return {step: made[tuple(some)] for step, some in at.items()}
 
 
