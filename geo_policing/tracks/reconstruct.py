@@ -16,6 +16,7 @@ from geo_policing.tracks import intervals, legs
 from geo_policing.tracks.evidence import likelihood, watched
 from geo_policing.tracks.ground import State
 from geo_policing.tracks.lattice import Lattice
+from geo_policing.tracks.legs import too_much
 from geo_policing.tracks.movement import MovementModel
 from geo_policing.tracks.reconstruction import Reconstruction
 from geo_policing.tracks.smoothing import MOST_FALSE, Anchor, Impossible, Smoothed, Smoother
@@ -113,6 +114,7 @@ def reconstruct(
     surroundings = Surroundings(network, ordered, model, window)
     wanted = surroundings.between(MOST_FALSE) | surroundings.around([0], [len(ordered) - 1])
     most_false, prune, told = MOST_FALSE, model.prune, 0.0
+    threads = workers or os.cpu_count() or 1
 
     def tell(share: float) -> None:
         nonlocal told
@@ -121,11 +123,11 @@ def reconstruct(
             progress(told)
 
     while True:
-        lattice = Lattice.of(network, turns, model, wanted)
+        lattice = Lattice.of(network, turns, model, wanted, threads)
         try:
             smoothed, anchor_step, unseen = _smooth(
                 *(lattice, replace(model, prune=prune), ordered, window, watches, samples, seed),
-                *(memory_bytes, workers or os.cpu_count() or 1, most_false, tell),
+                *(memory_bytes, threads, most_false, tell),
             )
         except Impossible as error:
             if most_false > MOST_FALSE:
@@ -171,7 +173,7 @@ def _smooth(
     """Smooth over one lattice: what is known, the step of each sighting, and what was watched."""
     steps = int(np.ceil((window.end - window.start).total_seconds() / model.step_s)) + 1
     anchors = [_anchor(lattice, sighting, window, model) for sighting in sightings]
-    unseen = _unseen(lattice, model, watches, window, steps)
+    unseen = _unseen(lattice, model, watches, window, steps, memory_bytes)
     choices = [
         tuple(round((moment - window.start).total_seconds() / model.step_s) for moment in chosen)
         for chosen in intervals.moments(sightings)
@@ -223,9 +225,26 @@ NEGLIGIBLE = 1e-8
 
 
 def _unseen(
-    lattice: Lattice, model: MovementModel, watches: Sequence[Watch], window: TimeWindow, steps: int
+    lattice: Lattice,
+    model: MovementModel,
+    watches: Sequence[Watch],
+    window: TimeWindow,
+    steps: int,
+    memory_bytes: int,
 ) -> dict[int, State]:
-    """Probability (bins, classes) of passing all watches unseen, at each step that is watched."""
+    """Probability (bins, classes) of passing all watches unseen, at each step that is watched.
+
+    Refused where they and what overlaps of them take more memory than allowed.
+    """
+    used = 0
+
+    def counted(state: State) -> State:
+        nonlocal used
+        used += state[0].nbytes + state[1].nbytes
+        if used > memory_bytes:
+            raise too_much(memory_bytes, "what is told by the watches", "fewer or smaller ones")
+        return state
+
     parts: list[State] = []
     at: dict[int, list[int]] = {}
     for watch in watches:
@@ -245,9 +264,10 @@ def _unseen(
         seen = 1.0 - (1.0 - min(watch.detection, 0.999)) ** part
         for step in range(max(first, 0), min(last + 1, steps)):
             at.setdefault(step, []).append(len(parts))
-        parts.append((bins, 1.0 - within[bins, None] * seen))
+        parts.append(counted((bins, 1.0 - within[bins, None] * seen)))
     # Steps at which the same are watched share what that tells.
-    made = {which: _all_unseen([parts[k] for k in which]) for which in {tuple(some) for some in at.values()}}
+    together = {tuple(some) for some in at.values()}
+    made = {which: counted(_all_unseen([parts[k] for k in which])) for which in sorted(together)}
     return {step: made[tuple(some)] for step, some in at.items()}
 
 

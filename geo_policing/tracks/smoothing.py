@@ -128,7 +128,7 @@ class Smoother:
     ) -> None:
         self.lattice, self.model, self.anchors, self.steps = lattice, model, anchors, steps
         self._most_false = most_false
-        self._gears = Gears(lattice, model)
+        self._gears = Gears(lattice, model, workers)
         self._filter = LegFilter(lattice, model, unseen, self._gears, memory_bytes)
         self._classes, self._workers = len(model.speed_mps), workers
         self._elsewhere = -np.log(lattice.bin_m.sum())
