@@ -12,6 +12,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+#: What `_row` says where it cannot say where the row ends.
+FULL, CUT_OFF = -1, -2
+
 
 @njit(cache=True, nogil=True)
 def step_matrix(
@@ -37,7 +40,8 @@ def step_matrix(
     with the shares turn_weight (t, bands) f64, which sum to 1 over the turns from an edge in each band;
     band (classes,) i32 of each class; distance_m (classes,) f64 of a step. aside (b, 2) i32: bins to turn
     back to and to fall back to, -1 none, each in a step with aside_weight (classes, 2) f64 as if by a way of
-    aside_m. Ways on that are taken less often than `least` are not followed.
+    aside_m. Ways on that are taken less often than `least` are not followed,
+    where all are, than a tenth of that, and so on.
     -> rows (i - begin) * classes + c: offset (rows + 1,) i64, bin i32, weight f32, and the way (f32, m) from
     the middle of the one bin to that of the other, the shortest if several are followed. A row sums to 1;
     where no road leads on, it is the last bin that holds the rest.
@@ -51,14 +55,29 @@ def step_matrix(
     stack_start, stack_share = np.empty(4096), np.empty(4096)
     for i in range(begin, end):
         for c in range(classes):
-            row = (i - begin) * classes + c
+            row, followed = (i - begin) * classes + c, least
             while True:
                 used = _row(
                     *(i, c, bin_m, bin_edge, first_bin, turn_offset, turn_edge, turn_weight, band),
-                    *(distance_m, aside, aside_m, aside_weight, least, stack_bin, stack_start, stack_share),
+                    *(
+                        distance_m,
+                        aside,
+                        aside_m,
+                        aside_weight,
+                        followed,
+                        stack_bin,
+                        stack_start,
+                        stack_share,
+                    ),
                     *(at, offset[row], target, weight, way),
                 )
                 if used >= 0:
+                    break
+                if used == CUT_OFF and followed > 0.0:
+                    followed *= 0.1
+                    continue
+                if used == CUT_OFF:  # nobody takes any of the turns
+                    used = offset[row]
                     break
                 more = target.shape[0]
                 target = np.concatenate((target, np.empty(more, np.int32)))
@@ -94,7 +113,9 @@ def _row(
     weight: NDArray[Any],
     way: NDArray[Any],
 ) -> int:
-    """Write the row of bin i in class c of `step_matrix` from `first` on, and say where it ends; -1 if full.
+    """Write the row of bin i in class c of `step_matrix` from `first` on, and say where it ends.
+
+    `FULL` if there is no room, `CUT_OFF` if no way was followed to its end.
 
     Scratch: at (b,) i64 of anything below `first` or naming another bin: where in the row each bin is.
     """
@@ -118,7 +139,7 @@ def _row(
             k = at[j]
             if k < first or k >= used or target[k] != j:
                 if used == full:
-                    return -1
+                    return FULL
                 k = at[j] = used
                 target[k], weight[k], way[k] = j, 0.0, np.inf
                 used += 1
@@ -137,6 +158,8 @@ def _row(
                 stack_bin[size] = first_bin[turn_edge[t]]
                 stack_start[size], stack_share[size] = end, follow
                 size += 1
+    if total == 0.0:
+        return CUT_OFF
     leaves = 0.0
     for s in range(2):
         if aside[i, s] >= 0:
@@ -146,7 +169,7 @@ def _row(
     for s in range(2):
         if aside[i, s] >= 0 and aside_weight[c, s] > 0.0:
             if used == full:
-                return -1
+                return FULL
             target[used], weight[used], way[used] = aside[i, s], aside_weight[c, s], aside_m
             used += 1
     return used

@@ -63,6 +63,34 @@ def test_a_step_leads_where_moving_many_places_leads(seed):
     assert dense(offset, target, weight, 3) == pytest.approx(expected, abs=0.01)
 
 
+@pytest.mark.parametrize("least", [1e-4, 0.02, 0.3])
+def test_who_passes_many_crossings_in_a_step_is_not_lost_where_each_way_is_rare(least):
+    """Behind eight crossings at which as many go on as turn off no way has even one in a hundred."""
+    edges, classes = 2**9 - 1, 1
+    turns = [[2 * e + 1, 2 * e + 2] if 2 * e + 2 < edges else [] for e in range(edges)]
+    offset = np.concatenate([[0], np.cumsum([len(t) for t in turns])])
+    flat = (offset, np.concatenate(turns).astype(np.int32), np.full((offset[-1], 1), 0.5))
+    lengths, every = np.full(edges, 10.0), np.arange(edges, dtype=np.int32)
+    first = np.arange(edges + 1, dtype=np.int32)
+    aside, aside_m, aside_weight, *_ = nothing_aside(edges, classes)
+    rows, target, weight, _ = bin_steps.step_matrix(
+        *(lengths, every, first, *flat, np.zeros(classes, np.int32), np.array([80.0])),
+        *(aside, aside_m, aside_weight, least, 0, edges),
+    )
+    ends = target[rows[0] : rows[1]]
+    assert set(ends.tolist()) <= set(range(2**8 - 1, edges))
+    assert np.add.reduceat(weight, rows[:-1]) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_turns_that_nobody_takes_lead_nowhere():
+    rows, target, *_ = bin_steps.step_matrix(
+        *(np.full(2, 10.0), np.arange(2, dtype=np.int32), np.arange(3, dtype=np.int32), np.array([0, 1, 1])),
+        *(np.array([1], np.int32), np.zeros((1, 1)), np.zeros(1, np.int32), np.array([30.0])),
+        *nothing_aside(2, 1),
+    )
+    assert (rows.tolist(), target.tolist()) == ([0, 0, 1], [1])
+
+
 def test_who_stands_may_turn_back_and_keeps_all_probability():
     bin_m, n = 50.0, 4
     aside = np.array([[3, -1], [2, 0], [1, -1], [0, 2]], np.int32)
