@@ -21,7 +21,6 @@ from geo_policing.store import Records
 from geo_policing.store.reconstructions import KeptReconstruction, WorkState
 from geo_policing.tracks import MovementModel, Reconstruction, Speeds, answer, reconstruct
 from geo_policing.tracks.evidence import edge_number, edge_place
-from geo_policing.tracks.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +76,6 @@ class Reconstructions:
         self._progress: dict[str, float] = {}
         self._ending: set[str] = set()
         self._changing = threading.Lock()
-        self._turns: dict[str, Turns] = {}
         records.reconstructions.abandon("the service was stopped; ask for a new one", _now_us())
 
     def ask(self, given: dict[str, Any], *, case: str, reason: str, account: str) -> KeptReconstruction:
@@ -206,9 +204,7 @@ class Reconstructions:
 
     def _answer(self, kept: KeptReconstruction, question: _Question) -> dict[str, Any]:
         network = self._tracks.network()
-        if question.model.mode not in self._turns:
-            self._turns[question.model.mode] = Turns.of(network, question.model.access)
-        turns = self._turns[question.model.mode]
+        turns = self._tracks.turns(question.model.access)
         found = reconstruct(
             *(network, question.sightings, question.model, question.window),
             watches=question.watches,

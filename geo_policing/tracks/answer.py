@@ -79,10 +79,11 @@ def features_of(
     seed : int
         Of the ways drawn after the last sighting.
     tell : callable
-        Called before each part of it; what it raises ends the work.
+        Called often, at the latest before each path, moment and gate; what it raises ends the work.
     """
     wanted = wanted or Wanted()
     network = found.lattice.network
+    found.unfold(tell)
     tell()
     features = [path_feature(network, found.best_path, "best")]
     tell()
@@ -100,7 +101,8 @@ def features_of(
     after = [m for m in moments_of(found, 60) if m > found.sightings[-1].last]
     tell()
     if after:
-        features += [gate_feature(p, after) for p in containment(found, gates_of(network), after, seed=seed)]
+        passings = containment(found, gates_of(network), after, seed=seed, tell=tell)
+        features += [gate_feature(passing, after) for passing in passings]
     tell()
     features += camera_features(found, wanted.cameras, wanted.looks)
     return features

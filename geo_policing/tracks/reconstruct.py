@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
@@ -11,14 +12,15 @@ from numpy.typing import NDArray
 from geo_policing.errors import InvalidInput
 from geo_policing.model import Sighting, TimeWindow, Watch
 from geo_policing.roads import Access, RoadNetwork, route
-from geo_policing.tracks import intervals
+from geo_policing.tracks import intervals, legs
 from geo_policing.tracks.evidence import likelihood, watched
 from geo_policing.tracks.ground import State
 from geo_policing.tracks.lattice import Lattice
+from geo_policing.tracks.legs import too_much
 from geo_policing.tracks.movement import MovementModel
-from geo_policing.tracks.reach import Reach
 from geo_policing.tracks.reconstruction import Reconstruction
-from geo_policing.tracks.smoothing import Anchor, Impossible, Smoothed, Smoother
+from geo_policing.tracks.smoothing import MOST_FALSE, Anchor, Impossible, Smoothed, Smoother
+from geo_policing.tracks.surroundings import Surroundings
 from geo_policing.tracks.turns import Turns
 
 Array = NDArray[np.float64]
@@ -26,6 +28,9 @@ Array = NDArray[np.float64]
 #: Up to so long between sightings, seconds, how much coarser than the model's steps and bins are. The finer
 #: the bins, the less an even spread in them blurs the time of passing, which short gaps show most.
 COARSER = ((200.0, 1, 1 / 3), (450.0, 1, 2 / 3), (650.0, 1, 1.0), (1500.0, 2, 2.0), (np.inf, 4, 4.0))
+#: All is done once more on more roads where one for whom they were not taken is so likely the first true
+#: sighting, or the last: where one was before, or after, is wrong with as much.
+WORTH_THE_ROADS = 0.02
 
 
 def reconstruct(
@@ -79,6 +84,8 @@ def reconstruct(
     """
     if not sightings:
         raise InvalidInput("no sightings; give at least one", field="sightings")
+    if samples < 0:
+        raise InvalidInput(f"samples {samples} is below 0", field="samples", value=samples)
     if not any(s.probability > 0.0 for s in sightings):
         raise InvalidInput(
             "all sightings have probability 0; give at least one that may be the suspect",
@@ -104,34 +111,38 @@ def reconstruct(
     model = model.at_hours_of(window).over_gaps_of(longest)
     model = model.coarser(*next((steps, bins) for limit, steps, bins in COARSER if longest <= limit))
     turns = turns or Turns.of(network, model.access)
-    lattice = Lattice.of(network, turns, model, _within_reach(network, ordered, model, window))
-    steps = int(np.ceil((window.end - window.start).total_seconds() / model.step_s)) + 1
-    anchors = [_anchor(lattice, sighting, window, model) for sighting in ordered]
-    unseen = _unseen(lattice, model, watches, window, steps)
-    choices = [
-        tuple(round((moment - window.start).total_seconds() / model.step_s) for moment in chosen)
-        for chosen in intervals.moments(ordered)
-    ]
-    draw = np.random.default_rng(seed)
+    surroundings = Surroundings(network, ordered, model, window)
+    wanted = surroundings.between(MOST_FALSE) | surroundings.around([0], [len(ordered) - 1])
+    most_false, prune, told = MOST_FALSE, model.prune, 0.0
     threads = workers or os.cpu_count() or 1
-    done = 0
 
-    def smooth(placed: list[Anchor], samples: int) -> Smoothed:
-        nonlocal done
-        smoother = Smoother(lattice, model, placed, steps, unseen, memory_bytes, threads)
+    def tell(share: float) -> None:
+        nonlocal told
+        told = max(told, share)
         if progress is not None:
-            before, tell = done, progress
-            smoother.progress = lambda share: tell((before + share) / len(choices))
-        done += 1
-        return smoother.run(samples, draw)
+            progress(told)
 
-    try:
-        if len(choices) == 1:
-            smoothed, anchor_step = smooth(anchors, samples), tuple(anchor.step for anchor in anchors)
-        else:
-            smoothed, anchor_step = intervals.run(smooth, anchors, choices, samples, draw)
-    except Impossible as error:
-        raise InvalidInput(_contradiction(lattice, model, ordered, error.anchor), field="sightings") from None
+    while True:
+        lattice = Lattice.of(network, turns, model, wanted, threads)
+        try:
+            smoothed, anchor_step, unseen = _smooth(
+                *(lattice, replace(model, prune=prune), ordered, window, watches, samples, seed),
+                *(memory_bytes, threads, most_false, tell),
+            )
+        except Impossible as error:
+            if most_false > MOST_FALSE:
+                contradiction = _contradiction(lattice, model, ordered, error.anchor)
+                raise InvalidInput(contradiction, field="sightings") from None
+            # Nothing is refused that is only rare: all doubtful ones may be false, and less is forgotten.
+            most_false, prune = max(MOST_FALSE + 1, len(ordered)), prune * legs.LAST_RESORT
+            wanted |= surroundings.between(most_false)
+            continue
+        # The first and the last true one may be others than those that the roads around were taken for.
+        ends = (np.flatnonzero(p > WORTH_THE_ROADS).tolist() for p in (smoothed.first, smoothed.last))
+        around = surroundings.around(*ends)
+        if not (around & ~wanted).any():
+            break
+        wanted |= around
     return Reconstruction(
         window=window,
         step_s=model.step_s,
@@ -146,39 +157,41 @@ def reconstruct(
     )
 
 
-def _within_reach(
-    network: RoadNetwork, sightings: Sequence[Sighting], model: MovementModel, window: TimeWindow
-) -> NDArray[np.bool_]:
-    """Which edges (m,) can be on a way from a sighting to another, in a straight line and no rare haste."""
-    xy = np.column_stack(network.plane.forward([s.lon for s in sightings], [s.lat for s in sightings]))
-    middle = (network.vertex_offset[:-1] + network.vertex_offset[1:] - 1) // 2
-    x, y = network.vertex_x[middle], network.vertex_y[middle]
-    beside = network.length_m + max(s.reach_m for s in sightings)
-    distance = [np.hypot(x - x0, y - y0) for x0, y0 in xy]
-    reach = Reach(model)
-    reach.extend(int(np.ceil((window.end - window.start).total_seconds() / model.step_s)) + 1)
+def _smooth(
+    lattice: Lattice,
+    model: MovementModel,
+    sightings: Sequence[Sighting],
+    window: TimeWindow,
+    watches: Sequence[Watch],
+    samples: int,
+    seed: int,
+    memory_bytes: int,
+    workers: int,
+    most_false: int,
+    tell: Callable[[float], None],
+) -> tuple[Smoothed, tuple[int, ...], dict[int, State]]:
+    """Smooth over one lattice: what is known, the step of each sighting, and what was watched."""
+    steps = int(np.ceil((window.end - window.start).total_seconds() / model.step_s)) + 1
+    anchors = [_anchor(lattice, sighting, window, model) for sighting in sightings]
+    unseen = _unseen(lattice, model, watches, window, steps, memory_bytes)
+    choices = [
+        tuple(round((moment - window.start).total_seconds() / model.step_s) for moment in chosen)
+        for chosen in intervals.moments(sightings)
+    ]
+    draw = np.random.default_rng(seed)
+    done = 0
 
-    def farthest_m(seconds: float, apart_m: float) -> float:
-        steps = int(np.ceil(seconds / model.step_s))
-        return min(seconds * model.top_mps, reach.farthest_m(steps, apart_m, RARE_HASTE))
+    def smooth(placed: list[Anchor], samples: int) -> Smoothed:
+        nonlocal done
+        before = done
+        smoother = Smoother(lattice, model, placed, steps, unseen, memory_bytes, workers, most_false)
+        smoother.progress = lambda share: tell((before + share) / len(choices))
+        done += 1
+        return smoother.run(samples, draw)
 
-    # Of one known only to an interval any moment may be the one that lets it be far away.
-    found = distance[0] <= farthest_m((sightings[0].time - window.start).total_seconds(), 0.0) + beside
-    found |= distance[-1] <= farthest_m((window.end - sightings[-1].time).total_seconds(), 0.0) + beside
-    for i, first in enumerate(sightings):
-        for j in range(i + 1, min(len(sightings), i + 4)):
-            apart_m = float(np.hypot(*(xy[j] - xy[i])))
-            way_m = farthest_m((sightings[j].last - first.time).total_seconds(), apart_m)
-            found |= distance[i] + distance[j] <= way_m + 2.0 * beside
-            if sightings[j].probability >= 1.0:
-                break
-    access = model.access
-    return found if access is None else found & ((network.access & int(access)) != 0)
-
-
-#: Ways between sightings that are exp(-this) times as likely as the straight line, by their haste, are left
-#: out.
-RARE_HASTE = 28.0
+    if len(choices) == 1:
+        return smooth(anchors, samples), tuple(anchor.step for anchor in anchors), unseen
+    return *intervals.run(smooth, anchors, choices, samples, draw), unseen
 
 
 def _anchor(lattice: Lattice, sighting: Sighting, window: TimeWindow, model: MovementModel) -> Anchor:
@@ -212,9 +225,26 @@ NEGLIGIBLE = 1e-8
 
 
 def _unseen(
-    lattice: Lattice, model: MovementModel, watches: Sequence[Watch], window: TimeWindow, steps: int
+    lattice: Lattice,
+    model: MovementModel,
+    watches: Sequence[Watch],
+    window: TimeWindow,
+    steps: int,
+    memory_bytes: int,
 ) -> dict[int, State]:
-    """Probability (bins, classes) of passing all watches unseen, at each step that is watched."""
+    """Probability (bins, classes) of passing all watches unseen, at each step that is watched.
+
+    Refused where they and what overlaps of them take more memory than allowed.
+    """
+    used = 0
+
+    def counted(state: State) -> State:
+        nonlocal used
+        used += state[0].nbytes + state[1].nbytes
+        if used > memory_bytes:
+            raise too_much(memory_bytes, "what is told by the watches", "fewer or smaller ones")
+        return state
+
     parts: list[State] = []
     at: dict[int, list[int]] = {}
     for watch in watches:
@@ -225,14 +255,19 @@ def _unseen(
         # Who passes the bins that are seen takes so many steps for it; each step is a part of one passage.
         part = np.minimum(model.speed_mps * model.step_s / passage_m, 1.0)
         part = np.maximum(part, model.step_s / STANDING_S)
+        start_s, end_s = ((t - window.start).total_seconds() for t in (watch.start, watch.end))
+        first, last = int(np.ceil(start_s / model.step_s)), int(np.floor(end_s / model.step_s))
+        if last < first:
+            # It lies between two steps: so much of the nearer one.
+            part *= (end_s - start_s) / model.step_s
+            first = last = round(0.5 * (start_s + end_s) / model.step_s)
         seen = 1.0 - (1.0 - min(watch.detection, 0.999)) ** part
-        first = int(np.ceil((watch.start - window.start).total_seconds() / model.step_s))
-        last = int(np.floor((watch.end - window.start).total_seconds() / model.step_s))
         for step in range(max(first, 0), min(last + 1, steps)):
             at.setdefault(step, []).append(len(parts))
-        parts.append((bins, 1.0 - within[bins, None] * seen))
+        parts.append(counted((bins, 1.0 - within[bins, None] * seen)))
     # Steps at which the same are watched share what that tells.
-    made = {which: _all_unseen([parts[k] for k in which]) for which in {tuple(some) for some in at.values()}}
+    together = {tuple(some) for some in at.values()}
+    made = {which: counted(_all_unseen([parts[k] for k in which])) for which in sorted(together)}
     return {step: made[tuple(some)] for step, some in at.items()}
 
 
