@@ -215,7 +215,8 @@ class Keeper:
         # Only from and to fixes of a device so near in time to its own can it have moved. A few late ones
         # must not bring in the whole day of everybody, which does not fit into memory.
         spans = now.cursor.sql(
-            f"SELECT device, min(time) AS first, max(time) AS last FROM ({mine}) GROUP BY device"
+            "SELECT device, min(time) AS first, max(time) AS last "
+            f"FROM ({mine}) GROUP BY device ORDER BY device"
         ).to_arrow_table()
         if not len(spans):
             return None
@@ -230,7 +231,8 @@ class Keeper:
             f"SELECT others.* FROM ({others}) others JOIN spans ON others.device = spans.device "
             f"AND others.time BETWEEN spans.first - {MAX_GAP_US} AND spans.last + {MAX_GAP_US}"
         )
-        return make_part(now.cursor, now.folder, self._store.manifest.next_part, day, mine, near)
+        devices = spans.column("device").combine_chunks()
+        return make_part(now.cursor, now.folder, self._store.manifest.next_part, day, mine, near, devices)
 
     def _replace(self, parts: tuple[Part, ...], part: Part | None, **changes: Any) -> None:
         now = self._store.manifest
