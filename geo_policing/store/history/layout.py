@@ -23,6 +23,8 @@ from geo_policing.store.private import private
 GROUP_ROWS = 16_384
 #: Columns of `by_cell`: where everybody was; what else is known of a fix is in `by_device`.
 BY_CELL = ("device", "time", "lon", "lat", "cell")
+#: What row groups are found by. Nobody asks for the least and the most of other columns, but all read them.
+_FOUND_BY = ("device", "time", "cell", "first_s", "last_s")
 _DIFFERENCES = ("time", "received", "lon", "lat", "first_s", "last_s")
 _COMPRESSION_LEVEL = 3
 
@@ -93,6 +95,7 @@ class SortedFile:
                 compression="zstd",
                 compression_level=_COMPRESSION_LEVEL,
                 version="2.6",
+                write_statistics=[name for name in columns.names if name in _FOUND_BY],
                 use_dictionary=[name for name in columns.names if name not in differences],
                 column_encoding=dict.fromkeys(doubles, "BYTE_STREAM_SPLIT")
                 | {name: "DELTA_BINARY_PACKED" for name in differences if name not in doubles},
