@@ -14,11 +14,12 @@ import pyarrow.compute as pc
 from geo_policing.errors import InvalidInput, NotFound
 from geo_policing.kernels.cell_visits import MAX_GAP_US
 from geo_policing.model.device import DeviceKind, check_device_id
-from geo_policing.store.fixes import FixStore, Snapshot
+from geo_policing.store.fixes import FixStore
 from geo_policing.store.history import layout
 from geo_policing.store.history.manifest import DAY_US, Deletion, Hold, Manifest, Part
 from geo_policing.store.history.matched import remove_outdated
 from geo_policing.store.history.sealing import COLUMNS, make_part
+from geo_policing.store.history.snapshot import Snapshot
 
 #: Stands for every kind of device that has no rule of its own.
 OTHERS = "others"

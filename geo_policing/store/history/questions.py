@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from geo_policing.kernels.cell_visits import MAX_GAP_US
 from geo_policing.model import FixColumns
 from geo_policing.model.moves import Moves, Visits
-from geo_policing.store.fixes import COLUMNS, FixStore, Snapshot
+from geo_policing.store.fixes import FixStore
 from geo_policing.store.history import layout
 from geo_policing.store.history.manifest import Manifest
 from geo_policing.store.history.sealing import visits_of
+from geo_policing.store.history.snapshot import COLUMNS, Snapshot
 
 # ruff: noqa: S608 - queries are put together of our own names, numbers and paths
 
