@@ -106,9 +106,10 @@ def _of_history(
         cars = [device.id for device in records.devices.list() if device.kind.value in CARS]
     with FixStore(path) as store:
         for device in cars:
-            found = store.window(device, window)
-            if len(found) < 2:
-                continue
-            t = found.time / 1e6
-            match = matcher.match(t, found.lon, found.lat, accuracy_m=found.accuracy_m)
-            yield Driven(t, found.lon, found.lat, match)
+            # A device that says its position every second has a day in a page, and is matched page by page.
+            for found in store.pages(device, window):
+                if len(found) < 2:
+                    continue
+                t = found.time / 1e6
+                match = matcher.match(t, found.lon, found.lat, accuracy_m=found.accuracy_m)
+                yield Driven(t, found.lon, found.lat, match)

@@ -12,6 +12,7 @@ from geo_policing.errors import InvalidFile, Unavailable
 from geo_policing.model import BoundingBox, Fix, FixColumns, TimeWindow, from_us
 from geo_policing.store import FixStore
 from geo_policing.store.history import keeper as keeper_module
+from geo_policing.store.history import spill
 from geo_policing.store.history.checks import verify
 from geo_policing.store.history.keeper import Keeper
 from geo_policing.store.history.manifest import NAME, Manifest
@@ -120,6 +121,39 @@ def test_sealed_in_pieces_and_merged_the_visits_are_those_of_days_sealed_at_once
         # The way over midnight is with the day that was sealed last; merged, it is with both.
         found.append(set(zip(*visits.values(), strict=True)))
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_sealed_and_merged_in_slices_the_files_are_those_of_days_sealed_at_once(tmp_path, monkeypatch, seed):
+    fixes = walks(np.random.default_rng(30 + seed), devices=12)
+    fixes.source[::3] = "jt808:tcp:8000"
+    late = np.random.default_rng(seed).random(len(fixes)) < 0.2
+    found = []
+    for slice_rows in (1_000_000, 97):
+        monkeypatch.setattr(spill, "SLICE_ROWS", slice_rows)
+        with FixStore(tmp_path / str(slice_rows) / "fixes.duckdb") as store:
+            keeper = Keeper(store)
+            for part in (fixes.take(~late), fixes.take(late)):
+                store.append(part)
+                keeper.seal(FIRST_DAY + 9)
+                assert faults(store) == []
+                found.append(contents(store))
+            keeper.compact()
+            assert faults(store) == []
+            found.append(contents(store))
+            assert [path for path in store.folder.rglob("*") if path.suffix in {".spill", ".new"}] == []
+    assert found[:3] == found[3:]
+
+
+def contents(store):
+    """Return what each file has, row by row in its order, and how its row groups are cut."""
+    return {
+        name: (
+            repr(pq.read_table(store.folder / name).to_pylist()),  # NaN is not NaN
+            pq.read_metadata(store.folder / name).num_row_groups,
+        )
+        for name in sorted(store.manifest.names)
+    }
 
 
 def test_fixes_that_come_while_their_day_is_sealed_are_kept(store):
@@ -305,9 +339,9 @@ def test_sealing_on_a_disk_that_is_full_changes_nothing(store, monkeypatch):
 def test_of_the_day_so_far_only_neighbours_of_what_is_sealed_are_looked_at(store, monkeypatch):
     looked_at = []
 
-    def counted(cursor, folder, part_id, day, mine, others):
+    def counted(cursor, folder, part_id, day, mine, others, devices):
         looked_at.append(cursor.execute(f"SELECT count(*) FROM ({others})").fetchall()[0][0])
-        return make_part(cursor, folder, part_id, day, mine, others)
+        return make_part(cursor, folder, part_id, day, mine, others, devices)
 
     monkeypatch.setattr(keeper_module, "make_part", counted)
     n, devices = 480, 20

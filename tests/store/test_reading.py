@@ -1,6 +1,7 @@
 """A few rows of sealed files are found by what is known of their row groups."""
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from geo_policing.errors import Unavailable
@@ -109,3 +110,20 @@ def test_a_sealed_file_that_is_damaged_or_gone_is_told_in_one_line(store):
     path.unlink()
     with pytest.raises(Unavailable, match=path.name):
         store.window("d1", window)
+
+
+def test_footers_tell_of_no_column_that_nobody_is_found_by(tmp_path):
+    with FixStore(tmp_path / "fixes.duckdb") as store:
+        store.append(walks(np.random.default_rng(40)))
+        Keeper(store).seal(FIRST_DAY + 9)
+        told = {}
+        for kind in ("by_device", "by_cell", "visits"):
+            path = store.folder / getattr(store.manifest.parts[0], kind).name
+            group = pq.read_metadata(path).row_group(0)
+            columns = map(group.column, range(group.num_columns))
+            told[kind] = {column.path_in_schema for column in columns if column.is_stats_set}
+    assert told == {
+        "by_device": {"device", "time", "cell"},
+        "by_cell": {"device", "time", "cell"},
+        "visits": {"device", "cell", "first_s", "last_s"},
+    }

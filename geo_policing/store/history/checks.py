@@ -38,9 +38,8 @@ def verify(folder: Path, manifest: Manifest) -> Iterator[str]:
         ]
         if not wrong:
             with duckdb.connect() as db:
-                db.execute(
-                    f"SET memory_limit = '1GB'; SET temp_directory = {layout.quoted(folder / 'sorting')}"
-                )
+                db.execute("SET memory_limit = '512MB'; SET enable_progress_bar = false")
+                db.execute(f"SET temp_directory = {layout.quoted(folder / 'sorting')}")
                 wrong = [
                     f"part {part.id}: {line}" for part in parts for line in _check_fixes(db, folder, part)
                 ]

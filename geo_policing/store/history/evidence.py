@@ -8,9 +8,10 @@ import pyarrow as pa
 from geo_policing.model import FixColumns
 from geo_policing.model.fix import FIX_SCHEMA
 from geo_policing.model.moves import Proof, Stretch
-from geo_policing.store.fixes import FixStore, Snapshot
+from geo_policing.store.fixes import FixStore
 from geo_policing.store.history import layout
 from geo_policing.store.history.manifest import DAY_US
+from geo_policing.store.history.snapshot import Snapshot
 
 # ruff: noqa: S608 - queries are put together of our own names, numbers and paths
 

@@ -14,11 +14,12 @@ import pyarrow.compute as pc
 from geo_policing.errors import InvalidInput, NotFound
 from geo_policing.kernels.cell_visits import MAX_GAP_US
 from geo_policing.model.device import DeviceKind, check_device_id
-from geo_policing.store.fixes import FixStore, Snapshot
+from geo_policing.store.fixes import FixStore
 from geo_policing.store.history import layout
 from geo_policing.store.history.manifest import DAY_US, Deletion, Hold, Manifest, Part
 from geo_policing.store.history.matched import remove_outdated
 from geo_policing.store.history.sealing import COLUMNS, make_part
+from geo_policing.store.history.snapshot import Snapshot
 
 #: Stands for every kind of device that has no rule of its own.
 OTHERS = "others"
@@ -215,7 +216,8 @@ class Keeper:
         # Only from and to fixes of a device so near in time to its own can it have moved. A few late ones
         # must not bring in the whole day of everybody, which does not fit into memory.
         spans = now.cursor.sql(
-            f"SELECT device, min(time) AS first, max(time) AS last FROM ({mine}) GROUP BY device"
+            "SELECT device, min(time) AS first, max(time) AS last "
+            f"FROM ({mine}) GROUP BY device ORDER BY device"
         ).to_arrow_table()
         if not len(spans):
             return None
@@ -230,7 +232,8 @@ class Keeper:
             f"SELECT others.* FROM ({others}) others JOIN spans ON others.device = spans.device "
             f"AND others.time BETWEEN spans.first - {MAX_GAP_US} AND spans.last + {MAX_GAP_US}"
         )
-        return make_part(now.cursor, now.folder, self._store.manifest.next_part, day, mine, near)
+        devices = spans.column("device").combine_chunks()
+        return make_part(now.cursor, now.folder, self._store.manifest.next_part, day, mine, near, devices)
 
     def _replace(self, parts: tuple[Part, ...], part: Part | None, **changes: Any) -> None:
         now = self._store.manifest

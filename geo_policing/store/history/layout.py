@@ -7,7 +7,6 @@ take a third of the space of doubles; columns that grow or hardly change are sto
 # ruff: noqa: S608 - queries are put together of our own names, numbers and paths
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,6 +23,8 @@ from geo_policing.store.private import private
 GROUP_ROWS = 16_384
 #: Columns of `by_cell`: where everybody was; what else is known of a fix is in `by_device`.
 BY_CELL = ("device", "time", "lon", "lat", "cell")
+#: What row groups are found by. Nobody asks for the least and the most of other columns, but all read them.
+_FOUND_BY = ("device", "time", "cell", "first_s", "last_s")
 _DIFFERENCES = ("time", "received", "lon", "lat", "first_s", "last_s")
 _COMPRESSION_LEVEL = 3
 
@@ -60,8 +61,15 @@ def decimals(values: np.ndarray[Any, Any], digits: int) -> pa.Array:
     )
 
 
+def is_exact(values: np.ndarray[Any, Any], digits: int) -> bool:
+    """Whether (n,) f64 degrees are what decimals with so many digits after the point give back."""
+    scale = 10.0**digits
+    within = np.abs(values) < 1000.0  # and no NaN
+    return bool(np.all(within) and np.all(np.rint(values * scale) / scale == values))
+
+
 class SortedFile:
-    """A Parquet file that is written batch by batch, each a row group; for its owner alone.
+    """A Parquet file in row groups, whatever pieces it is given in; for its owner alone.
 
     Parameters
     ----------
@@ -79,6 +87,7 @@ class SortedFile:
         self.path = path
         self.rows = 0
         self.columns = columns
+        self._waiting: list[pa.Table] = []
         with private():
             self._writer = pq.ParquetWriter(
                 path,
@@ -86,6 +95,7 @@ class SortedFile:
                 compression="zstd",
                 compression_level=_COMPRESSION_LEVEL,
                 version="2.6",
+                write_statistics=[name for name in columns.names if name in _FOUND_BY],
                 use_dictionary=[name for name in columns.names if name not in differences],
                 column_encoding=dict.fromkeys(doubles, "BYTE_STREAM_SPLIT")
                 | {name: "DELTA_BINARY_PACKED" for name in differences if name not in doubles},
@@ -97,7 +107,10 @@ class SortedFile:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """Write the footer."""
+        """Write what is left, and the footer."""
+        if self._waiting:
+            self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=GROUP_ROWS)
+            self._waiting = []
         self._writer.close()
 
     def write(self, batch: pa.RecordBatch | pa.Table) -> None:
@@ -110,8 +123,13 @@ class SortedFile:
             if pa.types.is_decimal(field.type) and not pa.types.is_decimal(values.type):
                 values = decimals(values.to_numpy(zero_copy_only=False), field.type.scale)
             arrays.append(values)
-        self._writer.write_table(pa.table(arrays, schema=self.columns), row_group_size=GROUP_ROWS)
         self.rows += batch.num_rows
+        rows = pa.concat_tables([*self._waiting, pa.table(arrays, schema=self.columns)])
+        whole = len(rows) - len(rows) % GROUP_ROWS
+        if whole:
+            self._writer.write_table(rows.slice(0, whole), row_group_size=GROUP_ROWS)
+        # A copy: a slice would keep all the rows that it is of.
+        self._waiting = [rows.take(pa.array(np.arange(whole, len(rows))))]
 
 
 def sealed(path: Path, name: str, rows: int) -> SealedFile:
@@ -123,23 +141,6 @@ def digest(path: Path) -> str:
     """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def grouped(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Join small batches to tables of a row group."""
-    waiting: list[pa.RecordBatch] = []
-    rows = 0
-    for batch in batches:
-        waiting.append(batch)
-        rows += batch.num_rows
-        if rows < GROUP_ROWS:
-            continue
-        table = pa.Table.from_batches(waiting)
-        whole = rows - rows % GROUP_ROWS
-        yield table.slice(0, whole)
-        waiting, rows = table.slice(whole).to_batches(), rows - whole
-    if rows:
-        yield pa.Table.from_batches(waiting)
 
 
 def quoted(path: Path | str) -> str:

@@ -11,16 +11,18 @@ from numpy.typing import NDArray
 from geo_policing.kernels.cell_visits import MAX_GAP_US
 from geo_policing.model import FixColumns
 from geo_policing.model.moves import Moves, Visits
-from geo_policing.store.fixes import COLUMNS, FixStore, Snapshot
+from geo_policing.store.fixes import FixStore
 from geo_policing.store.history import layout
 from geo_policing.store.history.manifest import Manifest
 from geo_policing.store.history.sealing import visits_of
+from geo_policing.store.history.snapshot import COLUMNS, Snapshot
 
 # ruff: noqa: S608 - queries are put together of our own names, numbers and paths
 
 _S = 1_000_000
 _RANGES = 24  # into so many ranges the cells of an area fall; what lies between them is not read
 _MOVED = ("device", "time", "lon", "lat")
+_TEXTS = ("device", "source")
 
 
 class Questions:
@@ -78,10 +80,20 @@ class Questions:
             if unsealed is not None:
                 where = f"AND device IN ({_texts(devices)})"
                 tables.append(now.cursor.sql(unsealed.select(COLUMNS, *span, where=where)).to_arrow_table())
-        found = FixColumns.concatenated([FixColumns.from_arrow(table) for table in tables])
+        if not tables:
+            return FixColumns.from_fixes([])
+        columns = {name: _joined(tables, name) for name in COLUMNS if name not in _TEXTS}
+        names, codes = zip(*(_coded(tables, name) for name in _TEXTS), strict=True)
+        device, source = codes
         # What is equal in time is in an order that does not depend on what is sealed.
-        texts = [np.unique(column, return_inverse=True)[1] for column in (found.source, found.device)]
-        return found.take(np.lexsort((found.lat, found.lon, texts[0], found.received, found.time, texts[1])))
+        order = np.lexsort(
+            (columns["lat"], columns["lon"], source, columns["received"], columns["time"], device)
+        )
+        texts = {
+            name: np.array(its, object)[code[order]]
+            for name, its, code in zip(_TEXTS, names, codes, strict=True)
+        }
+        return FixColumns(**texts, **{name: column[order] for name, column in columns.items()})
 
     def visits(self, cells: NDArray[np.uint64], start_us: int, end_us: int) -> Visits:
         """Return who was in some of the cells in [start, end), to the second; stays may be there twice.
@@ -141,9 +153,9 @@ def _joined(tables: list[pa.Table], name: str) -> NDArray[Any]:
     return np.concatenate([table.column(name).to_numpy() for table in tables])
 
 
-def _coded(tables: list[pa.Table]) -> tuple[tuple[str, ...], NDArray[np.int32]]:
-    """Return the devices in order, and the number of that of each row."""
-    columns = [table.column("device").combine_chunks() for table in tables]
+def _coded(tables: list[pa.Table], name: str = "device") -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    """Return the texts of a column in order, and the number of that of each row."""
+    columns = [table.column(name).combine_chunks() for table in tables]
     encoded = [
         column if pa.types.is_dictionary(column.type) else column.dictionary_encode() for column in columns
     ]

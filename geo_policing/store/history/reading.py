@@ -88,10 +88,12 @@ class SealedReader:
         devices: Collection[str],
         start_us: int,
         end_us: int,
+        most: int | None = None,
     ) -> list[pa.Table]:
         """Return columns of the fixes of devices in [start, end), in the order of each file.
 
-        In what is returned, places are doubles and texts dictionaries.
+        In what is returned, places are doubles and texts dictionaries. It is not all when it is more than
+        ``most`` rows.
         """
         named = frozenset(devices)
         wanted = np.array(sorted(named), object)
@@ -103,7 +105,18 @@ class SealedReader:
             time = table.column("time").to_numpy()
             return _is_among(table.column("device"), named) & (time >= start_us) & (time < end_us)
 
-        return self._read(files, names, ("device", "time"), near, chosen)
+        return self._read(files, names, ("device", "time"), near, chosen, most)
+
+    def least_rows(self, files: Iterable[SealedFile], device: str, start_us: int, end_us: int) -> int:
+        """Return how many rows `of_devices` would find at least, without reading them."""
+        rows = 0.0
+        for file in files:
+            groups = self._groups(file)
+            its = (groups.least["device"] == device) & (groups.most["device"] == device)
+            inside = its & (groups.least["time"] >= start_us) & (groups.most["time"] < end_us)
+            # The last row group may be smaller than the others.
+            rows += np.count_nonzero(inside[:-1]) * (file.rows / len(inside))
+        return int(rows)
 
     def in_cells(
         self,
@@ -154,8 +167,10 @@ class SealedReader:
         asked: tuple[str, ...],
         near: Callable[[Groups], Mask],
         chosen: Callable[[pa.Table], Mask],
+        most: int | None = None,
     ) -> list[pa.Table]:
-        found = []
+        found: list[pa.Table] = []
+        count = 0
         columns = list(dict.fromkeys((*names, *asked)))
         for file in files:
             groups = self._groups(file)
@@ -164,6 +179,9 @@ class SealedReader:
                 rows = chosen(table)
                 if rows.any():
                     found.append(plain(table.select(names).filter(pa.array(rows))))
+                    count += len(found[-1])
+                if most is not None and count > most:
+                    return found
         return found
 
     def _tables(
