@@ -22,7 +22,7 @@ from geo_policing.service.chores import Chores
 from geo_policing.service.hub import Hub
 from geo_policing.service.picture import Picture
 from geo_policing.service.reconstructions import Reconstructions
-from geo_policing.service.searches import Searches
+from geo_policing.service.running_searches import Searches
 from geo_policing.service.tracks import Tracks
 from geo_policing.settings import ServiceSettings
 from geo_policing.store import Records

@@ -21,6 +21,7 @@ from geo_policing.errors import (
     InvalidInput,
     NotFound,
     NotSignedIn,
+    TookTooLong,
     TooManyAttempts,
     Unavailable,
 )
@@ -51,6 +52,8 @@ STATUS: tuple[tuple[type[GeoPolicingError], HTTPStatus], ...] = (
     (TooManyAttempts, HTTPStatus.TOO_MANY_REQUESTS),
     (AccessDenied, HTTPStatus.FORBIDDEN),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+    # As others answer that stop a question for the time it takes, like Overpass and PostgREST.
+    (TookTooLong, HTTPStatus.GATEWAY_TIMEOUT),
     (GeoPolicingError, HTTPStatus.INTERNAL_SERVER_ERROR),
 )
 

@@ -1,6 +1,6 @@
 """What the searches ask of the history: the fixes of some devices, and who was in which cells when."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -8,12 +8,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from geo_policing.errors import InvalidInput
 from geo_policing.kernels.cell_visits import MAX_GAP_US
-from geo_policing.model import FixColumns
+from geo_policing.model import FixColumns, Halt
 from geo_policing.model.moves import Moves, Visits
 from geo_policing.store.fixes import COLUMNS, FixStore, Snapshot
 from geo_policing.store.history import layout
-from geo_policing.store.history.manifest import Manifest
+from geo_policing.store.history.heeding import heeding
+from geo_policing.store.history.manifest import Manifest, Part
 from geo_policing.store.history.sealing import visits_of
 
 # ruff: noqa: S608 - queries are put together of our own names, numbers and paths
@@ -21,6 +23,9 @@ from geo_policing.store.history.sealing import visits_of
 _S = 1_000_000
 _RANGES = 24  # into so many ranges the cells of an area fall; what lies between them is not read
 _MOVED = ("device", "time", "lon", "lat")
+#: Rows that one question by cells may bring into memory, 30 to 40 bytes each; those of a device are bounded
+#: by who asks, some devices at a time.
+MOST_ROWS = 30_000_000
 
 
 class Questions:
@@ -30,19 +35,25 @@ class Questions:
     ----------
     store : FixStore
         The history.
+    halt : Halt, optional
+        Says when a question must end, and hears how far it is.
     """
 
-    def __init__(self, store: FixStore) -> None:
+    def __init__(self, store: FixStore, halt: Halt | None = None) -> None:
         self._store = store
+        self._halt = halt or Halt()
+        self._read = 0
 
     def moves(self, start_us: int, end_us: int, devices: Collection[str]) -> Moves:
         """Return the fixes of devices in [start, end), and those from and to which they may have moved."""
         if not devices:
             return Moves.none()
+        self._halt.tell(f"{self._read:,} devices read by their fixes")
+        self._read += len(devices)
         names = (*_MOVED, "received")
         span = (start_us - MAX_GAP_US, end_us + MAX_GAP_US + 1)
-        with self._store.snapshot() as now:
-            files = (part.by_device for part in now.manifest.overlapping(*span))
+        with heeding(self._store, self._halt) as now:
+            files = (part.by_device for part in self._parts(now, *span))
             tables = now.sealed.of_devices(files, names, devices, *span)
             unsealed = now.unsealed(*span)
             if unsealed is not None:
@@ -55,11 +66,19 @@ class Questions:
         """Return everybody's fixes in some of the cells in [start, end), and the cell of each.
 
         Between two of a device others may lie elsewhere.
+
+        Raises
+        ------
+        InvalidInput
+            If they are more than `MOST_ROWS`.
         """
         names = (*_MOVED, "cell")
-        with self._store.snapshot() as now:
-            files = (part.by_cell for part in now.manifest.overlapping(start_us, end_us))
-            tables = now.sealed.in_cells(files, names, np.sort(cells), start_us, end_us)
+        cells = np.sort(cells)
+        with heeding(self._store, self._halt) as now:
+            tables: list[pa.Table] = []
+            for part in self._parts(now, start_us, end_us, tell="fixes near the area"):
+                tables += now.sealed.in_cells([part.by_cell], names, cells, start_us, end_us)
+                _check_rows(tables)
             unsealed = now.unsealed(start_us, end_us)
             if unsealed is not None:
                 query = unsealed.select(names, start_us, end_us, where=f"AND {_among(cells)}")
@@ -71,8 +90,8 @@ class Questions:
         if not devices:
             return FixColumns.from_fixes([])
         span = (start_us, end_us)
-        with self._store.snapshot() as now:
-            files = (part.by_device for part in now.manifest.overlapping(*span))
+        with heeding(self._store, self._halt) as now:
+            files = (part.by_device for part in self._parts(now, *span))
             tables = now.sealed.of_devices(files, COLUMNS, devices, *span)
             unsealed = now.unsealed(*span)
             if unsealed is not None:
@@ -87,19 +106,36 @@ class Questions:
         """Return who was in some of the cells in [start, end), to the second; stays may be there twice.
 
         Where late fixes have not been merged yet, a straight way that they correct is there as well.
+
+        Raises
+        ------
+        InvalidInput
+            If they are more than `MOST_ROWS`.
         """
         start_s, end_s = start_us // _S, -(-end_us // _S)
         cells = np.sort(cells)
-        with self._store.snapshot() as now:
-            # The way over midnight is with one of its two days.
-            parts = now.manifest.overlapping(start_us - MAX_GAP_US, end_us + MAX_GAP_US)
+        # The way over midnight is with one of its two days.
+        span = (start_us - MAX_GAP_US, end_us + MAX_GAP_US)
+        with heeding(self._store, self._halt) as now:
             names = tuple(layout.VISITS.names)
-            tables = now.sealed.visits((part.visits for part in parts), names, cells, start_s, end_s)
+            tables: list[pa.Table] = []
+            for part in self._parts(now, *span, tell="who was there"):
+                tables += now.sealed.visits([part.visits], names, cells, start_s, end_s)
+                _check_rows(tables)
             tables += self._unsealed(now, cells, start_us, end_us)
         if not tables:
             tables = [layout.VISITS.empty_table()]
         columns = (_joined(tables, name) for name in ("cell", "first_s", "last_s"))
         return Visits(*_coded(tables), *columns)
+
+    def _parts(self, now: Snapshot, start_us: int, end_us: int, tell: str = "") -> Iterator[Part]:
+        """Yield the parts to read for [start, end) as long as the question need not end."""
+        parts = now.manifest.overlapping(start_us, end_us)
+        for n, part in enumerate(parts):
+            if tell:
+                self._halt.tell(f"{tell}, {n} of {len(parts)} files of days")
+            self._halt.check()
+            yield part
 
     def _unsealed(
         self, now: Snapshot, cells: NDArray[np.uint64], start_us: int, end_us: int
@@ -135,6 +171,15 @@ def _sorted(tables: list[pa.Table], names: tuple[str, ...]) -> tuple[Moves, NDAr
     time, lon, lat, last = (_joined(tables, name) for name in names[1:])
     order = np.lexsort((last, time, device))
     return Moves(of_device, device[order], time[order], lon[order], lat[order]), last[order]
+
+
+def _check_rows(tables: list[pa.Table]) -> None:
+    if sum(map(len, tables)) > MOST_ROWS:
+        raise InvalidInput(
+            f"more than {MOST_ROWS:,} fixes or visits lie there in that time; ask for a shorter window or a "
+            "smaller area",
+            field="window",
+        )
 
 
 def _joined(tables: list[pa.Table], name: str) -> NDArray[Any]:

@@ -11,7 +11,14 @@ from geo_policing.kernels import identity_strands
 from geo_policing.kernels.identity_strands import Limits
 from geo_policing.model import FixColumns, TimeWindow
 from geo_policing.roads.times import RoadTimes
-from geo_policing.tracks.searches.history import History, check_count, check_length, check_number
+from geo_policing.tracks.searches.history import (
+    History,
+    Tell,
+    check_count,
+    check_length,
+    check_number,
+    untold,
+)
 from geo_policing.tracks.searches.seen import Seen
 
 #: A position that says less than this says nothing.
@@ -106,6 +113,7 @@ def cloned(
     sigmas: float = 3.0,
     radius_m: float = 50.0,
     support: int = 3,
+    tell: Tell = untold,
 ) -> list[Cloned]:
     """Which identities were in two places too far apart for the time between, by road travel time.
 
@@ -150,6 +158,8 @@ def cloned(
         How far it may be off at least, 1 to 500 metres.
     support : int
         Fixes that make a strand firm, at least 1.
+    tell : callable
+        Called before each device.
 
     Returns
     -------
@@ -168,7 +178,9 @@ def cloned(
             f"{len(devices)} devices are more than {MOST_DEVICES}; ask for fewer at once", field="devices"
         )
     found = []
-    for device in sorted(set(devices)):
+    ordered = sorted(set(devices))
+    for n, device in enumerate(ordered):
+        tell(f"{n:,} of {len(ordered):,} devices")
         fixes = history.fixes(window.start_us, window.end_us, [device])
         fixes = fixes.take(~(fixes.accuracy_m > WORST_ACCURACY_M))
         limits = Limits(float(apart_m), float(tolerance_s), float(haste), max(roads.top_mps, EXPRESSWAY_MPS))

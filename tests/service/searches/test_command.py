@@ -12,7 +12,7 @@ from geo_policing.store import FixStore, open_records
 from geo_policing.tracks import searches
 from geo_policing.tracks.inquiry import SEARCHES
 from geo_policing.tracks.searches import Area
-from tests.service.test_searches import EVENING, TWO_DAYS, WHOLE, areas, geojson, history
+from tests.service.searches.asking import EVENING, TWO_DAYS, WHOLE, areas, geojson, history
 from tests.tracks.searches.towns import MemoryHistory, columns
 
 WHY = ("--case", "A1", "--reason", "盗窃案嫌疑车辆排查")
