@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -46,6 +47,7 @@ from geo_policing.service.routers import (
     units,
 )
 from geo_policing.service.running_searches import Searches
+from geo_policing.service.sight import Sight
 from geo_policing.service.tracks import Tracks
 from geo_policing.settings import IngestSettings, ServiceSettings
 from geo_policing.store import FixStore, open_records
@@ -153,6 +155,7 @@ async def open_rooms(settings: ServiceSettings, ingest: IngestSettings) -> Async
             listeners=listeners,
             picture=picture,
             hub=Hub(picture.snapshot),
+            corrections=Hub(partial(picture.snapshot, Sight.CORRECTIONS)),
             tracks=tracks,
             reconstructions=work,
             searches=searches,

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 from geo_policing.errors import GeoPolicingError, TookTooLong
 from geo_policing.model import Halt, format_instant
-from geo_policing.service.tracks import EXCLUDED, Tracks
+from geo_policing.service.sight import EXCLUDED, note_of
+from geo_policing.service.tracks import Tracks
 from geo_policing.store import FixStore, Look, Records
 from geo_policing.store.history.evidence import evidence
 from geo_policing.store.history.questions import Questions
@@ -188,7 +189,15 @@ def _told(
     halt.tell("all but the fixes that prove it")
     told = document(found, question, lambda stretches, most: evidence(store, stretches, most, halt), devices)
     halt.check()
+    asked_for = {name: devices[name].kind for name in _named(question) if name in devices}
+    told["notes"] += note_of(asked_for, others=bool(without))
     return told
+
+
+def _named(question: Question) -> list[str]:
+    """Return the devices that a question names."""
+    one, several = getattr(question, "device", None), getattr(question, "devices", None)
+    return [*([] if one is None else [one]), *(several or ())]
 
 
 def _refuse(records: Records, kept: KeptSearch, asker: Asker) -> None:

@@ -115,7 +115,8 @@ class Searches:
         if row["deleted_us"] is not None:
             raise Conflict(deleted("search", row["deleted_us"]))
         if row["answer"] is None:
-            raise Conflict(f"the search has no answer, ask again: {row['problem']}")
+            why = row["problem"] or "what it found is in the files that it wrote"
+            raise Conflict(f"the search has no answer, ask again: {why}")
         found: dict[str, Any] = json.loads(zlib.decompress(row["answer"]))
         return found
 

@@ -351,8 +351,8 @@ def test_the_live_stream_begins_with_the_picture_and_tells_what_changes(service,
         assert (kind, [f["id"] for f in changed["features"]]) == ("units", ["officer-3"])
         # Once more when it has been matched to the roads.
         _, kind, changed = next(told)
-        assert (kind, [f["id"] for f in changed["features"]]) == ("units", ["officer-3"])
-        assert changed["features"][0]["properties"]["matched"]["edge"] in ("1>7", "7>1")
+        assert (kind, [one["device"] for one in changed["matched"]]) == ("matched", ["officer-3"])
+        assert changed["matched"][0]["matched"]["edge"] in ("1>7", "7>1")
         made = dispatcher.post("/api/incidents", json={"kind": "fire", "lon": LON, "lat": LAT}).json()
         last, kind, incident = next(told)
         assert (kind, incident["id"]) == ("incident", made["id"])

@@ -194,6 +194,27 @@ def test_nobody_under_community_corrections_is_found(detective):
     assert (track.status_code, "corrections" in track.json()["detail"]) == (403, True)
 
 
+def test_that_they_were_left_out_is_said_and_not_whether_they_were_there(detective):
+    nowhere = {"type": "Point", "coordinates": [2.35, 48.85], "radius_m": 500}
+    for name, question in (
+        ("footholds", {"device": "ankle", "window": TWO_DAYS}),
+        ("presences", {"area": geojson(WHOLE), "window": EVENING, "devices": ["ankle", "d0"]}),
+        ("presences", {"area": nowhere, "window": EVENING, "devices": ["d0", "ankle"]}),
+    ):
+        (note,) = ask(detective, name, **question)["notes"]
+        assert note == (
+            "not searched: ankle; positions of community corrections serve corrections alone (Community "
+            "Corrections Law, article 29); ask the corrections office"
+        )
+    there, elsewhere = (
+        ask(detective, "presences", area=area, window=EVENING)["notes"] for area in (geojson(WHOLE), nowhere)
+    )
+    assert there == elsewhere
+    assert "devices of community corrections are in no search" in there[0]
+    # A question for others alone was answered whole.
+    assert ask(detective, "footholds", device="d0", window=TWO_DAYS)["notes"] == []
+
+
 def test_results_say_what_people_call_the_device(detective):
     answer = ask(detective, "presences", area=geojson(WHOLE), window=EVENING)
     by_device = {r["device"]: r for r in answer["results"]}

@@ -4,9 +4,11 @@ import json
 
 import pytest
 
+from geo_policing.tracks.inquiry import SEARCHES
 from tests.service.searches.asking import (
     A_DAY,
     BOW,
+    CASE,
     PLACE,
     POINT,
     SQUARE,
@@ -107,7 +109,17 @@ from tests.service.searches.asking import (
         ("presences", {"area": POINT, "window": A_DAY, "colour": "red"}, "colour", "no such field"),
         ("collision", {"places": [PLACE]}, "places", "places 1 is not at least 2"),
         ("collision", {"places": []}, "places", "places 0 is not at least 2"),
-        ("collision", {"places": [PLACE] * 101}, "places", "at most 100"),
+        ("collision", {"places": [PLACE] * 101}, "places", "has 101 entries; give 100 or fewer"),
+        ("collision", {"places": {}}, "places", "no list; write it in square brackets"),
+        ("collision", {"places": [5, PLACE]}, "places.0", "5 is no object; write it in curly braces"),
+        ("presences", {"area": [], "window": A_DAY}, "area", "no object"),
+        (
+            "presences",
+            {"area": POINT, "window": A_DAY, "devices": ["d0"] * 1001},
+            "devices",
+            "has 1001 entries",
+        ),
+        ("cloned", {"devices": [], "window": A_DAY}, "devices", "has 0 entries; give 1 or more"),
         ("collision", {"places": [PLACE, PLACE], "at_least": 3}, "at_least", "at most 2"),
         ("collision", {"places": [PLACE, PLACE], "at_least": 0}, "at_least", "not at least 1"),
         (
@@ -197,3 +209,82 @@ def test_areas_nested_deeply_are_refused(detective):
             headers={"content-type": "application/json"},
         )
         assert answer.status_code in (400, 422), (depth, answer.text[:200])
+
+
+LINE = {"type": "LineString", "coordinates": SQUARE[:2]}
+HUGE = 10**400
+NUMBERS = [0, -1, 2**63, HUGE, -1e308, 1e-300, float("nan"), float("inf"), True, None, "x", [], {}]
+TEXTS = ["", "a b", "\x00", "\ud800", "x" * 65, "x" * 100_000, "'; DROP TABLE looks --", None, 5, []]
+WINDOWS = [
+    *("", "/", TEN_YEARS, None, 5),
+    "0001-01-01T00:00:00Z/0001-01-01T00:00:01Z",
+    "9999-12-31T23:59:59Z/9999-12-31T23:59:59.9Z",
+    "0001-01-01T00:00:00+14:00/0001-01-01T12:00:00Z",
+    "2026-03-01T00:00:00Z/2026-03-01T00:00:00Z",
+]
+MOMENTS = ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-03-01T24:00:00Z", "noon", "", None, 5]
+SHAPES = [
+    *(None, 5, "x", [], {}, {"type": "Point"}, {"type": "Polygon", "coordinates": None}, poly(), poly([])),
+    *(
+        poly(BOW),
+        poly(WIDE),
+        poly(SQUARE, SQUARE),
+        poly([[]] * 4),
+        poly([["a", "b"]] * 4),
+        poly([[HUGE, 0]] * 4),
+    ),
+    poly([[-180, -90], [180, -90], [180, 90], [-180, 90], [-180, -90]]),
+    {"type": "MultiPolygon", "coordinates": [[SQUARE], [SQUARE]]},
+    *(POINT | {"radius_m": radius_m} for radius_m in (0, HUGE, "5", True, 1e-9)),
+    *(POINT | {"coordinates": place} for place in ([0, 90], [180, 84], [HUGE, 0], [], None, "x")),
+    *(LINE | {"width_m": width_m} for width_m in (0, HUGE, float("nan"))),
+    {"type": "LineString", "coordinates": [[0, 0], [179, 80]], "width_m": 5},
+    {"type": "LineString", "coordinates": [[113.1 + n * 1e-6, 27.8] for n in range(5001)]},
+    *({"cells": cells} for cells in (None, ["zz"], ["ffffffffffffffff"], ["8001fffffffffff"], [""])),
+    *({"edges": edges, "width_m": 20} for edges in ([], ["no"], [5], ["0>1"] * 2001)),
+    *({"type": "Feature", "geometry": geometry} for geometry in (None, {}, POINT)),
+]
+LISTS = [None, 5, [], [5], [None], ["a b"], ["\ud800"], ["d0"] * 1001, ["d0"] * 2001]
+ODD = {
+    "area": SHAPES,
+    "line": SHAPES,
+    "window": WINDOWS,
+    "moment": MOMENTS,
+    "device": TEXTS,
+    "edge": TEXTS,
+    "devices": LISTS,
+    "without": LISTS,
+    "edges": LISTS,
+    "times": LISTS,
+    "places": [*([PLACE, PLACE | {"area": area}] for area in SHAPES), None, [PLACE], [PLACE] * 3000],
+    "scenes": [[PLACE, PLACE | {"window": window}] for window in WINDOWS],
+    "sightings": [None, 5, [], {"type": "FeatureCollection"}, {"type": "FeatureCollection", "features": [5]}],
+}
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_nothing_that_can_be_written_is_a_fault_of_the_service(service, name):
+    """Each field with whatever is no value of it: an answer, or a refusal that says what to do."""
+    detective = service.client("detective")
+    detective.timeout = 300
+    needed = {"area": POINT, "window": A_DAY, "device": "d0", "devices": ["d0"], "places": [PLACE, PLACE]}
+    needed |= {"moment": "2026-03-01T12:00:00Z", "line": LINE}
+    fields = SEARCHES[name].question.model_fields
+    path = f"/api/investigations/{CASE}/suspects" if name == "suspects" else f"{URL}/{name}"
+    for field in fields:
+        question = {one: needed[one] for one, info in fields.items() if info.is_required()}
+        question |= {"line": LINE} if "line" in fields and field not in ("edge", "edges", "device") else {}
+        for odd in ODD.get(field, NUMBERS):
+            answer = detective.post(
+                path,
+                content=json.dumps(WHY | question | {field: odd}),
+                headers={"content-type": "application/json"},
+            )
+            assert answer.status_code in (200, 400, 413, 422, 503), (field, odd, answer.text)
+            if answer.status_code == 422:
+                told = answer.json()
+                assert told["field"], (field, odd)
+                # In our own words, with what to do.
+                assert " should " not in told["detail"], told["detail"]
+            if answer.status_code == 503:
+                assert "import-roads" in answer.json()["detail"], answer.text
