@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from geo_policing.errors import Cancelled, TookTooLong
 
 #: How often what does not look by itself is interrupted again, seconds: one that begins just then heeds none.
@@ -33,6 +36,7 @@ class Halt:
         self._wake = threading.Event()
         self._left = threading.Event()
         self._interrupts: list[Callable[[], None]] = []
+        self._flag = np.zeros(1, np.uint8)
 
     def __enter__(self) -> Self:
         """Begin to count."""
@@ -62,9 +66,15 @@ class Halt:
         """Whether somebody has said that it must end."""
         return bool(self._why)
 
+    @property
+    def flag(self) -> NDArray[np.uint8]:
+        """What a kernel looks at, (1,): other than 0 when the work must end."""
+        return self._flag
+
     def end(self, why: str) -> None:
         """Say that the work must end, and why; the first reason counts."""
         self._why = self._why or why
+        self._flag[0] = 1
         self._wake.set()
 
     def tell(self, done: str) -> None:
@@ -103,6 +113,7 @@ class Halt:
     def _interrupt(self) -> None:
         self._wake.wait(self._limit_s)
         while not self._left.wait(AGAIN_S):
+            self._flag[0] = 1
             with self._changing:
                 for interrupt in self._interrupts:
                     interrupt()

@@ -56,7 +56,7 @@ class Asked:
 
     def along_roads(self) -> "Asked":
         """Return the same, with devices that move along the roads between their fixes."""
-        on_roads = OnRoads(self.history, self.ground.matcher(DeviceKind.UNKNOWN), self.halt.tell)
+        on_roads = OnRoads(self.history, self.ground.matcher(DeviceKind.UNKNOWN), self.halt)
         return replace(self, history=on_roads)
 
     def area(self, given: dict[str, Any], field: str = "area") -> Area:

@@ -1,6 +1,6 @@
 """What a search needs of a history, and how long its windows may be."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from typing import Protocol
 
 import numpy as np
@@ -14,13 +14,6 @@ HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US
 #: So many days of a device are read at once: at a fix a second 26 million fixes, 730 MB.
 DEVICE_DAYS = 300
-
-#: Called now and then with how far a search is, as in ``7 of 30 devices``; what it raises ends the search.
-Tell = Callable[[str], None]
-
-
-def untold(_: str) -> None:
-    """Hear how far a search is, for nobody."""
 
 
 class History(Protocol):

@@ -11,9 +11,9 @@ from geo_policing.geodesy.cells import CELL_RESOLUTION
 from geo_policing.kernels import cell_visits
 from geo_policing.kernels.edge_grid import along
 from geo_policing.matching import Match, Matcher
-from geo_policing.model import FixColumns
+from geo_policing.model import FixColumns, Halt
 from geo_policing.model.moves import Moves, Visits
-from geo_policing.tracks.searches.history import History, Tell, batches, untold
+from geo_policing.tracks.searches.history import History, batches
 
 Array = NDArray[np.float64]
 
@@ -44,14 +44,14 @@ class OnRoads:
         The fixes.
     matcher : Matcher
         The roads.
-    tell : callable
-        Called before the fixes of each device are matched.
+    halt : Halt, optional
+        Says when a search must end, and hears how many devices are matched.
     """
 
-    def __init__(self, history: History, matcher: Matcher, tell: Tell = untold) -> None:
+    def __init__(self, history: History, matcher: Matcher, halt: Halt | None = None) -> None:
         self._history = history
         self._matcher = matcher
-        self._tell = tell
+        self._halt = halt or Halt()
 
     def fixes(self, start_us: int, end_us: int, devices: Collection[str]) -> FixColumns:
         """Return the fixes of devices in [start, end) with all that is known of them, by device and time."""
@@ -65,7 +65,7 @@ class OnRoads:
         for code in range(len(moves.names)):
             mine = slice(*np.searchsorted(moves.device, [code, code + 1]).tolist())
             time, lon, lat = moves.time[mine], moves.lon[mine], moves.lat[mine]
-            self._tell(f"{code:,} of {len(moves.names):,} devices matched that were read together")
+            self._halt.tell(f"{code:,} of {len(moves.names):,} devices matched that were read together")
             if len(time):
                 time, lon, lat = on_roads(self._matcher, time, lon, lat)
             near = (time >= start_us - cell_visits.MAX_GAP_US) & (time <= end_us + cell_visits.MAX_GAP_US)
