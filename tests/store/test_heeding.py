@@ -83,16 +83,3 @@ def test_more_rows_than_fit_are_refused_with_what_to_do(store, monkeypatch):
     with pytest.raises(InvalidInput, match=r"more than 60 fixes .* ask for a shorter window") as refused:
         asked.near(store.latest().cell, T, T + 2 * DAY)
     assert refused.value.field == "window"
-
-
-def test_the_seconds_count_from_where_the_work_begins():
-    halt = Halt(0.05)
-    time.sleep(0.1)
-    halt.check()
-    assert halt.took_s is None
-    with halt:
-        halt.check()
-        time.sleep(0.1)
-        with pytest.raises(TookTooLong):
-            halt.tell("half")
-    assert halt.done == "half"

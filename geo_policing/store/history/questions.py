@@ -83,6 +83,7 @@ class Questions:
             if unsealed is not None:
                 query = unsealed.select(names, start_us, end_us, where=f"AND {_among(cells)}")
                 tables.append(now.cursor.sql(query).to_arrow_table())
+                _check_rows(tables)
         return _sorted(tables, names)
 
     def fixes(self, start_us: int, end_us: int, devices: Collection[str]) -> FixColumns:
@@ -123,6 +124,7 @@ class Questions:
                 tables += now.sealed.visits([part.visits], names, cells, start_s, end_s)
                 _check_rows(tables)
             tables += self._unsealed(now, cells, start_us, end_us)
+            _check_rows(tables)
         if not tables:
             tables = [layout.VISITS.empty_table()]
         columns = (_joined(tables, name) for name in ("cell", "first_s", "last_s"))
