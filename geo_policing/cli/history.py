@@ -79,11 +79,11 @@ def verify(data_dir: DataDir = None) -> None:
 
 @history.command()
 def compact(data_dir: DataDir = None) -> None:
-    """Merge the parts of each day that has more than one."""
+    """Merge the parts of each day that has more than one, and write days of an older format anew."""
     from geo_policing.store.history.manifest import date
 
     with _keeper(_settings(data_dir)) as keeper:
-        for part in keeper.compact():
+        for part in keeper.compact(renew=True):
             print(f"merged {date(part.day)}: {part.rows} fixes")
 
 

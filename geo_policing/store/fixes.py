@@ -48,8 +48,14 @@ _KEEP_NEWEST = f"""
 INSERT INTO newest {{newest}} ON CONFLICT (device) DO UPDATE SET {_SET}
 WHERE (excluded.time, excluded.received) > (newest.time, newest.received)
 """
-#: What does not fit into DuckDB's memory is sorted on disk; what it knows of Parquet files it keeps.
-_SETTINGS = {"memory_limit": "'1GB'", "parquet_metadata_cache": "true"}
+#: What does not fit into DuckDB's memory is sorted on disk; what it knows of Parquet files it keeps. It fills
+#: its memory with what it has read of the tables: a day that is sealed whole would take any.
+#: And it does not draw on standard output how far a question is.
+_SETTINGS = {
+    "memory_limit": "'512MB'",
+    "parquet_metadata_cache": "true",
+    "enable_progress_bar": "false",
+}
 
 #: What a wrong statement of ours raises; everything else is the disk's or the file's doing.
 _OURS = (duckdb.ProgrammingError, duckdb.DataError, duckdb.IntegrityError, duckdb.NotSupportedError)
