@@ -53,6 +53,7 @@ def reconstruct(
     """Reconstruct a suspect's track: probabilities of places, not of guilt."""
     import json
 
+    from geo_policing.cli.writing import write_private
     from geo_policing.errors import InvalidInput
     from geo_policing.model import TimeWindow
     from geo_policing.roads import RoadNetwork
@@ -103,15 +104,16 @@ def reconstruct(
         "versions": answer.versions(),
         "features": answer.features_of(found, model, wanted, turns=turns, seed=seed),
     }
-    out.write_text(json.dumps(collection, ensure_ascii=False, sort_keys=True), encoding="utf-8")
+    write_private(out, json.dumps(collection, ensure_ascii=False, sort_keys=True))
     if map_ is not None:
         from geo_policing.maps import reconstruction_map, render
 
-        map_.write_text(render(reconstruction_map(collection, tiles_url=tiles), None), encoding="utf-8")
+        write_private(map_, render(reconstruction_map(collection, tiles_url=tiles), None))
     if report is not None:
-        from geo_policing.tracks.report import write_report
+        from geo_policing.tracks.report import report_html, report_pdf
 
-        write_report(collection, report)
+        is_pdf = report.suffix.lower() == ".pdf"
+        write_private(report, report_pdf(collection) if is_pdf else report_html(collection))
 
 
 def read_sightings(path: Path, network: "RoadNetwork") -> "tuple[list[Sighting], list[Watch]]":

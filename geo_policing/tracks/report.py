@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 from reportlab import rl_config
@@ -58,22 +57,6 @@ class Section:
     head: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
     widths: tuple[int, ...] = ()
-
-
-def write_report(document: dict[str, Any], path: Path) -> None:
-    """Write a report, as PDF where the name ends so and as HTML otherwise.
-
-    Parameters
-    ----------
-    document : dict
-        What ``geo-policing reconstruct`` writes and the service keeps.
-    path : Path
-        The file.
-    """
-    if path.suffix.lower() == ".pdf":
-        path.write_bytes(report_pdf(document))
-    else:
-        path.write_text(report_html(document), encoding="utf-8")
 
 
 def report_html(document: dict[str, Any]) -> str:

@@ -73,7 +73,8 @@ def read_one(request: Request, rooms: InRooms, who: Investigating, key: Key) -> 
     """Return how far it is, and once it is done the sightings with their fit, and the gates. Recorded."""
     with recorded(request, rooms, who) as answer:
         kept = rooms.records.reconstructions.get(key)
-        features = _features(rooms, key, "sighting", "gate") if kept.state is WorkState.DONE else []
+        there = kept.state is WorkState.DONE and kept.deleted_us is None
+        features = _features(rooms, key, "sighting", "gate") if there else []
         answer.rows = len(features)
     return _told(rooms, kept, features)
 
@@ -173,6 +174,7 @@ def _about(rooms: Rooms, kept: KeptReconstruction) -> dict[str, Any]:
         "state": kept.state.value,
         "progress": round(rooms.reconstructions.progress(kept), 3),
         "problem": kept.problem,
+        "deleted": None if kept.deleted_us is None else format_instant(kept.deleted_us),
     }
 
 

@@ -75,13 +75,17 @@ class Keeper:
                 made += [] if part is None else [part]
         return made
 
-    def compact(self, at_least: int = 2, before: int | None = None) -> list[Part]:
-        """Merge the parts of each day that has so many, of those before a day when one is given."""
+    def compact(self, at_least: int = 2, before: int | None = None, renew: bool = False) -> list[Part]:
+        """Merge the parts of each day that has so many, of those before a day when one is given.
+
+        To renew is to write days anew as well that have a part as it was before there were blocks.
+        """
         made = []
         with self._turn:
-            every = (part.day for part in self._store.manifest.parts)
-            days = Counter(day for day in every if before is None or day < before)
-            for day in sorted(day for day, parts in days.items() if parts >= at_least):
+            every = [part for part in self._store.manifest.parts if before is None or part.day < before]
+            days = Counter(part.day for part in every)
+            old = {part.day for part in every if renew and not part.has_blocks}
+            for day in sorted(day for day, parts in days.items() if parts >= at_least or day in old):
                 with self._store.snapshot() as now:
                     parts = now.manifest.of_day(day)
                     part = self._make(now, day, _all(now, parts), parts, ())
@@ -223,7 +227,7 @@ class Keeper:
             return None
         now.cursor.register("spans", spans)
         others = rest.select(
-            layout.BY_CELL,
+            layout.MOVED,
             pc.min(spans.column("first")).as_py() - MAX_GAP_US,
             pc.max(spans.column("last")).as_py() + MAX_GAP_US + 1,
             kind="by_cell",

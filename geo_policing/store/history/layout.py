@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from geo_policing.kernels.block_ways import HERE
 from geo_policing.model.fix import FIX_SCHEMA
 from geo_policing.store.history.manifest import Part, SealedFile
 from geo_policing.store.private import private
@@ -21,19 +22,27 @@ from geo_policing.store.private import private
 #: Rows in a row group: the least that is read of a column. Four times as many take 7 % less space, and a
 #: question for an hour of 1 km² decodes three times as many rows.
 GROUP_ROWS = 16_384
-#: Columns of `by_cell`: where everybody was; what else is known of a fix is in `by_device`.
-BY_CELL = ("device", "time", "lon", "lat", "cell")
+#: Columns of `by_cell`: the movement through blocks; what else is known of a fix is in `by_device`.
+BY_CELL = ("hour", "block", "device", "time", "lon", "lat", "flags")
+#: Columns by which movement is known, which all files of fixes have.
+MOVED = ("device", "time", "lon", "lat")
 #: What row groups are found by. Nobody asks for the least and the most of other columns, but all read them.
-_FOUND_BY = ("device", "time", "cell", "first_s", "last_s")
+_FOUND_BY = ("device", "time", "cell", "hour", "block", "first_s", "last_s")
 _DIFFERENCES = ("time", "received", "lon", "lat", "first_s", "last_s")
 _COMPRESSION_LEVEL = 3
+#: Those of `by_cell` that are not of the fix alone.
+_OF_BLOCKS = {
+    "hour": pa.field("hour", pa.int32(), nullable=False),
+    "block": pa.field("block", pa.uint64(), nullable=False),
+    "flags": pa.field("flags", pa.uint8(), nullable=False),
+}
 
 
 def schema(names: tuple[str, ...], digits: int | None) -> pa.Schema:
     """Return the schema of a file of fixes; places have so many digits after the point, or are doubles."""
     fields = []
     for name in names:
-        field = FIX_SCHEMA.field(name)
+        field = _OF_BLOCKS[name] if name in _OF_BLOCKS else FIX_SCHEMA.field(name)
         if name in {"lon", "lat"} and digits is not None:
             field = pa.field(name, pa.decimal128(digits + 3, digits), nullable=False)
         fields.append(field)
@@ -156,9 +165,16 @@ def scan(paths: list[str], names: tuple[str, ...]) -> str:
 
 
 def scan_parts(folder: Path, parts: tuple[Part, ...], kind: str, names: tuple[str, ...]) -> list[str]:
-    """Return the queries for columns of parts, one for all those that DuckDB can read together."""
-    alike: dict[int | None, list[str]] = {}
+    """Return the queries for columns of parts, one for all those that DuckDB can read together.
+
+    Of `by_cell` each fix once.
+    """
+    alike: dict[tuple[int | None, bool], list[str]] = {}
     for part in parts:
         digits = None if kind == "visits" else part.digits
-        alike.setdefault(digits, []).append(str(folder / getattr(part, kind).name))
-    return [scan(paths, names) for paths in alike.values()]
+        by_block = kind == "by_cell" and part.has_blocks
+        alike.setdefault((digits, by_block), []).append(str(folder / getattr(part, kind).name))
+    return [
+        scan(paths, names) + (f" WHERE flags & {HERE} > 0" if by_block else "")
+        for (_, by_block), paths in alike.items()
+    ]

@@ -14,10 +14,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from geo_policing.geodesy.cells import CELL_RESOLUTION
+from geo_policing.geodesy.cells import CELL_RESOLUTION, cells
 from geo_policing.kernels import cell_visits
 from geo_policing.model.fix import FIX_SCHEMA
 from geo_policing.store.history import layout
+from geo_policing.store.history.blocks import block_rows
 from geo_policing.store.history.manifest import KINDS, Part, date, sync_folder
 from geo_policing.store.history.spill import Spill
 from geo_policing.store.private import private
@@ -25,9 +26,8 @@ from geo_policing.store.private import private
 COLUMNS = tuple(FIX_SCHEMA.names)
 #: The last ones of each make the order of equal times the same every time.
 BY_DEVICE = ("device", "time", "received", "lon", "lat")
-BY_CELL = ("hour", "cell", "time", "device", "lon", "lat")
+BY_CELL = ("hour", "block", "device", "time", "lon", "lat", "flags")
 VISITS = ("cell", "first_s", "last_s", "device")
-_HOUR_US = 3_600_000_000
 _BATCH_ROWS = 100_000  # read at a time of what is to be sealed
 _SHARE = 4  # a column with fewer values than a quarter of its rows is a dictionary
 
@@ -40,7 +40,7 @@ def _numbered(columns: pa.Schema, more: dict[str, pa.DataType]) -> pa.Schema:
 
 
 _FIXES = _numbered(FIX_SCHEMA, {"mine": pa.bool_()})
-_PLACED = _numbered(layout.schema(layout.BY_CELL, None), {"hour": pa.int64()})
+_PLACED = _numbered(layout.schema(layout.BY_CELL, None), {})
 _VISITED = _numbered(layout.VISITS, {})
 
 
@@ -60,8 +60,7 @@ def make_part(
     mine : str
         Query for its fixes, all columns.
     others : str
-        Query for device, time, lon, lat and cell of other fixes, from which and to which its devices may have
-        moved.
+        Query for device, time, lon and lat of other fixes, from and to which its devices may have moved.
     devices : (d,) array of str
         Ids of all these devices, in order.
 
@@ -94,7 +93,7 @@ def make_part(
                     stays.add(_visits(moved))
                     own = _own(moved)
                     del moved  # before the next one is read
-                    placed.add(_with_hours(own))
+                    placed.add(block_rows(own))
                     for piece in _pieces(own):
                         by_device.write(arrived.named(piece))
                     del own
@@ -110,7 +109,9 @@ def make_part(
         sync_folder(paths[kind].parent)
     sync_folder(folder / f"day={date(day)}")
     sync_folder(folder)
-    return Part(part_id, day, arrived.first_us, arrived.last_us, arrived.digits, **files)
+    by_device_file, by_cell_file, visits_file = (files[kind] for kind in KINDS)
+    span = (arrived.first_us, arrived.last_us)
+    return Part(part_id, day, *span, arrived.digits, by_device_file, by_cell_file, visits_file)
 
 
 def remove_strangers(folder: Path, names: set[str]) -> None:
@@ -206,19 +207,24 @@ def _own(fixes: pa.Table) -> pa.Table:
     return fixes if pc.all(mine).as_py() else fixes.filter(mine)
 
 
-def _with_hours(fixes: pa.Table) -> pa.Table:
-    hours = pa.array(fixes.column("time").to_numpy() // _HOUR_US)
-    return fixes.append_column("hour", hours).select(_PLACED.names)
-
-
 def _visits(fixes: pa.Table) -> pa.Table:
-    """Return the visits of fixes sorted by device and time, devices as numbers; ``mine`` says what counts."""
-    names = ("device", "time", "lon", "lat", "cell", "mine")
-    device, cell, first, last = cell_visits.visits(
-        *(np.ascontiguousarray(fixes.column(name).to_numpy()) for name in names), CELL_RESOLUTION
+    """Return the visits of fixes sorted by device and time, devices as numbers; ``mine`` says what counts.
+
+    Cells of fixes that are not there, or 0, are found.
+    """
+    device, time, lon, lat, mine = (
+        np.ascontiguousarray(fixes.column(name).to_numpy())
+        for name in ("device", "time", "lon", "lat", "mine")
     )
-    seconds = (first // 1_000_000, -(-last // 1_000_000))
-    return pa.table([pa.array(device), pa.array(cell), *map(pa.array, seconds)], names=layout.VISITS.names)
+    known = "cell" in fixes.column_names
+    cell = fixes.column("cell").to_numpy() if known else np.zeros(len(lon), np.uint64)
+    unknown = cell == 0
+    if unknown.any():
+        cell = cell.copy()
+        cell[unknown] = cells(lon[unknown], lat[unknown])
+    found = cell_visits.visits(device, time, lon, lat, np.ascontiguousarray(cell), mine, CELL_RESOLUTION)
+    seconds = (found[2] // 1_000_000, -(-found[3] // 1_000_000))
+    return pa.table([*map(pa.array, (*found[:2], *seconds))], names=layout.VISITS.names)
 
 
 def movements(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
@@ -256,7 +262,7 @@ def _write(path: Path, columns: pa.Schema, arrived: _Arrived, rows: Spill) -> in
             some = piece.slice(0, layout.GROUP_ROWS)
             few = tuple(
                 name
-                for name in ("time", "first_s", "last_s")
+                for name in ("first_s", "last_s")
                 if name in columns.names and pc.count_distinct(some.column(name)).as_py() * _SHARE < len(some)
             )
             file = layout.SortedFile(path, columns, few)
