@@ -48,16 +48,21 @@ def reconstruct(
     map_: Annotated[Path | None, typer.Option("--map", help="Map to write: HTML, one file.")] = None,
     tiles: Annotated[Path | None, typer.Option(help="Ground of the map (.pmtiles).")] = None,
     report: Annotated[Path | None, typer.Option(help="Report to write: .html or .pdf.")] = None,
+    report_at: Annotated[
+        str | None,
+        typer.Option(help="Moment of the regions in the report's picture, RFC 3339; see the docs without."),
+    ] = None,
     memory_mb: Annotated[int, typer.Option(min=1, help="What the filter may take.")] = 1000,
 ) -> None:
     """Reconstruct a suspect's track: probabilities of places, not of guilt."""
     import json
 
     from geo_policing.errors import InvalidInput
-    from geo_policing.model import TimeWindow
+    from geo_policing.model import TimeWindow, parse_instant
     from geo_policing.roads import RoadNetwork
     from geo_policing.tracks import MovementModel, Speeds, answer
     from geo_policing.tracks import reconstruct as run
+    from geo_policing.tracks.surroundings import roads_around
     from geo_policing.tracks.turns import Turns
 
     for field, path in (("out", out), ("map", map_), ("report", report)):
@@ -67,6 +72,7 @@ def reconstruct(
         raise InvalidInput(
             f"report {report.name} is neither .html nor .pdf; name it so", field="report", value=str(report)
         )
+    drawn_at = None if report_at is None else parse_instant(report_at, field="report-at")
     network = RoadNetwork.load(roads)
     seen, watched = read_sightings(sightings, network)
     looked_at = None if cameras is None else read_cameras(cameras, network)
@@ -81,6 +87,7 @@ def reconstruct(
         memory_bytes=memory_mb * 1_000_000,
     )
     wanted = answer.Wanted(every, paths, resolution, looked_at)
+    features = answer.features_of(found, model, wanted, turns=turns, seed=seed)
     collection = {
         "type": "FeatureCollection",
         "window": [found.window.start.isoformat(), found.window.end.isoformat()],
@@ -101,7 +108,8 @@ def reconstruct(
         | ({} if cameras is None else {"cameras": answer.fingerprint(cameras)})
         | ({} if speeds is None else {"speeds": answer.fingerprint(speeds)}),
         "versions": answer.versions(),
-        "features": answer.features_of(found, model, wanted, turns=turns, seed=seed),
+        "ground": roads_around(network, features, model.access),
+        "features": features,
     }
     out.write_text(json.dumps(collection, ensure_ascii=False, sort_keys=True), encoding="utf-8")
     if map_ is not None:
@@ -111,7 +119,7 @@ def reconstruct(
     if report is not None:
         from geo_policing.tracks.report import write_report
 
-        write_report(collection, report)
+        write_report(collection, report, drawn_at)
 
 
 def read_sightings(path: Path, network: "RoadNetwork") -> "tuple[list[Sighting], list[Watch]]":

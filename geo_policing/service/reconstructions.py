@@ -21,6 +21,7 @@ from geo_policing.store import Records
 from geo_policing.store.reconstructions import KeptReconstruction, WorkState
 from geo_policing.tracks import MovementModel, Reconstruction, Speeds, answer, reconstruct
 from geo_policing.tracks.evidence import edge_number, edge_place
+from geo_policing.tracks.surroundings import roads_around
 from geo_policing.tracks.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -249,6 +250,7 @@ class Reconstructions:
             }
             | ({} if question.model.speeds is None else self._speeds_fingerprint),
             "versions": answer.versions(),
+            "ground": roads_around(network, features, question.model.access),
             "features": features,
             "occupancies": occupancies(found, question.wanted, lambda: self._tell(kept.id, 0.97)),
         }

@@ -166,6 +166,8 @@ def _within_reach(
     found = distance[0] <= farthest_m((sightings[0].time - window.start).total_seconds(), 0.0) + beside
     found |= distance[-1] <= farthest_m((window.end - sightings[-1].time).total_seconds(), 0.0) + beside
     for i, first in enumerate(sightings):
+        # One that nobody can have come to is there as well: it is false, not off the roads.
+        found |= distance[i] <= beside
         for j in range(i + 1, min(len(sightings), i + 4)):
             apart_m = float(np.hypot(*(xy[j] - xy[i])))
             way_m = farthest_m((sightings[j].last - first.time).total_seconds(), apart_m)

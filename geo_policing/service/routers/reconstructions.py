@@ -21,6 +21,10 @@ from geo_policing.tracks.report import report_html, report_pdf
 router = APIRouter(prefix="/api/reconstructions", tags=["reconstructions"], dependencies=[KNOWN_ONLY])
 
 Key = Annotated[str, Path(description="Id of a reconstruction.", max_length=64)]
+At = Annotated[
+    str | None,
+    Query(max_length=60, description="Moment of the regions in the picture, RFC 3339 with an offset."),
+]
 CaseNumber = Annotated[str, Query(min_length=1, max_length=64, description="Number of a case.")]
 
 
@@ -133,21 +137,29 @@ def read_next_cameras(request: Request, rooms: InRooms, who: Investigating, key:
 
 
 @router.get("/{key}/report.html", response_class=HTMLResponse)
-def read_report(request: Request, rooms: InRooms, who: Investigating, key: Key) -> HTMLResponse:
+def read_report(
+    request: Request, rooms: InRooms, who: Investigating, key: Key, at: At = None
+) -> HTMLResponse:
     """Return the report to print. It is recorded."""
     with recorded(request, rooms, who) as answer:
+        moment = None if at is None else parse_instant(at, field="at")
         document = rooms.records.reconstructions.answer(key)
+        page = report_html(document, moment)
         answer.rows = len(document["features"])
-    return HTMLResponse(report_html(document))
+    return HTMLResponse(page)
 
 
 @router.get("/{key}/report.pdf", response_class=Response)
-def read_report_pdf(request: Request, rooms: InRooms, who: Investigating, key: Key) -> Response:
+def read_report_pdf(
+    request: Request, rooms: InRooms, who: Investigating, key: Key, at: At = None
+) -> Response:
     """Return the report as PDF; the same bytes each time. It is recorded."""
     with recorded(request, rooms, who) as answer:
+        moment = None if at is None else parse_instant(at, field="at")
         document = rooms.records.reconstructions.answer(key)
+        pdf = report_pdf(document, moment)
         answer.rows = len(document["features"])
-    return Response(report_pdf(document), media_type="application/pdf")
+    return Response(pdf, media_type="application/pdf")
 
 
 def _part(request: Request, rooms: Rooms, who: Any, key: str, what: str) -> dict[str, Any]:
