@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from geo_policing.model import Sighting, Watch
     from geo_policing.roads import RoadNetwork
+    from geo_policing.tracks import UnitAt
 
 
 class Travels(StrEnum):
@@ -45,6 +48,13 @@ def reconstruct(
     speeds: Annotated[
         Path | None, typer.Option(help="Speeds by road class and hour: a file of `learn-speeds`.")
     ] = None,
+    units: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV of unit,lon,lat[,time,on_foot]: who can hold the gates, setting off at that time, or "
+            "else at the last sighting."
+        ),
+    ] = None,
     map_: Annotated[Path | None, typer.Option("--map", help="Map to write: HTML, one file.")] = None,
     tiles: Annotated[Path | None, typer.Option(help="Ground of the map (.pmtiles).")] = None,
     report: Annotated[Path | None, typer.Option(help="Report to write: .html or .pdf.")] = None,
@@ -76,6 +86,7 @@ def reconstruct(
     network = RoadNetwork.load(roads)
     seen, watched = read_sightings(sightings, network)
     looked_at = None if cameras is None else read_cameras(cameras, network)
+    ready = [] if units is None or not seen else read_units(units, max(one.last for one in seen))
     model = MovementModel.of(mode.value, None if speeds is None else Speeds.read(speeds))
     turns = Turns.of(network, model.access)
     covered = None if window is None else TimeWindow.parse(window, field="window")
@@ -86,7 +97,7 @@ def reconstruct(
         seed=seed,
         memory_bytes=memory_mb * 1_000_000,
     )
-    wanted = answer.Wanted(every, paths, resolution, looked_at)
+    wanted = answer.Wanted(every, paths, resolution, looked_at, units=ready)
     features = answer.features_of(found, model, wanted, turns=turns, seed=seed)
     collection = {
         "type": "FeatureCollection",
@@ -106,7 +117,8 @@ def reconstruct(
             "model": answer.model_fingerprint(),
         }
         | ({} if cameras is None else {"cameras": answer.fingerprint(cameras)})
-        | ({} if speeds is None else {"speeds": answer.fingerprint(speeds)}),
+        | ({} if speeds is None else {"speeds": answer.fingerprint(speeds)})
+        | ({} if units is None else {"units": answer.fingerprint(units)}),
         "versions": answer.versions(),
         "ground": roads_around(network, features, model.access),
         "features": features,
@@ -164,6 +176,34 @@ def read_cameras(path: Path, network: "RoadNetwork") -> dict[str, int]:
             raise InvalidFile(f"{path}: camera {number}: {error}", field="edge", value=error.value) from None
         assert edge is not None
         found[str(row["camera"])] = edge
+    return found
+
+
+def read_units(path: Path, free: "datetime") -> "list[UnitAt]":
+    """Read where units are: a CSV of unit,lon,lat, and time and on_foot where they are given.
+
+    Raises
+    ------
+    InvalidFile
+        If a column is missing, or a row cannot be read: its number, field and why.
+    """
+    from geo_policing.errors import InvalidFile, InvalidInput
+    from geo_policing.tracks import UnitAt
+
+    found = []
+    for number, row in enumerate(rows_of(path), 1):
+        try:
+            found.append(UnitAt.read(row, free))
+        except InvalidInput as error:
+            raise InvalidFile(
+                f"{path}: unit {number}: {error}", field=error.field, value=error.value
+            ) from None
+    if not found:
+        raise InvalidFile(
+            f"{path} has no unit; give the columns unit,lon,lat and a row for each",
+            field="units",
+            value=str(path),
+        )
     return found
 
 

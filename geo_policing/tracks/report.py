@@ -258,6 +258,7 @@ def _gates(found: Sequence[dict[str, Any]]) -> Section:
             _time(one["earliest"]),
             f"{one['passed'][0]:.1%}",
             f"{one['passed'][-1]:.1%}",
+            *([_units(one["units"])] if "units" in one else []),
         )
         for one in found[:40]
     ]
@@ -266,7 +267,19 @@ def _gates(found: Sequence[dict[str, Any]]) -> Section:
         f"Probability of having passed by {first} and by {last}. Nobody comes there before the earliest time."
     )
     head = ("Gate 卡口", "Kind 类型", "Earliest 最早", first, last)
-    return Section("围堵 Containment", note, head, rows)
+    if "units" not in found[0]:
+        return Section("围堵 Containment", note, head, rows)
+    note += (
+        " Units: those that are there first, when in the median, and how probably before the suspect. Each "
+        "is told for every gate, though it can hold but one."
+    )
+    return Section("围堵 Containment", note, (*head, "Units 先到警力"), rows, (4, 2, 2, 2, 2, 5))
+
+
+def _units(arrivals: Sequence[dict[str, Any]]) -> str:
+    return (
+        ", ".join(f"{one['unit']} {_time(one['arrives'])} ({one['in_time']:.0%})" for one in arrivals) or "—"
+    )
 
 
 def _cameras(found: Sequence[dict[str, Any]]) -> Section:
