@@ -79,6 +79,8 @@ class Drive:
         Of cameras that did not see it.
     missed : int
         How many of them it passed.
+    start : datetime
+        When it set out.
     """
 
     city: Path
@@ -86,13 +88,14 @@ class Drive:
     lat: NDArray[np.float64]
     watches: list[Watch]
     missed: int
+    start: datetime = START
 
     def sightings(self, gap_s: int) -> list[Sighting]:
         """One each gap and the last."""
         last = len(self.lon) - 1
         taken = [*range(0, last - gap_s // 2, gap_s), last]
         return [
-            Sighting(START + timedelta(seconds=s), float(self.lon[s]), float(self.lat[s]), ACCURACY_M)
+            Sighting(self.start + timedelta(seconds=s), float(self.lon[s]), float(self.lat[s]), ACCURACY_M)
             for s in taken
         ]
 
