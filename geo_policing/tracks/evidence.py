@@ -88,8 +88,11 @@ def watched(lattice: Lattice, watch: Watch) -> tuple[Array, float]:
         return share, max(np.pi * plane.area / plane.length, 1.0)
     (x,), (y,) = lattice.network.plane.forward(watch.lon, watch.lat)
     share = lattice.within(x, y, watch.radius_m, edge)
-    passage_m = 2.0 * watch.radius_m if edge is None else max(float(share @ lattice.bin_m), 1.0)
-    return share, passage_m
+    if edge is None:
+        return share, 2.0 * watch.radius_m
+    # Few bins are seen: threads that share out the whole of it would cost more than they do.
+    seen = np.flatnonzero(share)
+    return share, max(float((share[seen] * lattice.bin_m[seen]).sum()), 1.0)
 
 
 def _inside(lattice: Lattice, area: Area) -> Array:
