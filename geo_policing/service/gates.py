@@ -124,7 +124,9 @@ def gates_first(
     held = [_held(gate["properties"], last_seen, document, tracks) for gate in gates]
     holding = Holding(tracks.network(), pace=going.pace, delay_s=going.delay_s, cars=tracks.road_times())
     zone = first.tzinfo
-    ready = [replace(unit, free=max(unit.free, going.at).astimezone(zone)) for unit in units]
+    ready = [
+        replace(unit, free=max(unit.free, going.at).astimezone(zone)) for unit in units if unit.free < last
+    ]
     arrivals, astray = holding.first(held, ready, most=going.most)
     for gate, some in zip(gates, arrivals, strict=True):
         gate["properties"] = gate["properties"] | {"units": [told_arrival(one) for one in some]}

@@ -251,7 +251,8 @@ def _times(sheet: _Sheet, path: Feature, taken: Sequence[Disc]) -> list[Item]:
     about = path["properties"]
     entered = [datetime.fromisoformat(text) for text in about["entered"]]
     line = np.array(path["geometry"]["coordinates"])
-    if len(line) < 2 or about["length_m"] <= 0.0 or entered[-1] <= entered[0]:
+    # Answers of earlier versions do not say how far along the edges begin.
+    if len(line) < 2 or about.get("length_m", 0.0) <= 0.0 or entered[-1] <= entered[0]:
         return []
     x, y = sheet.plane.forward(line[:, 0], line[:, 1])
     along = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x), np.diff(y)))])

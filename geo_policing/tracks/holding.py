@@ -94,10 +94,9 @@ class UnitAt:
 def _degrees(row: Mapping[str, Any], name: str) -> float:
     try:
         return float(row[name])
-    except (TypeError, ValueError):
-        raise InvalidInput(
-            f"{name} {row[name]!r} is no number; give degrees", field=name, value=str(row[name])
-        ) from None
+    except (TypeError, ValueError, OverflowError):
+        said = repr(row[name])[:40]
+        raise InvalidInput(f"{name} {said} is no number; give degrees", field=name, value=said) from None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -236,8 +235,10 @@ class Holding:
         for unit in units:
             roads = self._walking() if unit.on_foot else self._driving()
             pace = 1.0 if unit.on_foot else self._pace
-            ends = [(gate.times[-1] - unit.free).total_seconds() - self._delay_s for gate in gates]
-            within_s = max(max(ends, default=0.0), 0.0) / (pace * float(self._factor[0]))
+            left_s = max(((gate.times[-1] - unit.free).total_seconds() for gate in gates), default=0.0)
+            within_s = (left_s - self._delay_s) / (pace * float(self._factor[0]))
+            if within_s < 0.0:
+                continue
             by_edge = roads.arrivals_s((unit.lon, unit.lat), NEAR_M, within_s)
             if not np.isfinite(by_edge).any():
                 astray.append(unit.unit)

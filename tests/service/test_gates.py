@@ -120,6 +120,12 @@ def test_units_that_are_given_are_told_with_their_times(detective, now):
     assert answer.json()["off_roads"] == ["C"]
 
 
+def test_a_unit_that_is_free_only_after_the_window_is_told_of_no_gate(detective, now):
+    late = {"unit": "A", "lon": LON + 5 * STEP, "lat": LAT + 1.5 * STEP, "time": "9999-12-31T23:59:59Z"}
+    answer = detective.post(f"{URL}/{now}/gates", json={"units": [late], "delay_s": 60})
+    assert gate_of(answer)["units"] == []
+
+
 def test_it_is_recorded(service, detective, now):
     detective.get(f"{URL}/{now}/gates", params={"most": 1})
     look = service.client("admin").get("/api/looks", params={"limit": 1}).json()["looks"][0]
@@ -158,6 +164,7 @@ def test_bad_parameters_are_refused_by_name(detective, now, params, field, says)
         ([{"unit": "A", "lon": [1], "lat": 27.8}], "lon", "is no number"),
         ([{"unit": "", "lon": 113.1, "lat": 27.8}], "unit", "no unit"),
         ([{"unit": "A", "lon": 113.1, "lat": 27.8, "time": "soon"}], "time", "no RFC 3339 time"),
+        ([{"unit": "A", "lon": 10**400, "lat": 27.8}], "lon", "is no number"),
         ("all", "units", "list"),
     ],
 )

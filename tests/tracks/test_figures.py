@@ -161,6 +161,16 @@ def test_an_answer_kept_without_roads_is_drawn_without_and_says_so(driven):
         assert "kept without the roads" in figure.caption
 
 
+def test_a_path_of_an_earlier_version_is_drawn_without_times(driven):
+    document = copy.deepcopy(driven)
+    for feature in document["features"]:
+        feature["properties"].pop("length_m", None)
+        feature["properties"].pop("begins_m", None)
+    paths = figures.figures(document)[0].drawing
+    assert not [text for text in words(paths) if ":" in text]
+    assert any(isinstance(item, Stroke) and item.color == figures.PATH for item in paths.items)
+
+
 def test_each_road_is_kept_once_and_only_those_that_are_open():
     features = [path_of("0>1")]
     town = grid(4, footways=("1>2", "2>1"), one_way=("4>5",))
