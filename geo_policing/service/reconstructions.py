@@ -20,6 +20,7 @@ from geo_policing.service.tracks import Tracks
 from geo_policing.store import Records
 from geo_policing.store.reconstructions import KeptReconstruction, WorkState
 from geo_policing.tracks import MovementModel, Reconstruction, Speeds, answer, reconstruct
+from geo_policing.tracks.drawn_roads import roads_around
 from geo_policing.tracks.evidence import edge_number, edge_place
 
 log = logging.getLogger(__name__)
@@ -245,6 +246,7 @@ class Reconstructions:
             }
             | ({} if question.model.speeds is None else self._speeds_fingerprint),
             "versions": answer.versions(),
+            "ground": roads_around(network, features, question.model.access),
             "features": features,
             "occupancies": occupancies(found, question.wanted, lambda: self._tell(kept.id, 0.97)),
         }

@@ -91,8 +91,11 @@ def watched(lattice: Lattice, watch: Watch) -> tuple[Array, float]:
     # Less than this may lie between two of the places that are tried along a bin.
     radius_m = max(watch.radius_m, POINT_M)
     share = lattice.within(x, y, radius_m, edge)
-    passage_m = 2.0 * radius_m if edge is None else max(float(share @ lattice.bin_m), 1.0)
-    return share, passage_m
+    if edge is None:
+        return share, 2.0 * radius_m
+    # Few bins are seen: threads that share out the whole of it would cost more than they do.
+    seen = np.flatnonzero(share)
+    return share, max(float((share[seen] * lattice.bin_m[seen]).sum()), 1.0)
 
 
 def _inside(lattice: Lattice, area: Area) -> Array:

@@ -251,10 +251,13 @@ class Lattice:
 
     def within(self, x: float, y: float, radius_m: float, edge: int | None = None) -> Array:
         """Share (b,) of each bin within a radius of a place; 0 on other edges."""
-        inside = np.hypot(self.point_x - x, self.point_y - y) <= radius_m
-        found = self._mean(inside.astype(np.float64))
+        inside = (self.point_x - x) ** 2 + (self.point_y - y) ** 2 <= radius_m**2
+        bins, count = np.unique(self.point_bin[inside], return_counts=True)
         if edge is not None:
-            found[self.edge != edge] = 0.0
+            mine = self.edge[bins] == edge
+            bins, count = bins[mine], count[mine]
+        found = np.zeros(len(self))
+        found[bins] = count / np.diff(np.searchsorted(self.point_bin, [bins, bins + 1]), axis=0)[0]
         return found
 
     def to_go_m(self, goal: NDArray[Any], limit_m: float = np.inf) -> Array:

@@ -164,6 +164,25 @@ def test_an_edge_far_from_its_place_is_refused_with_both(town):
         reconstruct(town, [seen(5, 5, 0, edge="0>1")])
 
 
+@pytest.mark.parametrize("edge", ["", "1>2", "7>8"])
+def test_a_watched_circle_is_what_of_each_bin_lies_in_it(town, lattice, edge):
+    """Around the middle of 1>2, also where only one direction, or another street beside, is watched."""
+    lon, lat = LON + 1.5 * STEP, LAT
+    share, passage_m = watched(lattice, Watch(at(0), at(60), lon, lat, radius_m=60.0, edge=edge))
+    (x,), (y,) = town.plane.forward(lon, lat)
+    expected = []
+    for b in range(len(lattice)):
+        points = np.flatnonzero(lattice.point_bin == b)
+        inside = [np.hypot(lattice.point_x[p] - x, lattice.point_y[p] - y) <= 60.0 for p in points]
+        there = not edge or town.edge_ids[lattice.edge[b]] == edge
+        expected.append(np.mean(inside) if there else 0.0)
+    assert share == pytest.approx(np.array(expected))
+    if edge:
+        assert passage_m == pytest.approx(max(float((share * lattice.bin_m).sum()), 1.0))
+    else:
+        assert passage_m == 120.0
+
+
 def test_an_area_watched_in_vain_takes_probability_away(town):
     ends = [seen(0, 0, 0), seen(3, 3, 150)]
     area = square(0.5, -0.5, 3.5, 1.5)

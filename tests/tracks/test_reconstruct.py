@@ -75,6 +75,11 @@ def test_the_same_input_gives_the_same_answer_in_any_order(town, along):
     assert [p.edges.tolist() for p in again.paths(3)] == [p.edges.tolist() for p in along.paths(3)]
 
 
+def test_a_doubtful_sighting_where_nobody_can_have_come_to_is_false_and_not_off_the_roads(town):
+    found = reconstruct(town, [seen(0, 0, 0), seen(5, 5, 12, probability=0.9), seen(1, 0, 30)])
+    assert found.truth.round(6).tolist() == [1.0, 0.0, 1.0]
+
+
 def test_a_doubtful_sighting_that_does_not_fit_is_found_out(town):
     doubtful = seen(2, 5, 60, probability=0.7)
     fits = replace(doubtful, lat=LAT)

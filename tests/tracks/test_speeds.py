@@ -196,7 +196,7 @@ def test_speeds_of_others_or_of_other_classes_are_refused():
 @cache
 def lived():
     """Network of the sample city, its cars for half an hour, and how fast each class truly was, m/s."""
-    city = watches.old_centre()
+    city = watches.city_of()
     network, world = city.network, make_world(city, 8.0, 1800, 3)
     moved = []
     cars = [member for member in enlist(120) if member.kind in watches.CARS][:24]
