@@ -62,7 +62,6 @@ def test_nothing_is_begun_that_must_end(store):
     for ask in (
         lambda: asked.moves(T, T + DAY, ["d1"]),
         lambda: asked.fixes(T, T + DAY, ["d1"]),
-        lambda: asked.near(store.latest().cell, T, T + DAY),
         lambda: asked.visits(store.latest().cell, T, T + DAY),
         lambda: evidence(store, [], 10, halt),
     ):
@@ -77,9 +76,11 @@ def test_a_question_tells_how_far_it_is(store):
 
 
 def test_more_rows_than_fit_are_refused_with_what_to_do(store, monkeypatch):
-    monkeypatch.setattr(questions, "MOST_ROWS", 60)
+    monkeypatch.setattr(questions, "MOST_ROWS", 1)
     asked = Questions(store)
-    assert len(asked.near(store.latest().cell, T, T + DAY)[0]) == 50
-    with pytest.raises(InvalidInput, match=r"more than 60 fixes .* ask for a shorter window") as refused:
-        asked.near(store.latest().cell, T, T + 2 * DAY)
+    assert len(asked.visits(store.latest().cell, T, T + DAY).cell) == 1
+    with pytest.raises(
+        InvalidInput, match=r"more than 1 .*visits lie there.* ask for a shorter window"
+    ) as refused:
+        asked.visits(store.latest().cell, T, T + 2 * DAY)
     assert refused.value.field == "window"
