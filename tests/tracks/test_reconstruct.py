@@ -118,6 +118,18 @@ def test_what_was_watched_and_not_seen_is_less_probable(town):
     assert passes(reconstruct(town, ends, watches=[corner])) < 0.3 * passes(reconstruct(town, ends))
 
 
+def test_the_best_path_does_not_lead_past_who_saw_nobody(town):
+    ends = [seen(0.5, 0, 0), seen(2, 1.5, 100)]
+    in_vain = [
+        Watch(at(0), at(120), LON + STEP * column, LAT + STEP * row, radius_m=30.0, detection=0.9)
+        for column, row in ((1.5, 0), (2, 0), (2, 0.5))
+    ]
+    around = {"1>2", "2>8"}
+    for watches, led_past in (([], True), (in_vain, False)):
+        best = reconstruct(town, ends, watches=watches).best_path
+        assert (around < {town.edge_ids[e] for e in best.edges}) == led_past
+
+
 def test_watches_that_overlap_are_passed_unseen_by_the_product_of_their_chances(town):
     window = TimeWindow(at(0), at(60))
     corner, wider = (
