@@ -171,9 +171,10 @@ def test_after_the_last_sighting_the_probability_spreads(town):
 
 def test_the_farther_apart_sightings_are_the_less_a_detour_costs():
     model = MovementModel.of()
-    times = (1.0, 60.0, 300.0, 1200.0, 1e9)
+    times = (1.0, 120.0, 300.0, 600.0, 650.0, 1e9)
     ratio = [model.over_gaps_of(gap_s).penalty_per_m / model.penalty_per_m for gap_s in times]
-    assert np.array(ratio) == pytest.approx(np.outer([5.0**0.5, 5.0**0.5, 1.0, 0.5, 0.5], np.ones(4)))
+    falling = np.array([2.5, 2.5, 1.0, 1 / 2, 6 / 13, 6 / 13]) ** 1.2
+    assert np.array(ratio) == pytest.approx(np.outer(falling, np.ones(4)))
 
 
 def test_who_turns_more_than_needed_is_less_probable_where_turning_feels_long(town):
