@@ -6,6 +6,7 @@ May import: matching and below.
 from geo_policing.tracks.containment import Gate, GateKind, Passing, containment, gates_of
 from geo_policing.tracks.fit import information_bits, leave_one_out
 from geo_policing.tracks.holding import Arrival, Held, Holding, UnitAt
+from geo_policing.tracks.mixture import Member, Mixture, mixture, models_of
 from geo_policing.tracks.movement import Mode, MovementModel
 from geo_policing.tracks.reconstruct import reconstruct
 from geo_policing.tracks.reconstruction import Occupancy, Path, Reconstruction
@@ -17,6 +18,8 @@ __all__ = [
     "GateKind",
     "Held",
     "Holding",
+    "Member",
+    "Mixture",
     "Mode",
     "MovementModel",
     "Occupancy",
@@ -29,5 +32,7 @@ __all__ = [
     "gates_of",
     "information_bits",
     "leave_one_out",
+    "mixture",
+    "models_of",
     "reconstruct",
 ]

@@ -13,6 +13,7 @@ from geo_policing.errors import InvalidInput
 from geo_policing.model import Sighting, TimeWindow, Watch
 from geo_policing.roads import Access, RoadNetwork, route
 from geo_policing.tracks import intervals, legs
+from geo_policing.tracks.comparing import Measure
 from geo_policing.tracks.evidence import likelihood, watched
 from geo_policing.tracks.ground import State
 from geo_policing.tracks.lattice import Lattice
@@ -46,6 +47,7 @@ def reconstruct(
     memory_bytes: int = 1_000_000_000,
     workers: int | None = None,
     progress: Callable[[float], None] | None = None,
+    measure: Measure | None = None,
 ) -> Reconstruction:
     """Find where a suspect was, between a few sightings and around them.
 
@@ -74,6 +76,9 @@ def reconstruct(
     progress : callable, optional
         Told the share that is done, 0 to 1, now and then, in the thread that asks; what it raises ends the
         work.
+    measure : Measure, optional
+        What makes ``log_evidence`` comparable between models; it weighs by the model's own roads when not
+        given. One for each of the sightings in order of time.
 
     Raises
     ------
@@ -127,7 +132,7 @@ def reconstruct(
         try:
             smoothed, anchor_step, unseen = _smooth(
                 *(lattice, replace(model, prune=prune), ordered, window, watches, samples, seed),
-                *(memory_bytes, threads, most_false, tell),
+                *(memory_bytes, threads, most_false, tell, measure),
             )
         except Impossible as error:
             if most_false > MOST_FALSE:
@@ -169,10 +174,13 @@ def _smooth(
     workers: int,
     most_false: int,
     tell: Callable[[float], None],
+    measure: Measure | None,
 ) -> tuple[Smoothed, tuple[int, ...], dict[int, State]]:
     """Smooth over one lattice: what is known, the step of each sighting, and what was watched."""
     steps = int(np.ceil((window.end - window.start).total_seconds() / model.step_s)) + 1
     anchors = [_anchor(lattice, sighting, window, model) for sighting in sightings]
+    if measure is not None:
+        anchors = measure.told(lattice, sightings, anchors)
     unseen = _unseen(lattice, model, watches, window, steps, memory_bytes)
     choices = [
         tuple(round((moment - window.start).total_seconds() / model.step_s) for moment in chosen)
@@ -185,6 +193,8 @@ def _smooth(
         nonlocal done
         before = done
         smoother = Smoother(lattice, model, placed, steps, unseen, memory_bytes, workers, most_false)
+        if measure is not None:
+            measure.hold(smoother)
         smoother.progress = lambda share: tell((before + share) / len(choices))
         done += 1
         return smoother.run(samples, draw)

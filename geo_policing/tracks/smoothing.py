@@ -138,7 +138,11 @@ class Smoother:
         self._gears = Gears(lattice, model, workers)
         self._filter = LegFilter(lattice, model, unseen, self._gears, memory_bytes)
         self._classes, self._workers = len(model.speed_mps), workers
-        self._elsewhere = -np.log(lattice.bin_m.sum())
+        #: Logarithm of the density of a false sighting.
+        self.elsewhere = -float(np.log(lattice.bin_m.sum()))
+        #: Logarithm of what all ways from one sighting weigh that take as long as to another, by their
+        #: numbers: see `comparing`.
+        self.log_all: Callable[[int, int], float] = lambda _i, _j: 0.0
         #: Told the share that is done; what it raises ends the work.
         self.progress: Callable[[float], None] = lambda _: None
         self._done = 0.0
@@ -199,7 +203,7 @@ class Smoother:
         made = [leg for part in self._each(work) for leg in part]
         self._filter.count_legs(made)
         for leg in made:
-            leg.log_weight += log_end + self._left_out(leg.start + 1, j)
+            leg.log_weight += log_end + self._between(leg.start, j)
         return made
 
     def _forward(
@@ -280,7 +284,7 @@ class Smoother:
                 leg.share = share
                 self._truth[leg.end] += share
                 self._false[leg.start + 1 : leg.end] += share
-                self._filter.join(leg, state, log_state + self._left_out(leg.start + 1, leg.end))
+                self._filter.join(leg, state, log_state + self._between(leg.start, leg.end))
 
     def _arrive(self, legs: Sequence[Leg], sampler: PathSampler) -> list[tuple[State, float]]:
         """Filter forward along all that leads to a sighting, read it out, and say what comes there."""
@@ -324,12 +328,16 @@ class Smoother:
                 break
         return found
 
+    def _between(self, i: int, j: int) -> float:
+        """Logarithm of what is beside its own weight to a way from sighting i to j: all between are false."""
+        return self._left_out(i + 1, j) - self.log_all(i, j)
+
     def _left_out(self, first: int, last: int) -> float:
         """Logarithm of the weight of sightings first to last - 1 being false."""
         false = [1.0 - a.probability for a in self.anchors[first:last]]
         if not false:
             return 0.0
-        return float(np.log(false).sum() + len(false) * self._elsewhere) if min(false) > 0 else -np.inf
+        return float(np.log(false).sum() + len(false) * self.elsewhere) if min(false) > 0 else -np.inf
 
     def _at_anchor(self, i: int, parts: list[tuple[State, float]]) -> tuple[State, float]:
         """Sum states with logarithms of their weights, times the sighting; scaled to 1."""

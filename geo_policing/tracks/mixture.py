@@ -1,0 +1,314 @@
+"""Who travels by nobody knows what: a reconstruction for each mode, weighed by the evidence for it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geo_policing.errors import InvalidInput
+from geo_policing.model import Sighting, TimeWindow, Watch
+from geo_policing.roads import RoadNetwork
+from geo_policing.tracks.comparing import Measure, agreeing_m
+from geo_policing.tracks.movement import Mode, MovementModel
+from geo_policing.tracks.reconstruct import reconstruct
+from geo_policing.tracks.reconstruction import Occupancy, Path, Reconstruction
+from geo_policing.tracks.smoothing import MOST_FALSE
+from geo_policing.tracks.speeds import Speeds
+from geo_policing.tracks.surroundings import Surroundings
+from geo_policing.tracks.turns import Turns
+
+Array = NDArray[np.float64]
+
+#: What somebody may travel with of whom that is not known.
+MODES = (Mode.CAR, Mode.E_BIKE, Mode.FOOT)
+#: A mode that is less probable than this is not read out.
+NEGLIGIBLE = 1e-6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Member:
+    """One mode of a mixture.
+
+    Parameters
+    ----------
+    model : MovementModel
+        As it was given.
+    prior, probability : float
+        Of the mode, before and after the sightings.
+    log_evidence : float
+        Logarithm of the density of the sightings, comparable between modes; minus infinity where they cannot
+        be.
+    found : Reconstruction, optional
+        None where the sightings cannot be.
+    kept : tuple of int
+        Which of the sightings it has: those off its roads, which are false then, are left out.
+    problem : str
+        Why they cannot be; empty where they can.
+    """
+
+    model: MovementModel
+    prior: float
+    probability: float
+    log_evidence: float
+    found: Reconstruction | None = field(repr=False)
+    kept: tuple[int, ...] = ()
+    problem: str = ""
+
+    @property
+    def mode(self) -> Mode:
+        """Who travels."""
+        return self.model.mode
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """A suspect's track where it is not known what the suspect travels with.
+
+    Parameters
+    ----------
+    network : RoadNetwork
+        The roads.
+    window : TimeWindow
+        What is covered.
+    sightings : (n,) tuple of Sighting
+        In order of time.
+    members : tuple of Member
+        The modes, as they were given; their probabilities sum to 1.
+    """
+
+    network: RoadNetwork = field(repr=False)
+    window: TimeWindow
+    sightings: tuple[Sighting, ...]
+    members: tuple[Member, ...]
+
+    @property
+    def weights(self) -> dict[Mode, float]:
+        """Probability of each mode; they sum to 1."""
+        return {member.mode: member.probability for member in self.members}
+
+    @cached_property
+    def likely(self) -> list[tuple[Member, Reconstruction]]:
+        """The modes that are not negligible with what they tell, the most probable first."""
+        told = [
+            (member, member.found)
+            for member in self.members
+            if member.found is not None and member.probability > NEGLIGIBLE
+        ]
+        return sorted(told, key=lambda one: -one[0].probability)
+
+    @property
+    def best(self) -> tuple[Member, Reconstruction]:
+        """The most probable mode, and what it tells."""
+        return self.likely[0]
+
+    @property
+    def log_evidence(self) -> float:
+        """Logarithm of the density of the sightings, over all modes by their priors."""
+        with np.errstate(divide="ignore"):
+            logs = [np.log(member.prior) + member.log_evidence for member in self.members]
+        return float(np.logaddexp.reduce(logs))
+
+    @cached_property
+    def truth(self) -> Array:
+        """Probability (n,) that each sighting is the suspect, after all."""
+        total = np.zeros(len(self.sightings))
+        for member, found in self.likely:
+            total[list(member.kept)] += member.probability * found.truth
+        return total / sum(member.probability for member, _ in self.likely)
+
+    def occupancy(self, at: datetime, resolution: int = 10) -> Occupancy:
+        """Where the suspect was at a moment of the window: as `Reconstruction.occupancy`, over all modes.
+
+        Raises
+        ------
+        InvalidInput
+            If the moment is outside the window or the resolution not 9 to 11.
+        """
+        told = [(member.probability, found.occupancy(at, resolution)) for member, found in self.likely]
+        cell, of = np.unique(np.concatenate([one.cell for _, one in told]), return_inverse=True)
+        total = np.bincount(of, np.concatenate([p * one.probability for p, one in told]), len(cell))
+        order = np.lexsort((cell, -total))
+        return Occupancy(at, cell[order], total[order] / total.sum())
+
+    def unfold(self, tell: Callable[[], None] = lambda: None) -> None:
+        """Find the edges of each sampled path of each mode: see `Reconstruction.unfold`."""
+        for _, found in self.likely:
+            found.unfold(tell)
+
+    @property
+    def best_path(self) -> tuple[Mode, Path]:
+        """The path that stands for those of the most probable mode, and the mode.
+
+        Raises
+        ------
+        InvalidInput
+            If no path was sampled.
+        """
+        member, found = self.best
+        return member.mode, found.best_path
+
+    def paths(self, k: int = 5) -> list[tuple[Mode, Path]]:
+        """Return the k most probable paths over all modes, each with its mode.
+
+        A path's probability is that of its mode times its share of the paths of the mode.
+        """
+        told = [
+            (member.mode, replace(path, probability=member.probability * path.probability))
+            for member, found in self.likely
+            for path in found.paths(k)
+        ]
+        return sorted(told, key=lambda one: -one[1].probability)[:k]
+
+    def passing(self, edge: int) -> float:
+        """Probability that the suspect passed an edge between the first and the last sighting."""
+        return sum(member.probability * found.passing(edge) for member, found in self.likely)
+
+    def likely_edges(self, least: float = 0.02) -> list[int]:
+        """Edges that were passed with at least this probability, the likeliest first."""
+        edges = {edge for _, found in self.likely for edge in found.likely_edges(0.0)}
+        counted = sorted((-self.passing(edge), edge) for edge in edges)
+        return [edge for passed, edge in counted if -passed >= least]
+
+
+def models_of(speeds: Speeds | None = None) -> list[MovementModel]:
+    """Return the models of `MODES`; speeds are taken for the mode that they were learned of."""
+    return [MovementModel.of(m, speeds if speeds and speeds.mode == m.value else None) for m in MODES]
+
+
+def mixture(
+    network: RoadNetwork,
+    sightings: Sequence[Sighting],
+    models: Sequence[MovementModel] | None = None,
+    window: TimeWindow | None = None,
+    *,
+    prior: Mapping[Mode, float] | None = None,
+    watches: Sequence[Watch] = (),
+    turns_of: Callable[[MovementModel], Turns] | None = None,
+    seed: int = 0,
+    progress: Callable[[float], None] | None = None,
+    **how: Any,
+) -> Mixture:
+    """Find where a suspect was of whom it is not known what they travel with.
+
+    All modes are reconstructed in turn; the weight of each is its prior times the evidence for it, which is
+    made comparable by a `Measure`.
+
+    Parameters
+    ----------
+    network, sightings, window, watches, seed, progress
+        As in `reconstruct`.
+    models : sequence of MovementModel, optional
+        One for each mode; those of `models_of` when not given.
+    prior : mapping of Mode to float, optional
+        How probable each mode is where nothing was seen, on any scale; all alike when not given.
+    turns_of : callable, optional
+        From a model to its turns, where they are known from before.
+    **how
+        Further arguments of `reconstruct`, for each mode.
+
+    Raises
+    ------
+    InvalidInput
+        As `reconstruct` does, but for sightings that only some modes make impossible; and if a prior is none.
+    """
+    models = models_of() if models is None else list(models)
+    share = _shares(models, prior)
+    if not sightings:
+        raise InvalidInput("no sightings; give at least one", field="sightings")
+    ordered = tuple(sorted(sightings, key=lambda s: (s.time, s.lon, s.lat, s.observer)))
+    if window is None:
+        step = timedelta(seconds=max(model.step_s for model in models))
+        last = max(s.last for s in ordered)
+        window = TimeWindow(ordered[0].time, max(last, ordered[0].time + step))
+    measure = Measure(
+        tuple(agreeing_m(network, sighting) for sighting in ordered),
+        _elsewhere_m(network, ordered, models, window),
+        seed,
+    )
+    told: list[Member] = []
+    for k, (model, p) in enumerate(zip(models, share, strict=True)):
+
+        def tell(part: float, k: int = k) -> None:
+            if progress is not None:
+                progress((k + part) / len(models))
+
+        tell(0.0)
+        turns = None if turns_of is None else turns_of(model)
+        more = how | {"watches": watches, "turns": turns, "seed": seed, "progress": tell}
+        told.append(_member(network, ordered, model, window, measure, p, more))
+    with np.errstate(divide="ignore"):
+        logs = np.array([np.log(member.prior) + member.log_evidence for member in told])
+    if not logs.max() > -np.inf:
+        problems = "; ".join(f"{m.mode.value}: {m.problem}" for m in told if m.problem)
+        raise InvalidInput(f"the sightings are impossible by any mode: {problems}", field="sightings")
+    weight = np.exp(logs - logs.max())
+    weight /= weight.sum()
+    members = tuple(replace(m, probability=w) for m, w in zip(told, weight.tolist(), strict=True))
+    return Mixture(network, window, ordered, members)
+
+
+def _member(
+    network: RoadNetwork,
+    sightings: tuple[Sighting, ...],
+    model: MovementModel,
+    window: TimeWindow,
+    measure: Measure,
+    prior: float,
+    how: dict[str, Any],
+) -> Member:
+    """Reconstruct by one mode. What is off its roads is false, if that may be; else nobody went so."""
+    kept = list(range(len(sightings)))
+    log_false = 0.0
+    while True:
+        mine = [sightings[i] for i in kept]
+        seen_m = tuple(measure.seen_m[i] for i in kept)
+        try:
+            found = reconstruct(network, mine, model, window, measure=replace(measure, seen_m=seen_m), **how)
+        except InvalidInput as error:
+            if error.field != "sightings":
+                raise
+            astray = [i for i in kept if (sightings[i].lon, sightings[i].lat) == error.value]
+            doubtful = bool(astray) and all(sightings[i].probability < 1.0 for i in astray)
+            left = [i for i in kept if i not in astray]
+            if not doubtful or not any(sightings[i].probability > 0.0 for i in left):
+                return Member(model, prior, 0.0, -np.inf, None, problem=str(error))
+            false = np.array([1.0 - sightings[i].probability for i in astray]) / measure.elsewhere_m
+            log_false += float(np.log(false).sum())
+            kept = left
+            continue
+        # Before the first sighting one is anywhere on the roads of the mode, evenly by their length.
+        log_evidence = found.log_evidence + log_false - float(np.log(_roads_m(network, model)))
+        return Member(model, prior, 0.0, log_evidence, found, tuple(kept))
+
+
+def _shares(models: Sequence[MovementModel], prior: Mapping[Mode, float] | None) -> list[float]:
+    """Priors of the models, which sum to 1."""
+    given = [1.0 if prior is None else float(prior.get(model.mode, 0.0)) for model in models]
+    if not all(np.isfinite(p) and p >= 0.0 for p in given) or not sum(given) > 0.0:
+        names = ", ".join(f"{model.mode.value} {p:g}" for model, p in zip(models, given, strict=True))
+        raise InvalidInput(
+            f"the priors of the modes are {names}; give numbers from 0 on, one of them above 0", field="prior"
+        )
+    return [p / sum(given) for p in given]
+
+
+def _elsewhere_m(
+    network: RoadNetwork, sightings: Sequence[Sighting], models: Sequence[MovementModel], window: TimeWindow
+) -> float:
+    """Length of the roads that are in reach by any mode: a false sighting is on any of them."""
+    found = np.zeros(network.n_edges, bool)
+    for model in models:
+        reach = Surroundings(network, sightings, model, window)
+        found |= reach.between(MOST_FALSE) | reach.around([0], [len(sightings) - 1])
+    return max(float(network.length_m[found].sum()), 1.0)
+
+
+def _roads_m(network: RoadNetwork, model: MovementModel) -> float:
+    """Length of the roads that are open to a mode."""
+    access = model.access
+    is_open = True if access is None else (network.access & int(access)) != 0
+    return max(float(network.length_m[np.broadcast_to(is_open, network.n_edges)].sum()), 1.0)
