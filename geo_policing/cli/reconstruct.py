@@ -21,6 +21,7 @@ class Travels(StrEnum):
     E_BIKE = "e-bike"
     FOOT = "foot"
     ANY = "any"
+    UNKNOWN = "unknown"
 
 
 def reconstruct(
@@ -66,14 +67,15 @@ def reconstruct(
 ) -> None:
     """Reconstruct a suspect's track: probabilities of places, not of guilt."""
     import json
+    from functools import cache
 
     from geo_policing.cli.writing import write_private
     from geo_policing.errors import InvalidInput
     from geo_policing.model import TimeWindow, parse_instant
     from geo_policing.roads import RoadNetwork
-    from geo_policing.tracks import MovementModel, Speeds, answer
-    from geo_policing.tracks import reconstruct as run
+    from geo_policing.tracks import MovementModel, Speeds, answer, mixed_answer
     from geo_policing.tracks.drawn_roads import roads_around
+    from geo_policing.tracks.mixture import models_of, reconstruct_by
     from geo_policing.tracks.turns import Turns
 
     for field, path in (("out", out), ("map", map_), ("report", report)):
@@ -88,27 +90,25 @@ def reconstruct(
     seen, watched = read_sightings(sightings, network)
     looked_at = None if cameras is None else read_cameras(cameras, network)
     ready = [] if units is None or not seen else read_units(units, max(one.last for one in seen))
-    model = MovementModel.of(mode.value, None if speeds is None else Speeds.read(speeds))
-    turns = Turns.of(network, model.access)
+    known = None if speeds is None else Speeds.read(speeds)
+    models = models_of(known) if mode is Travels.UNKNOWN else [MovementModel.of(mode.value, known)]
+    turns_of = cache(lambda model: Turns.of(network, model.access))
     covered = None if window is None else TimeWindow.parse(window, field="window")
-    found = run(
-        *(network, seen, model, covered),
+    wanted = answer.Wanted(every, paths, resolution, looked_at, units=ready)
+    found = reconstruct_by(
+        *(network, seen, models, covered),
+        turns_of=turns_of,
         watches=watched,
-        turns=turns,
         seed=seed,
         memory_bytes=memory_mb * 1_000_000,
     )
-    wanted = answer.Wanted(every, paths, resolution, looked_at, units=ready)
-    features = answer.features_of(found, model, wanted, turns=turns, seed=seed)
+    features = mixed_answer.read_out(found, models[0], wanted, turns_of=turns_of, seed=seed)
     collection = {
         "type": "FeatureCollection",
         "window": [found.window.start.isoformat(), found.window.end.isoformat()],
-        "mode": mode.value,
-        "step_s": found.step_s,
-        "bin_m": found.model.bin_m,
+        **mixed_answer.about(found, models[0]),
         "every_s": every,
         "resolution": resolution,
-        "log_evidence": round(found.log_evidence, 6),
         "watches": len(watched),
         "roads": network.source,
         "seed": seed,
@@ -121,7 +121,7 @@ def reconstruct(
         | ({} if speeds is None else {"speeds": answer.fingerprint(speeds)})
         | ({} if units is None else {"units": answer.fingerprint(units)}),
         "versions": answer.versions(),
-        "ground": roads_around(network, features, model.access),
+        "ground": roads_around(network, features, models[0].access if len(models) == 1 else None),
         "features": features,
     }
     write_private(out, json.dumps(collection, ensure_ascii=False, sort_keys=True))

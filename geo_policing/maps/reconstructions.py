@@ -69,10 +69,17 @@ def reconstruction_map(
         "title": title,
         "timeZone": check_time_zone(time_zone),
         "homeUrl": home_url,
-        "mode": document.get("mode", ""),
+        "mode": _mode(document),
     }
     page.add_child(OwnElement("reconstructionMap", data, options, assets=ASSETS))
     return page
+
+
+def _mode(document: dict[str, Any]) -> str:
+    """Return how the suspect travels, and how probably where that is not known."""
+    modes = sorted(document.get("modes") or [], key=lambda one: -one["probability"])
+    likely = [f"{one['mode']} {one['probability']:.0%}" for one in modes if one["probability"] >= 0.005]
+    return ": ".join(filter(None, [document.get("mode", ""), ", ".join(likely)]))
 
 
 def _frames(features: list[dict[str, Any]]) -> dict[str, Any]:

@@ -19,9 +19,19 @@ from geo_policing.roads import RoadNetwork
 from geo_policing.service.tracks import Tracks
 from geo_policing.store import Records
 from geo_policing.store.reconstructions import KeptReconstruction, WorkState
-from geo_policing.tracks import MovementModel, Reconstruction, Speeds, answer, reconstruct
+from geo_policing.tracks import (
+    Mixture,
+    Mode,
+    MovementModel,
+    Reconstruction,
+    Speeds,
+    answer,
+    mixed_answer,
+)
 from geo_policing.tracks.drawn_roads import roads_around
 from geo_policing.tracks.evidence import edge_number, edge_place
+from geo_policing.tracks.mixture import MODES, UNKNOWN, reconstruct_by
+from geo_policing.tracks.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +56,7 @@ class _Question:
     sightings: list[Sighting]
     watches: list[Watch]
     window: TimeWindow | None
-    model: MovementModel
+    models: list[MovementModel]
     wanted: answer.Wanted
     seed: int
 
@@ -168,10 +178,11 @@ class Reconstructions:
         if given["cameras"]:
             cameras = {name: _edge(network, edge) for name, edge in given["cameras"].items()}
         wanted = answer.Wanted(given["every_s"], given["paths"], given["resolution"], cameras)
+        modes = MODES if given["mode"] == UNKNOWN else (Mode(given["mode"]),)
         # Of others than those whose speeds were learned nothing more is known.
-        known = self._speeds if self._speeds is not None and self._speeds.mode == given["mode"] else None
-        model = MovementModel.of(given["mode"], known)
-        return _Question(seen, watched, window, model, wanted, given["seed"])
+        known = {self._speeds.mode: self._speeds} if self._speeds is not None else {}
+        models = [MovementModel.of(mode, known.get(mode.value)) for mode in modes]
+        return _Question(seen, watched, window, models, wanted, given["seed"])
 
     def _work(self, kept: KeptReconstruction, question: _Question) -> None:
         records = self._records.reconstructions
@@ -205,18 +216,22 @@ class Reconstructions:
 
     def _answer(self, kept: KeptReconstruction, question: _Question) -> dict[str, Any]:
         network = self._tracks.network()
-        turns = self._tracks.turns(question.model.access)
-        found = reconstruct(
-            *(network, question.sightings, question.model, question.window),
+        models = question.models
+
+        def turns_of(model: MovementModel) -> Turns:
+            return self._tracks.turns(model.access)
+
+        found = reconstruct_by(
+            *(network, question.sightings, models, question.window),
+            turns_of=turns_of,
             watches=question.watches,
-            turns=turns,
             seed=question.seed,
             progress=lambda share: self._tell(kept.id, READ_OUT * share),
         )
         self._tell(kept.id, READ_OUT)
-        features = answer.features_of(
-            *(found, question.model, question.wanted),
-            turns=turns,
+        features = mixed_answer.read_out(
+            *(found, models[0], question.wanted),
+            turns_of=turns_of,
             seed=question.seed,
             tell=lambda: self._tell(kept.id, READ_OUT),
         )
@@ -226,12 +241,9 @@ class Reconstructions:
             "case": kept.case_number,
             "reason": kept.reason,
             "window": [found.window.start.isoformat(), found.window.end.isoformat()],
-            "mode": question.model.mode.value,
-            "step_s": found.step_s,
-            "bin_m": found.model.bin_m,
+            **mixed_answer.about(found, models[0]),
             "every_s": question.wanted.every_s,
             "resolution": question.wanted.resolution,
-            "log_evidence": round(found.log_evidence, 6),
             "watches": len(question.watches),
             "roads": network.source,
             "seed": question.seed,
@@ -244,16 +256,16 @@ class Reconstructions:
                 ),
                 "model": answer.model_fingerprint(),
             }
-            | ({} if question.model.speeds is None else self._speeds_fingerprint),
+            | (self._speeds_fingerprint if any(model.speeds is not None for model in models) else {}),
             "versions": answer.versions(),
-            "ground": roads_around(network, features, question.model.access),
+            "ground": roads_around(network, features, models[0].access if len(models) == 1 else None),
             "features": features,
             "occupancies": occupancies(found, question.wanted, lambda: self._tell(kept.id, 0.97)),
         }
 
 
 def occupancies(
-    found: Reconstruction, wanted: answer.Wanted, tell: Callable[[], None]
+    found: Reconstruction | Mixture, wanted: answer.Wanted, tell: Callable[[], None]
 ) -> list[dict[str, Any]]:
     """All cells at each moment with their probabilities, which sum to 1."""
     told = []

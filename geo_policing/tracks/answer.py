@@ -19,6 +19,7 @@ from geo_policing.roads import RoadNetwork
 from geo_policing.tracks.containment import Passing, containment, gates_of
 from geo_policing.tracks.fit import information_bits, leave_one_out
 from geo_policing.tracks.holding import Arrival, Held, Holding, UnitAt
+from geo_policing.tracks.mixture import Mixture
 from geo_policing.tracks.movement import MovementModel
 from geo_policing.tracks.reconstruction import Occupancy, Path, Reconstruction
 from geo_policing.tracks.turns import Turns
@@ -97,29 +98,53 @@ def features_of(
         sighting_feature(one, float(truth), float(fit), at_end=i in (0, len(alone) - 1))
         for i, (one, truth, fit) in enumerate(zip(found.sightings, found.truth, alone, strict=True))
     ]
-    for moment in moments_of(found, wanted.every_s):
-        tell()
-        there = found.occupancy(moment, wanted.resolution)
-        features += region_features(there)
-        features += cell_features(there, 0.9)
-    after = [m for m in moments_of(found, 60) if m > found.sightings[-1].last]
-    tell()
+    features += moment_features(found, wanted, tell)
+    after = moments_after(found)
     if after:
         passings = containment(found, gates_of(network), after, seed=seed, tell=tell)
-        last = found.sightings[-1].last
-        held = [Held.since(last, p.gate.edges, after, p.passed) for p in passings]
-        gates = [gate_feature(network, p, after, one.likely) for p, one in zip(passings, held, strict=True)]
-        if wanted.units:
-            first, _ = Holding(network).first(held, wanted.units)
-            for gate, arrivals in zip(gates, first, strict=True):
-                gate["properties"]["units"] = [told_arrival(one) for one in arrivals]
-        features += gates
+        features += gate_features(network, passings, after, found.sightings[-1].last, wanted.units)
     tell()
     features += camera_features(found, wanted.cameras, wanted.looks)
     return features
 
 
-def moments_of(found: Reconstruction, every_s: int) -> list[datetime]:
+def moment_features(
+    found: Reconstruction | Mixture, wanted: Wanted, tell: Callable[[], None] = lambda: None
+) -> list[Feature]:
+    """Return the regions, and the cells of the 90 % region, at each moment."""
+    features = []
+    for moment in moments_of(found, wanted.every_s):
+        tell()
+        there = found.occupancy(moment, wanted.resolution)
+        features += region_features(there)
+        features += cell_features(there, 0.9)
+    tell()
+    return features
+
+
+def gate_features(
+    network: RoadNetwork,
+    passings: Sequence[Passing],
+    after: Sequence[datetime],
+    last: datetime,
+    units: Sequence[UnitAt],
+) -> list[Feature]:
+    """Return the gates by some moments after one was last seen, and the units that are there first."""
+    held = [Held.since(last, p.gate.edges, after, p.passed) for p in passings]
+    gates = [gate_feature(network, p, after, one.likely) for p, one in zip(passings, held, strict=True)]
+    if units:
+        first, _ = Holding(network).first(held, units)
+        for gate, arrivals in zip(gates, first, strict=True):
+            gate["properties"]["units"] = [told_arrival(one) for one in arrivals]
+    return gates
+
+
+def moments_after(found: Reconstruction | Mixture) -> list[datetime]:
+    """Return the minutes of the window after the last sighting."""
+    return [m for m in moments_of(found, 60) if m > found.sightings[-1].last]
+
+
+def moments_of(found: Reconstruction | Mixture, every_s: int) -> list[datetime]:
     """Return the moments of the window, from its start."""
     count = int((found.window.end - found.window.start) / timedelta(seconds=every_s))
     return [found.window.start + timedelta(seconds=every_s * k) for k in range(count + 1)]
@@ -247,10 +272,10 @@ def told_arrival(arrival: Arrival) -> dict[str, Any]:
 
 
 def camera_features(
-    found: Reconstruction, cameras: Mapping[str, int] | None = None, most: int = 20
+    found: Reconstruction | Mixture, cameras: Mapping[str, int] | None = None, most: int = 20
 ) -> list[Feature]:
     """Return the cameras that are expected to tell most about the path, or the edges where one would."""
-    network = found.lattice.network
+    network = found.network
     named = (
         {network.edge_ids[e]: e for e in found.likely_edges()}
         if cameras is None

@@ -11,6 +11,7 @@ from geo_policing.errors import InvalidInput
 from geo_policing.model import Sighting, TimeWindow
 from geo_policing.roads import RoadNetwork
 from geo_policing.tracks.evidence import likelihood
+from geo_policing.tracks.mixture import Mixture
 from geo_policing.tracks.movement import MovementModel
 from geo_policing.tracks.reconstruct import reconstruct
 from geo_policing.tracks.reconstruction import Reconstruction
@@ -94,7 +95,7 @@ def _near(rest: Reconstruction, sighting: Sighting) -> NDArray[np.float64]:
 
 
 def information_bits(
-    reconstruction: Reconstruction, edges: Sequence[int], detection: float = 0.9
+    reconstruction: Reconstruction | Mixture, edges: Sequence[int], detection: float = 0.9
 ) -> NDArray[np.float64]:
     """Bits that a camera over each edge is expected to tell about the path.
 
@@ -104,7 +105,7 @@ def information_bits(
 
     Parameters
     ----------
-    reconstruction : Reconstruction
+    reconstruction : Reconstruction or Mixture
         With sampled paths.
     edges : sequence of int
         Directed edges that cameras look at.

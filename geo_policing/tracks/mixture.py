@@ -23,7 +23,8 @@ from geo_policing.tracks.turns import Turns
 
 Array = NDArray[np.float64]
 
-#: What somebody may travel with of whom that is not known.
+#: How it is said that it is not known what somebody travels with, and what that may be.
+UNKNOWN = "unknown"
 MODES = (Mode.CAR, Mode.E_BIKE, Mode.FOOT)
 #: A mode that is less probable than this is not read out.
 NEGLIGIBLE = 1e-6
@@ -175,7 +176,19 @@ class Mixture:
 
 
 def models_of(speeds: Speeds | None = None) -> list[MovementModel]:
-    """Return the models of `MODES`; speeds are taken for the mode that they were learned of."""
+    """Return the models of `MODES`; speeds are taken for the mode that they were learned of.
+
+    Raises
+    ------
+    InvalidInput
+        If the speeds were learned of none of them, or in other classes of speed.
+    """
+    if speeds is not None and speeds.mode not in MODES:
+        raise InvalidInput(
+            f"the speeds were learned of {speeds.mode}, none of {', '.join(MODES)}; leave them out",
+            field="speeds",
+            value=speeds.mode,
+        )
     return [MovementModel.of(m, speeds if speeds and speeds.mode == m.value else None) for m in MODES]
 
 
@@ -249,6 +262,21 @@ def mixture(
     weight /= weight.sum()
     members = tuple(replace(m, probability=w) for m, w in zip(told, weight.tolist(), strict=True))
     return Mixture(network, window, ordered, members)
+
+
+def reconstruct_by(
+    network: RoadNetwork,
+    sightings: Sequence[Sighting],
+    models: Sequence[MovementModel],
+    window: TimeWindow | None = None,
+    *,
+    turns_of: Callable[[MovementModel], Turns],
+    **how: Any,
+) -> Reconstruction | Mixture:
+    """`reconstruct` by the one model that is given, or `mixture` of several."""
+    if len(models) > 1:
+        return mixture(network, sightings, models, window, turns_of=turns_of, **how)
+    return reconstruct(network, sightings, models[0], window, turns=turns_of(models[0]), **how)
 
 
 def _member(

@@ -130,6 +130,11 @@ class Reconstruction:
     model: MovementModel = field(repr=False)
     unseen: dict[int, State] = field(default_factory=dict, repr=False)
 
+    @property
+    def network(self) -> RoadNetwork:
+        """The roads."""
+        return self.lattice.network
+
     def occupancy(self, at: datetime, resolution: int = 10) -> Occupancy:
         """Where the suspect was at a moment of the window, over the H3 cells of a resolution, 9 to 11.
 

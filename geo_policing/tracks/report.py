@@ -175,6 +175,7 @@ def _inputs(document: dict[str, Any]) -> Section:
         *case,
         ("Window 时段", " – ".join(document["window"])),
         ("Travels by 出行方式", document["mode"]),
+        *_modes(document.get("modes", [])),
         ("Step, bins 步长", f"{document['step_s']:g} s, {document['bin_m']:.1f} m"),
         ("H3 resolution", str(document["resolution"])),
         ("Seed 随机种子", str(document["seed"])),
@@ -187,6 +188,18 @@ def _inputs(document: dict[str, Any]) -> Section:
     return Section(
         "输入与版本 Inputs and versions", note, ("", "Value 值"), [(a, b) for a, b in rows], (2, 5)
     )
+
+
+def _modes(modes: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Return how probable each mode is, where that is not known, and why one cannot be."""
+    return [
+        (
+            f"By {one['mode']} 方式概率",
+            f"{one['probability']:.1%}, prior 先验 {one['prior']:.1%}"
+            + (f"; {one['problem']}" if one["problem"] else ""),
+        )
+        for one in modes
+    ]
 
 
 def _sightings(found: Sequence[dict[str, Any]]) -> Section:
@@ -218,6 +231,7 @@ def _paths(found: Sequence[dict[str, Any]]) -> Section:
     for one in found:
         passed = [f"{edge}@{_time(at)}" for edge, at in zip(one["edges"], one["entered"], strict=True)]
         share = "最具代表 representative" if one["kind"] == "best" else f"{one['probability']:.1%}"
+        share += f" {one['mode']}" if "mode" in one else ""
         when = _time(one["entered"][0]) + " – " + _time(one["entered"][-1])
         for first in range(0, len(passed), EDGES_A_ROW):
             text = " ".join(passed[first : first + EDGES_A_ROW])

@@ -38,7 +38,8 @@ def a_document():
     features = [
         feature(line, what="path", kind="best", probability=None, edges=["a", "b", "c"],
                 entered=[moment(0), moment(1), moment(3)], begins_m=[0.0, 78.6, 707.0], length_m=786.0),
-        feature(line, what="path", kind="sampled", probability=0.6, edges=["a"], entered=[moment(0)]),
+        feature(line, what="path", kind="sampled", probability=0.6, mode=EVIL, edges=["a"],
+                entered=[moment(0)]),
         feature(point(113.13, 27.83), what="sighting", time=moment(0), observer=EVIL, probability=1.0,
                 leave_one_out=0.9, fits=True, **seen),
         feature(point(113.134, 27.832), what="sighting", time=moment(4), observer="C2", probability=0.1,
@@ -52,6 +53,15 @@ def a_document():
             feature(point(0, 0), what="region", time=moment(k), share=0.9, area_km2=0.03 + k / 100)
         )
     return {"type": "FeatureCollection", "case": "A1", "mode": "car", "features": features}
+
+
+def test_where_it_is_not_known_who_travels_how_the_heading_tells_the_likely_modes():
+    modes = [
+        {"mode": mode, "probability": p} for mode, p in (("car", 0.169), ("e-bike", 0.001), ("foot", 0.83))
+    ]
+    page = render(reconstruction_map(a_document() | {"mode": "unknown", "modes": modes}), None)
+    assert '"mode":"unknown: foot 83%, car 17%"' in page
+    assert '"mode":"car"' in render(reconstruction_map(a_document()), None)
 
 
 def test_the_page_loads_nothing_and_takes_no_text_for_markup():
@@ -101,6 +111,13 @@ def test_the_dot_moves_along_each_edge_by_the_time_spent_on_it(opened):
 
     # The long edge is entered after a minute and takes two; the last ends at the last sighting.
     assert [east_of_the_start(k) for k in range(5)] == pytest.approx([0.0, 0.1, 0.5, 0.9, 1.0], abs=0.01)
+
+
+@pytest.mark.browser
+def test_paths_say_their_share_and_their_mode_where_they_have_one(opened):
+    said = "l => l.getTooltip() ? l.getTooltip().getContent().textContent : null"
+    lines = opened.page.evaluate(f"geoPolicing.reconstruction.lines.getLayers().map({said})")
+    assert lines == [f"抽样路径 Sampled path · 60 % · {EVIL}", None, "代表路径 Representative path"]
 
 
 @pytest.mark.browser

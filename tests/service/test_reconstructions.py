@@ -104,9 +104,29 @@ def test_the_occupancy_at_a_moment_sums_to_one_and_has_its_regions(detective, do
     assert large.buffer(1e-6).contains(small)
 
 
+def test_where_it_is_not_known_who_travels_how_each_path_says_its_mode(service, detective):
+    told = detective.post(URL, json=GOOD | {"mode": "unknown"}).json()
+    found = ended(detective, told["id"])
+    assert found["state"] == "done"
+    weights = {one["mode"]: one["probability"] for one in found["modes"]}
+    assert list(weights) == ["car", "e-bike", "foot"]
+    assert sum(weights.values()) == pytest.approx(1.0, abs=1e-5)
+    assert service.rooms.records.reconstructions.answer(told["id"])["mode"] == "unknown"
+    answer = detective.get(f"{URL}/{told['id']}/paths").json()
+    paths = answer["features"]
+    assert answer["modes"] == found["modes"]
+    assert paths[0]["properties"]["mode"] == max(weights, key=weights.get)
+    where = detective.get(f"{URL}/{told['id']}/occupancy", params={"at": at(90)}).json()["features"]
+    inside = [f["properties"]["probability"] for f in where if f["properties"]["what"] == "cell"]
+    assert sum(inside) == pytest.approx(1.0, abs=1e-3)
+    page = detective.get(f"{URL}/{told['id']}/report.html").text
+    assert "By e-bike 方式概率" in page
+
+
 def test_the_paths_and_the_cameras_to_ask_next(detective, done):
     found = detective.get(f"{URL}/{done['id']}/paths").json()["features"]
     assert found[0]["properties"]["kind"] == "best"
+    assert "mode" not in found[0]["properties"]
     assert len(found[0]["properties"]["edges"]) == len(found[0]["properties"]["entered"])
     cameras = detective.get(f"{URL}/{done['id']}/next-cameras").json()["features"]
     assert [c["properties"]["camera"] for c in cameras] == ["K1"]

@@ -7,6 +7,7 @@ import pytest
 from geo_policing.cli.reconstruct import Travels, reconstruct
 from geo_policing.errors import InvalidFile, InvalidInput
 from geo_policing.tracks import Mode
+from geo_policing.tracks.mixture import UNKNOWN
 from tests.matching.city import LAT, LON, STEP, grid
 
 HEADER = "time,lon,lat,accuracy_m,probability,observer,seen,until\n"
@@ -82,4 +83,27 @@ def test_a_file_that_cannot_be_read_is_refused_with_the_sighting(town, text, say
 
 
 def test_all_modes_of_the_model_can_be_chosen():
-    assert [mode.value for mode in Travels] == [mode.value for mode in Mode]
+    assert [mode.value for mode in Travels] == [*(mode.value for mode in Mode), UNKNOWN]
+
+
+def test_where_it_is_not_known_who_travels_how_the_modes_and_the_mode_of_each_path_are_told(town):
+    text = HEADER + row(0.5, 0, 0, "20,1,C1,,") + row(2.5, 0, 1, "20,0.8,C2,,") + row(4.5, 0, 2, "20,1,C3,,")
+    window = "2026-03-02T08:00:00+08:00/2026-03-02T08:05:00+08:00"
+    found = run(town, text, mode=Travels.UNKNOWN, window=window, report=town / "report.html")
+    written = (town / "out.geojson").read_bytes()
+    assert found["mode"] == "unknown"
+    weights = {one["mode"]: one["probability"] for one in found["modes"]}
+    assert list(weights) == ["car", "e-bike", "foot"]
+    assert sum(weights.values()) == pytest.approx(1.0, abs=1e-5)
+    assert weights["foot"] < 0.001 < weights["car"]
+    about = [feature["properties"] for feature in found["features"]]
+    paths = [one for one in about if one["what"] == "path"]
+    assert paths[0]["mode"] == max(weights, key=weights.get)
+    assert {path["mode"] for path in paths} <= {"car", "e-bike"}
+    for moment in {one["time"] for one in about if one["what"] == "cell"}:
+        inside = sum(one["probability"] for one in about if one["what"] == "cell" and one["time"] == moment)
+        assert 0.9 <= inside <= 1.001
+    assert all(one["fits"] for one in about if one["what"] == "sighting")
+    assert sum(one["what"] == "camera" for one in about) > 0
+    run(town, text, mode=Travels.UNKNOWN, window=window)
+    assert (town / "out.geojson").read_bytes() == written

@@ -9,8 +9,11 @@ from h3.api import basic_int as h3
 from geo_policing.errors import InvalidInput
 from geo_policing.geodesy import cells
 from geo_policing.model import Sighting, TimeWindow
-from geo_policing.tracks import Mode, MovementModel, mixture, reconstruct
+from geo_policing.tracks import Mode, MovementModel, Speeds, mixture, models_of, reconstruct
 from geo_policing.tracks.comparing import Measure, agreeing_m
+from geo_policing.tracks.containment import Gate, containment
+from geo_policing.tracks.fit import leave_one_out
+from geo_policing.tracks.mixed_answer import fits, mixture_features, passings_of
 from tests.matching.city import grid
 from tests.tracks.test_reconstruct import at, seen
 
@@ -200,3 +203,51 @@ def test_progress_ascends_over_all_modes_and_the_same_input_gives_the_same_answe
     assert 0.67 < told[-1] <= 1.0
     assert again.weights == open_to_all.weights
     assert again.log_evidence == open_to_all.log_evidence
+
+
+def test_speeds_are_those_of_the_mode_that_they_were_learned_of():
+    shares = {5: np.full((25, 10), 0.1)}
+    speeds = Speeds("foot", "Asia/Shanghai", MovementModel.of().speed_mps, shares, {5: np.ones(25)})
+    with pytest.raises(InvalidInput, match="learned of any, none of car, e-bike, foot; leave them out"):
+        models_of(replace(speeds, mode="any"))
+    of_cars = replace(speeds, mode="car")
+    assert [model.speeds for model in models_of(of_cars)] == [of_cars, None, None]
+
+
+def test_gates_are_passed_by_the_modes_by_their_weights(town):
+    window = TimeWindow(at(0), at(240))
+    found = mixture(town, [seen(0.5, 2, 0), seen(2.5, 2, 60)], window=window)
+    gate = Gate.given(town, [list(town.edge_ids).index("15>16")], "east")
+    moments = [at(90), at(240)]
+    (mixed,) = passings_of(found, [gate], moments)
+    expected, soonest = np.zeros(2), []
+    for member in found.members:
+        if member.probability >= 0.01:
+            (one,) = containment(member.found, [gate], moments)
+            expected += member.probability * one.passed
+            soonest.append(one.earliest)
+    assert mixed.passed == pytest.approx(expected, abs=0.02)
+    assert 0.0 < mixed.passed[0] < mixed.passed[1]
+    assert mixed.earliest == min(soonest)
+
+
+def test_a_sighting_fits_by_the_modes_by_their_weights(town, open_to_all):
+    of_each = {m.mode: leave_one_out(town, open_to_all.sightings, m.model) for m in open_to_all.members}
+    expected = sum(m.probability * of_each[m.mode] for m in open_to_all.members if m.probability > 0.01)
+    assert fits(open_to_all) == pytest.approx(expected, abs=1e-3)
+    assert np.isnan(fits(mixture(town, [seen(2, 2, 0)]))).all()
+
+
+def test_reading_a_mixture_out_can_be_ended(open_to_all):
+    class Enough(Exception):
+        pass
+
+    told = []
+
+    def tell():
+        told.append(1)
+        if len(told) == 5:
+            raise Enough
+
+    with pytest.raises(Enough):
+        mixture_features(open_to_all, tell=tell)

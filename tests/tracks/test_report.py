@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from geo_policing.cli.reconstruct import read_sightings, reconstruct
+from geo_policing.cli.reconstruct import Travels, read_sightings, reconstruct
 from geo_policing.errors import InvalidFile, InvalidInput
 from geo_policing.tracks.answer import fingerprint
 from geo_policing.tracks.report import report_pdf, sections
@@ -47,6 +47,21 @@ def test_it_names_inputs_versions_and_every_sighting_and_takes_no_text_for_marku
     assert "<b>C2" not in page
     titles = [section.title for section in sections(document)]
     assert titles[:3] == ["输入与版本 Inputs and versions", "目击 Sightings", "路径 Paths"]
+
+
+def test_where_it_is_not_known_who_travels_how_each_mode_is_told_with_what_speaks_against_it(town):
+    # 400 m in twelve seconds: nobody walks or rides so.
+    rows = ROWS.replace("08:01:00", "08:00:12").splitlines()[:3]
+    (town / "seen.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    document = run(town, mode=Travels.UNKNOWN)
+    told = dict(sections(document)[0].rows)
+    assert told["Travels by 出行方式"] == "unknown"
+    assert told["By car 方式概率"] == "100.0%, prior 先验 33.3%"
+    assert told["By foot 方式概率"].startswith("0.0%, prior 先验 33.3%; the sightings of 2026-03-02T08:00")
+    assert "cannot both be true" in told["By e-bike 方式概率"]
+    shares = [row[0] for row in sections(document)[2].rows]
+    assert shares[0] == "最具代表 representative car"
+    assert shares[1].endswith("% car")
 
 
 def test_a_path_longer_than_a_page_is_printed_over_several(town):

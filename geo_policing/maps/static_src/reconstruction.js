@@ -41,14 +41,18 @@
       const sampled = this.data.paths.filter((p) => p.properties.kind !== "best");
       const best = this.data.paths.filter((p) => p.properties.kind === "best");
       const latlngs = (p) => p.geometry.coordinates.map(([lon, lat]) => [lat, lon]);
+      /* Said of each path where it is not known what the suspect travels with. */
+      const by = (p) => (p.properties.mode ? " · " + p.properties.mode : "");
+      const says = (text) => el("span", {}, text);
       for (const path of sampled.reverse()) {
         const share = path.properties.probability;
         L.polyline(latlngs(path), { color: OTHER, weight: 3, opacity: 0.35 + 0.5 * share, dashArray: "6 5" })
-          .bindTooltip("抽样路径 Sampled path · " + percent(share), { sticky: true }).addTo(this.lines);
+          .bindTooltip(says("抽样路径 Sampled path · " + percent(share) + by(path)), { sticky: true }).addTo(this.lines);
       }
       for (const path of best) {
         L.polyline(latlngs(path), { color: "#ffffff", weight: 7, opacity: 0.9, interactive: false }).addTo(this.lines);
-        L.polyline(latlngs(path), { color: BEST, weight: 4 }).bindTooltip("代表路径 Representative path", { sticky: true }).addTo(this.lines);
+        L.polyline(latlngs(path), { color: BEST, weight: 4 })
+          .bindTooltip(says("代表路径 Representative path" + by(path)), { sticky: true }).addTo(this.lines);
       }
     }
 

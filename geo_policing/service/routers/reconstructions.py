@@ -40,7 +40,7 @@ class Question(BaseModel):
     case: OneLine = Field(min_length=1, max_length=64, examples=["A20260302001"])
     reason: OneLine = Field(min_length=4, max_length=500, examples=["盗窃案嫌疑车辆去向"])
     sightings: dict[str, Any] = Field(description="A GeoJSON FeatureCollection; see docs/reconstruction.md.")
-    mode: Literal["car", "e-bike", "foot", "any"] = "car"
+    mode: Literal["car", "e-bike", "foot", "any", "unknown"] = "car"
     window: str | None = Field(
         None, max_length=100, description="start/end; from the first to the last sighting when absent."
     )
@@ -102,13 +102,16 @@ def read_of_case(request: Request, rooms: InRooms, who: Investigating, case: Cas
 
 @router.get("/{key}")
 def read_one(request: Request, rooms: InRooms, who: Investigating, key: Key) -> dict[str, Any]:
-    """Return how far it is, and once it is done the sightings with their fit, and the gates. Recorded."""
+    """Return how far it is, and once it is done the sightings with their fit, and the gates. Recorded.
+
+    Where it is not known what the suspect travels with, ``modes`` has how probable each mode is.
+    """
     with recorded(request, rooms, who) as answer:
         kept = rooms.records.reconstructions.get(key)
         there = kept.state is WorkState.DONE and kept.deleted_us is None
-        features = _features(rooms, key, "sighting", "gate") if there else []
-        answer.rows = len(features)
-    return _told(rooms, kept, features)
+        found = _features(rooms, key, "sighting", "gate") if there else {"features": []}
+        answer.rows = len(found["features"])
+    return _told(rooms, kept, []) | found
 
 
 @router.post("/{key}/cancel")
@@ -155,7 +158,7 @@ def read_occupancy(
 
 @router.get("/{key}/paths")
 def read_paths(request: Request, rooms: InRooms, who: Investigating, key: Key) -> dict[str, Any]:
-    """Return the paths, the representative one first. It is recorded."""
+    """Return the paths, the representative one first; with ``modes`` as above. It is recorded."""
     return _part(request, rooms, who, key, "path")
 
 
@@ -237,14 +240,16 @@ def read_report_pdf(
 
 def _part(request: Request, rooms: Rooms, who: Any, key: str, what: str) -> dict[str, Any]:
     with recorded(request, rooms, who) as answer:
-        features = _features(rooms, key, what)
-        answer.rows = len(features)
-    return {"type": "FeatureCollection", "features": features}
+        found = _features(rooms, key, what)
+        answer.rows = len(found["features"])
+    return {"type": "FeatureCollection", **found}
 
 
-def _features(rooms: Rooms, key: str, *what: str) -> list[dict[str, Any]]:
+def _features(rooms: Rooms, key: str, *what: str) -> dict[str, Any]:
+    """Features of some kinds, and the modes where there are several."""
     document = rooms.records.reconstructions.answer(key)
-    return [feature for feature in document["features"] if feature["properties"]["what"] in what]
+    features = [feature for feature in document["features"] if feature["properties"]["what"] in what]
+    return {name: document[name] for name in ("modes",) if name in document} | {"features": features}
 
 
 def _about(rooms: Rooms, kept: KeptReconstruction) -> dict[str, Any]:
