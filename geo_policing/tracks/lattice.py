@@ -150,7 +150,7 @@ class Lattice:
         edge = np.repeat(np.arange(len(kept), dtype=np.int32), n_bins)
         bin_m = (length_m / n_bins)[edge]
         start_m = (np.arange(first[-1]) - first[edge]) * bin_m
-        aside = _aside(number[np.append(network.reverse, -1)[kept]], first, edge)
+        aside = _aside(np.append(number, np.int32(-1))[network.reverse[kept]], first, edge)
         cut = Cut(edge, bin_m, first, offset, target, share, aside)
         ahead = cut.steps(model, model.speed_mps, model.step_s)
 

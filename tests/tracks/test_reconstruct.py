@@ -239,6 +239,15 @@ def test_a_window_that_needs_too_much_memory_is_refused_with_the_number(town):
         reconstruct(town, [seen(0, 0, 0), seen(5, 5, 600)], memory_bytes=10_000)
 
 
+def test_nobody_turns_back_on_a_one_way_road_onto_another():
+    town = grid(6, one_way=("0>1", "35>34"))
+    lattice = Lattice.of(town, Turns.of(town), MovementModel.of(), np.ones(town.n_edges, bool))
+    for edge in np.flatnonzero(town.reverse < 0):
+        assert (lattice.cut.aside[lattice.edge == edge, 0] < 0).all()
+    two_way = np.flatnonzero(town.reverse[lattice.edge] >= 0)
+    assert (lattice.edge[lattice.cut.aside[two_way, 0]] == town.reverse[lattice.edge[two_way]]).all()
+
+
 def test_turning_back_twice_within_an_edge_is_no_way():
     reverse = np.array([1, 0, 3, 2])
     assert without_wavering([0, 1, 0, 2, 3], [0, 4, 8, 9, 12], reverse) == ([0, 2, 3], [0, 9, 12])
