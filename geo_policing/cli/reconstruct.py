@@ -8,6 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from geo_policing.model import Sighting, Watch
+    from geo_policing.model.sighting import Area
     from geo_policing.roads import RoadNetwork
 
 
@@ -45,6 +46,10 @@ def reconstruct(
     speeds: Annotated[
         Path | None, typer.Option(help="Speeds by road class and hour: a file of `learn-speeds`.")
     ] = None,
+    closed: Annotated[
+        Path | None,
+        typer.Option(help="GeoJSON of areas that nobody walks across but on roads, like water; with foot."),
+    ] = None,
     map_: Annotated[Path | None, typer.Option("--map", help="Map to write: HTML, one file.")] = None,
     tiles: Annotated[Path | None, typer.Option(help="Ground of the map (.pmtiles).")] = None,
     report: Annotated[Path | None, typer.Option(help="Report to write: .html or .pdf.")] = None,
@@ -71,6 +76,8 @@ def reconstruct(
     seen, watched = read_sightings(sightings, network)
     looked_at = None if cameras is None else read_cameras(cameras, network)
     model = MovementModel.of(mode.value, None if speeds is None else Speeds.read(speeds))
+    if closed is not None:
+        model = model.closing(read_areas(closed))
     turns = Turns.of(network, model.access)
     covered = None if window is None else TimeWindow.parse(window, field="window")
     found = run(
@@ -99,6 +106,7 @@ def reconstruct(
             "model": answer.model_fingerprint(),
         }
         | ({} if cameras is None else {"cameras": answer.fingerprint(cameras)})
+        | ({} if closed is None else {"closed": answer.fingerprint(closed)})
         | ({} if speeds is None else {"speeds": answer.fingerprint(speeds)}),
         "versions": answer.versions(),
         "features": answer.features_of(found, model, wanted, turns=turns, seed=seed),
@@ -157,6 +165,45 @@ def read_cameras(path: Path, network: "RoadNetwork") -> dict[str, int]:
         assert edge is not None
         found[str(row["camera"])] = edge
     return found
+
+
+def read_areas(path: Path) -> "list[Area]":
+    """Read the areas of a GeoJSON file.
+
+    Raises
+    ------
+    InvalidFile
+        If it is none, or one of its geometries is no area: which, and why.
+    """
+    import json
+
+    import shapely
+
+    from geo_policing.errors import InvalidFile
+
+    try:
+        given = json.loads(path.read_text(encoding="utf-8-sig"))
+        features = given["features"] if given.get("type") == "FeatureCollection" else [given]
+        shapes = [shapely.geometry.shape(feature.get("geometry", feature)) for feature in features]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, shapely.errors.ShapelyError) as error:
+        raise InvalidFile(
+            f"{path} is no GeoJSON of areas ({type(error).__name__}: {error}); correct it",
+            field="closed",
+            value=str(path),
+        ) from None
+    areas = [
+        one for one in shapes if isinstance(one, shapely.Polygon | shapely.MultiPolygon) and one.is_valid
+    ]
+    if len(areas) < len(shapes):
+        number = next(n for n, one in enumerate(shapes, 1) if not any(one is area for area in areas))
+        why = shapely.is_valid_reason(shapes[number - 1])
+        raise InvalidFile(
+            f"{path}: geometry {number} is no area ({shapes[number - 1].geom_type}, {why}); give "
+            "Polygons and MultiPolygons",
+            field="closed",
+            value=number,
+        )
+    return areas
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:

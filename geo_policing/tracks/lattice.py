@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 from geo_policing.geodesy import cells
 from geo_policing.kernels import bin_steps, bin_ways, shortest_trees
 from geo_policing.roads import RoadNetwork
+from geo_policing.tracks.kerb import Kerb
 from geo_policing.tracks.movement import MovementModel
 from geo_policing.tracks.turns import Turns
+from geo_policing.tracks.yards import Yards
 
 Array = NDArray[np.float64]
 
@@ -45,6 +47,8 @@ class Cut:
         The edges that follow each edge, and how often in each band of speeds.
     aside : (b, 2) int32
         Bins to turn back to and to fall back to; -1 none.
+    kerb : Kerb, optional
+        What is beside them, where roads are left.
     """
 
     edge: NDArray[np.int32]
@@ -54,11 +58,15 @@ class Cut:
     target: NDArray[np.int32]
     share: Array
     aside: NDArray[np.int32]
+    kerb: Kerb | None = None
 
     def steps(
         self, model: MovementModel, speed_mps: Array, step_s: float, least: float = LEAST
     ) -> tuple[NDArray[Any], ...]:
-        """`bin_steps.step_matrix` of a step of so many seconds in some classes of speed."""
+        """`bin_steps.step_matrix` of a step of so many seconds in some classes of speed.
+
+        Where there is a kerb it has no ways.
+        """
         band = np.searchsorted(model.band_mps, speed_mps, side="right").astype(np.int32)
         slow = np.where(speed_mps < SLOW_MPS, step_s, 0.0)[:, None]
         found: tuple[NDArray[Any], ...] = bin_steps.step_matrix(
@@ -66,7 +74,7 @@ class Cut:
             *(speed_mps * step_s, self.aside, ASIDE_M, slow * np.array([TURN_BACK_HZ, FALL_BACK_HZ])),
             least,
         )
-        return found
+        return found if self.kerb is None else self.kerb.joined(found, speed_mps, step_s)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,8 +111,14 @@ class Lattice:
         The edges that follow each edge of the network that is cut, and minus the logarithm of their share.
     turn_m : (t,) float64
         What each of these turns costs, metres.
-    feels : (m,) float64
-        How long a metre of each edge of the network feels.
+    feels, length_m : (m,) float64
+        How long a metre of each edge of the network feels, and how many it has.
+    reverse : (m,) int32
+        The same road in the other direction; -1 for one-way roads.
+    measure_m : (b,) float64
+        How likely a place is where nothing is known: on roads, how long the bin is.
+    yards : Yards
+        The open ground beside the roads, if any; its y crossings are edges m to m + y - 1: see `open_ground`.
     """
 
     network: RoadNetwork
@@ -127,6 +141,10 @@ class Lattice:
     turns: tuple[NDArray[np.int64], NDArray[np.int32], Array]
     turn_m: Array
     feels: Array
+    length_m: Array
+    reverse: NDArray[np.int32]
+    measure_m: Array
+    yards: Yards
 
     @classmethod
     def of(cls, network: RoadNetwork, turns: Turns, model: MovementModel, wanted: NDArray[np.bool_]) -> Self:
@@ -195,6 +213,10 @@ class Lattice:
             turns=_follow(network, kept, offset, target, share),
             turn_m=turn_m[inside],
             feels=feels,
+            length_m=network.length_m,
+            reverse=network.reverse,
+            measure_m=bin_m,
+            yards=Yards.none(),
         )
 
     def __len__(self) -> int:
@@ -206,6 +228,9 @@ class Lattice:
         distance2 = (self.point_x - x) ** 2 + (self.point_y - y) ** 2
         weight = np.exp(-0.5 * np.minimum(distance2 / accuracy_m**2, 100.0))
         weight[distance2 > (6.0 * accuracy_m) ** 2] = 0.0
+        if len(self.yards):
+            off = np.s_[len(weight) - len(self.yards.point_of) :]
+            weight[off] = self.yards.near(distance2[off], accuracy_m)
         found = self._mean(weight)
         if edge is not None:
             found[self.edge != edge] = 0.0

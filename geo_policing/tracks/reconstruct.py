@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from geo_policing.errors import InvalidInput
 from geo_policing.model import Sighting, TimeWindow, Watch
+from geo_policing.model.sighting import Area
 from geo_policing.roads import Access, RoadNetwork, route
-from geo_policing.tracks import intervals
+from geo_policing.tracks import intervals, open_ground
 from geo_policing.tracks.evidence import likelihood, watched
 from geo_policing.tracks.ground import State
 from geo_policing.tracks.lattice import Lattice
@@ -20,6 +21,7 @@ from geo_policing.tracks.reach import Reach
 from geo_policing.tracks.reconstruction import Reconstruction
 from geo_policing.tracks.smoothing import Anchor, Impossible, Smoothed, Smoother
 from geo_policing.tracks.turns import Turns
+from geo_policing.tracks.yards import RESOLUTION, Yards
 
 Array = NDArray[np.float64]
 
@@ -104,7 +106,11 @@ def reconstruct(
     model = model.at_hours_of(window).over_gaps_of(longest)
     model = model.coarser(*next((steps, bins) for limit, steps, bins in COARSER if longest <= limit))
     turns = turns or Turns.of(network, model.access)
-    lattice = Lattice.of(network, turns, model, _within_reach(network, ordered, model, window))
+    reached = _Reached(network, ordered, model, window, RARE_HASTE)
+    lattice = Lattice.of(network, turns, model, reached.edges(network, model.access))
+    if model.off_road is not None:
+        reached = _Reached(network, ordered, model, window, RARE_OFF_ROAD)
+        lattice = open_ground.joined(lattice, model, reached.yards(network, longest, model.off_road.closed))
     steps = int(np.ceil((window.end - window.start).total_seconds() / model.step_s)) + 1
     anchors = [_anchor(lattice, sighting, window, model) for sighting in ordered]
     unseen = _unseen(lattice, model, watches, window, steps)
@@ -146,45 +152,75 @@ def reconstruct(
     )
 
 
-def _within_reach(
-    network: RoadNetwork, sightings: Sequence[Sighting], model: MovementModel, window: TimeWindow
-) -> NDArray[np.bool_]:
-    """Which edges (m,) can be on a way from a sighting to another, in a straight line and no rare haste."""
-    xy = np.column_stack(network.plane.forward([s.lon for s in sightings], [s.lat for s in sightings]))
-    middle = (network.vertex_offset[:-1] + network.vertex_offset[1:] - 1) // 2
-    x, y = network.vertex_x[middle], network.vertex_y[middle]
-    beside = network.length_m + max(s.reach_m for s in sightings)
-    distance = [np.hypot(x - x0, y - y0) for x0, y0 in xy]
-    reach = Reach(model)
-    reach.extend(int(np.ceil((window.end - window.start).total_seconds() / model.step_s)) + 1)
+class _Reached:
+    """Which places can be on a way from a sighting to another, in a straight line and no rare haste.
 
-    def farthest_m(seconds: float, apart_m: float) -> float:
-        steps = int(np.ceil(seconds / model.step_s))
-        return min(seconds * model.top_mps, reach.farthest_m(steps, apart_m, RARE_HASTE))
+    Ways that are exp(-rarer) times as likely as the straight line, by their haste, are left out.
+    """
 
-    # Of one known only to an interval any moment may be the one that lets it be far away.
-    found = distance[0] <= farthest_m((sightings[0].time - window.start).total_seconds(), 0.0) + beside
-    found |= distance[-1] <= farthest_m((window.end - sightings[-1].time).total_seconds(), 0.0) + beside
-    for i, first in enumerate(sightings):
-        for j in range(i + 1, min(len(sightings), i + 4)):
-            apart_m = float(np.hypot(*(xy[j] - xy[i])))
-            way_m = farthest_m((sightings[j].last - first.time).total_seconds(), apart_m)
-            found |= distance[i] + distance[j] <= way_m + 2.0 * beside
-            if sightings[j].probability >= 1.0:
-                break
-    access = model.access
-    return found if access is None else found & ((network.access & int(access)) != 0)
+    def __init__(
+        self,
+        network: RoadNetwork,
+        sightings: Sequence[Sighting],
+        model: MovementModel,
+        window: TimeWindow,
+        rarer: float,
+    ) -> None:
+        lonlat = ([s.lon for s in sightings], [s.lat for s in sightings])
+        self._xy = np.column_stack(network.plane.forward(*lonlat))
+        self._beside_m = max(s.reach_m for s in sightings)
+        reach = Reach(model)
+        reach.extend(int(np.ceil((window.end - window.start).total_seconds() / model.step_s)) + 1)
+
+        def farthest_m(seconds: float, apart_m: float) -> float:
+            steps = int(np.ceil(seconds / model.step_s))
+            return min(seconds * model.top_mps, reach.farthest_m(steps, apart_m, rarer))
+
+        #: Sightings, and how far the way to all of them together can be.
+        self._most: list[tuple[tuple[int, ...], float]] = []
+        # Of one known only to an interval any moment may be the one that lets it be far away.
+        before = (sightings[0].time - window.start).total_seconds()
+        after = (window.end - sightings[-1].time).total_seconds()
+        self._most += [((0,), farthest_m(before, 0.0)), ((len(sightings) - 1,), farthest_m(after, 0.0))]
+        for i, first in enumerate(sightings):
+            for j in range(i + 1, min(len(sightings), i + 4)):
+                apart_m = float(np.hypot(*(self._xy[j] - self._xy[i])))
+                way_m = farthest_m((sightings[j].last - first.time).total_seconds(), apart_m)
+                self._most.append(((i, j), way_m))
+                if sightings[j].probability >= 1.0:
+                    break
+
+    def places(self, x: Array, y: Array, size_m: Array | float = 0.0) -> NDArray[np.bool_]:
+        """Which of some places (k,), each so large."""
+        beside = size_m + self._beside_m
+        distance = [np.hypot(x - x0, y - y0) for x0, y0 in self._xy]
+        found = np.zeros(len(x), bool)
+        for some, most_m in self._most:
+            found |= sum((distance[i] for i in some), np.zeros(len(x))) <= most_m + len(some) * beside
+        return found
+
+    def edges(self, network: RoadNetwork, access: Access | None) -> NDArray[np.bool_]:
+        """Which edges (m,), of those that are open."""
+        middle = (network.vertex_offset[:-1] + network.vertex_offset[1:] - 1) // 2
+        found = self.places(network.vertex_x[middle], network.vertex_y[middle], network.length_m)
+        return found if access is None else found & ((network.access & int(access)) != 0)
+
+    def yards(self, network: RoadNetwork, longest_s: float, closed: Sequence[Area]) -> Yards:
+        """Cells of open ground, the larger the longer nothing is known."""
+        resolution = next(r for limit, r in RESOLUTION if longest_s <= limit)
+        most_m = max(most_m for _, most_m in self._most) + self._beside_m
+        box = (*(self._xy.min(axis=0) - most_m).tolist(), *(self._xy.max(axis=0) + most_m).tolist())
+        return Yards.within(network.plane, box, self.places, resolution, closed)
 
 
-#: Ways between sightings that are exp(-this) times as likely as the straight line, by their haste, are left
-#: out.
-RARE_HASTE = 28.0
+#: How rare haste is that nobody is in, on roads and over open ground, of which there is more.
+RARE_HASTE, RARE_OFF_ROAD = 28.0, 10.0
 
 
 def _anchor(lattice: Lattice, sighting: Sighting, window: TimeWindow, model: MovementModel) -> Anchor:
     near = likelihood(lattice, sighting)
     near[near < NEGLIGIBLE * near.max(initial=0.0)] = 0.0
-    total = float((near * lattice.bin_m).sum())
+    total = float((near * lattice.measure_m).sum())
     if not total > 0.0:
         raise InvalidInput(off_the_roads(sighting), field="sightings", value=(sighting.lon, sighting.lat))
     step = round((sighting.time - window.start).total_seconds() / model.step_s)
@@ -255,15 +291,22 @@ def _contradiction(lattice: Lattice, model: MovementModel, sightings: Sequence[S
     sure = [i for i, s in enumerate(sightings) if s.probability >= 1.0]
     after = [i for i in sure if i > anchor] or [len(sightings) - 1]
     first, second = sightings[anchor], sightings[after[0]]
+    apart = (second.last - first.time).total_seconds()
+    pair = f"the sightings of {first.time.isoformat()} and {second.time.isoformat()} cannot both be true"
+    remedy = "give one of them a probability below 1"
+    if len(lattice.yards):
+        x, y = lattice.network.plane.forward([first.lon, second.lon], [first.lat, second.lat])
+        straight_m = float(np.hypot(x[1] - x[0], y[1] - y[0]))
+        return (
+            f"{pair}: {straight_m:.0f} m apart in a straight line, {straight_m / model.top_mps:.0f} s at "
+            f"{model.top_mps:.0f} m/s, but {apart:.0f} s lie between them; {remedy}"
+        )
     (from_edge, from_m), (to_edge, to_m) = (_place(lattice, sighting) for sighting in (first, second))
     way = route(
         *(lattice.network, from_edge, from_m, to_edge, to_m),
         by="length",
         access=model.access or Access(0),
     )
-    apart = (second.last - first.time).total_seconds()
-    pair = f"the sightings of {first.time.isoformat()} and {second.time.isoformat()} cannot both be true"
-    remedy = "give one of them a probability below 1"
     if way is None:
         return f"{pair}: no road leads from the first to the second; {remedy}"
     return (

@@ -51,7 +51,7 @@ class Anchor:
     step : int
         When.
     density : (b,) float64
-        Density of the place over the roads, 1/m: it sums to 1 with the lengths of the bins.
+        Density of the place over the roads, 1/m: it sums to 1 with `Lattice.measure_m`.
     probability : float
         That it is the suspect.
     """
@@ -123,7 +123,7 @@ class Smoother:
         self._gears = Gears(lattice, model)
         self._filter = LegFilter(lattice, model, unseen, self._gears, memory_bytes)
         self._classes, self._workers = len(model.speed_mps), workers
-        self._elsewhere = -np.log(lattice.bin_m.sum())
+        self._elsewhere = -np.log(lattice.measure_m.sum())
         #: Told the share that is done; what it raises ends the work.
         self.progress: Callable[[float], None] = lambda _: None
         self._done = 0.0
@@ -228,12 +228,12 @@ class Smoother:
     def _start(self, i: int) -> State:
         """Where and how fast one is at a sighting of which nothing before is known."""
         bins = np.flatnonzero(self.anchors[i].density).astype(np.int32)
-        return bins, (self.lattice.bin_m[bins, None] * self.model.start).astype(np.float32)
+        return bins, (self.lattice.measure_m[bins, None] * self.model.start).astype(np.float32)
 
     def _weighed_start(self, state: State) -> State:
         """Weights of beginning in each state, by what comes backward there."""
         bins, held = state
-        return bins, held * (self.lattice.bin_m[bins, None] * self.model.start)
+        return bins, held * (self.lattice.measure_m[bins, None] * self.model.start)
 
     def _set_out(self, legs: Sequence[Leg], state: State, log_state: float, log_evidence: float) -> None:
         """Let what has come forward to a sighting set out on the legs from there that weigh something."""
