@@ -8,7 +8,6 @@ import typer
 
 if TYPE_CHECKING:
     from geo_policing.model import Sighting, Watch
-    from geo_policing.model.sighting import Area
     from geo_policing.roads import RoadNetwork
 
 
@@ -63,6 +62,7 @@ def reconstruct(
     from geo_policing.roads import RoadNetwork
     from geo_policing.tracks import MovementModel, Speeds, answer
     from geo_policing.tracks import reconstruct as run
+    from geo_policing.tracks.closed import read_areas
     from geo_policing.tracks.turns import Turns
 
     for field, path in (("out", out), ("map", map_), ("report", report)):
@@ -165,45 +165,6 @@ def read_cameras(path: Path, network: "RoadNetwork") -> dict[str, int]:
         assert edge is not None
         found[str(row["camera"])] = edge
     return found
-
-
-def read_areas(path: Path) -> "list[Area]":
-    """Read the areas of a GeoJSON file.
-
-    Raises
-    ------
-    InvalidFile
-        If it is none, or one of its geometries is no area: which, and why.
-    """
-    import json
-
-    import shapely
-
-    from geo_policing.errors import InvalidFile
-
-    try:
-        given = json.loads(path.read_text(encoding="utf-8-sig"))
-        features = given["features"] if given.get("type") == "FeatureCollection" else [given]
-        shapes = [shapely.geometry.shape(feature.get("geometry", feature)) for feature in features]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, shapely.errors.ShapelyError) as error:
-        raise InvalidFile(
-            f"{path} is no GeoJSON of areas ({type(error).__name__}: {error}); correct it",
-            field="closed",
-            value=str(path),
-        ) from None
-    areas = [
-        one for one in shapes if isinstance(one, shapely.Polygon | shapely.MultiPolygon) and one.is_valid
-    ]
-    if len(areas) < len(shapes):
-        number = next(n for n, one in enumerate(shapes, 1) if not any(one is area for area in areas))
-        why = shapely.is_valid_reason(shapes[number - 1])
-        raise InvalidFile(
-            f"{path}: geometry {number} is no area ({shapes[number - 1].geom_type}, {why}); give "
-            "Polygons and MultiPolygons",
-            field="closed",
-            value=number,
-        )
-    return areas
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from geo_policing.service.tracks import Tracks
 from geo_policing.store import Records
 from geo_policing.store.reconstructions import KeptReconstruction, WorkState
 from geo_policing.tracks import MovementModel, Reconstruction, Speeds, answer, reconstruct
+from geo_policing.tracks.closed import read_areas
 from geo_policing.tracks.evidence import edge_number, edge_place
 from geo_policing.tracks.turns import Turns
 
@@ -62,17 +63,23 @@ class Reconstructions:
         Has the roads.
     speeds : File, optional
         Speeds by road class and hour, of `geo-policing learn-speeds`.
+    closed : File, optional
+        Areas that nobody walks across but on roads, GeoJSON.
 
     Raises
     ------
     InvalidFile
-        If the file of speeds cannot be used.
+        If one of the files cannot be used.
     """
 
-    def __init__(self, records: Records, tracks: Tracks, speeds: File | None = None) -> None:
+    def __init__(
+        self, records: Records, tracks: Tracks, speeds: File | None = None, closed: File | None = None
+    ) -> None:
         self._records, self._tracks = records, tracks
         self._speeds = None if speeds is None else Speeds.read(speeds)
         self._speeds_fingerprint = {} if speeds is None else {"speeds": answer.fingerprint(speeds)}
+        self._closed = [] if closed is None else read_areas(closed)
+        self._closed_fingerprint = {} if closed is None else {"closed": answer.fingerprint(closed)}
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="reconstruction")
         self._progress: dict[str, float] = {}
         self._ending: set[str] = set()
@@ -171,7 +178,7 @@ class Reconstructions:
         wanted = answer.Wanted(given["every_s"], given["paths"], given["resolution"], cameras)
         # Of others than those whose speeds were learned nothing more is known.
         known = self._speeds if self._speeds is not None and self._speeds.mode == given["mode"] else None
-        model = MovementModel.of(given["mode"], known)
+        model = MovementModel.of(given["mode"], known).closing(self._closed)
         return _Question(seen, watched, window, model, wanted, given["seed"])
 
     def _work(self, kept: KeptReconstruction, question: _Question) -> None:
@@ -247,7 +254,8 @@ class Reconstructions:
                 ),
                 "model": answer.model_fingerprint(),
             }
-            | ({} if question.model.speeds is None else self._speeds_fingerprint),
+            | ({} if question.model.speeds is None else self._speeds_fingerprint)
+            | ({} if question.model.off_road is None else self._closed_fingerprint),
             "versions": answer.versions(),
             "features": features,
             "occupancies": occupancies(found, question.wanted, lambda: self._tell(kept.id, 0.97)),
