@@ -326,3 +326,6 @@ def test_who_drives_has_no_ground_beside_the_roads(park):
         assert len(found.lattice.yards) == 0
         assert found.lattice.measure_m is found.lattice.bin_m
         assert found.lattice.cut.kerb is None
+        ground = reconstruct(park, [seen(0, 2, 0), seen(1, 2, 120)], WALKER).lattice.yards
+        assert len(ground)
+        assert open_ground.joined(found.lattice, found.model, ground) is found.lattice
