@@ -42,7 +42,7 @@ class ThreeHourJob:
         self._roads, self._folder, self._names = roads, folder, names
         self._start_us = start_us
         self._known: dict[int, tuple[str, dict[str, Any]]] = {}
-        self._of: tuple[FixStore, Tracks] | None = None
+        self._of: dict[Path, tuple[FixStore, Tracks]] = {}
 
     def seen(self, store: FixStore, n: int) -> tuple[str, dict[str, Any]]:
         """Return the n-th thief and what was seen of him, made once: who drove about in these hours."""
@@ -88,6 +88,7 @@ class ThreeHourJob:
 
     def _tracks(self, store: FixStore, records: Any) -> Tracks:
         """Return the roads as a service that has been asked before holds them."""
-        if self._of is None or self._of[0] is not store:
-            self._of = (store, Tracks(store, records, self._roads))
-        return self._of[1]
+        known = self._of.get(store.folder)
+        if known is None or known[0] is not store:
+            known = self._of[store.folder] = (store, Tracks(store, records, self._roads))
+        return known[1]

@@ -10,6 +10,8 @@ just opened and its files out of the page cache. Each query is asked with differ
 ``three_hour_job`` goes from six sightings over three hours, one of them of somebody else, to ranked suspects
 and a map with the first one's track; ``first`` is how often the true one came first.
 PostgreSQL takes the first ``--postgresql-rows`` of the same rows with its usual indexes; 0 leaves it out.
+``--grow 3`` asks the history and one of three times as many days in turns (``grown``): the days before it are
+copies of its own at other times, so that they need not be made; ``times`` is what a median has grown.
 """
 
 import argparse
@@ -36,6 +38,9 @@ import pyarrow as pa
 import pyarrow.csv
 import shapely
 
+from benchmarks._growth import grown, in_turns
+from benchmarks._sealing import Done
+from benchmarks._sealing import keep as keep_sealed
 from benchmarks._three_hour_job import ThreeHourJob
 from benchmarks.days import DAY_US, FIRST_DAY, ROWS_A_DEVICE_DAY, Fleet
 from geo_policing.model import FixColumns, TimeWindow, from_us
@@ -47,19 +52,6 @@ from geo_policing.tracks.searches import Area, collision, companions, first_entr
 ZONE = ZoneInfo("Asia/Shanghai")
 HOUR_US = 3_600_000_000
 Query = Callable[[FixStore, int], int]
-SEAL = """
-import resource, sys, time
-from pathlib import Path
-from geo_policing.store import FixStore
-from geo_policing.store.history.keeper import Keeper
-with FixStore(Path(sys.argv[1])) as store:
-    began = time.perf_counter()
-    keeper = Keeper(store)
-    parts = keeper.seal(int(sys.argv[2]))
-    parts = keeper.compact() or parts
-    print(sum(p.rows for p in parts), time.perf_counter() - began,
-          resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
-"""
 
 
 class Asked:
@@ -314,9 +306,10 @@ def measure_postgresql(folder: Path, rows: Path, asked: Asked, repeat: int) -> d
         return found
 
 
-def run(rows: int, roads: Path, folder: Path, pg_rows: int, repeat: int, cold: int) -> dict[str, Any]:
+def run(
+    rows: int, days: int, roads: Path, folder: Path, pg_rows: int, repeat: int, cold: int, grow: int
+) -> dict[str, Any]:
     """Measure everything in a folder that is empty."""
-    days = max(2, round(rows / 20e6))
     fleet = Fleet.on(roads, max(20, round(rows / days / ROWS_A_DEVICE_DAY)))
     path = folder / "fixes.duckdb"
     csv, written = folder / "rows.csv", 0
@@ -333,17 +326,15 @@ def run(rows: int, roads: Path, folder: Path, pg_rows: int, repeat: int, cold: i
             written += len(batch)
 
     found: dict[str, Any] = {"rows": 0, "days": days, "devices": fleet.devices}
-    speeds, sealing = [], []
+    speeds, sealing = [], list[Done]()
     for day in range(days):
         with FixStore(path) as store:
             speeds.append(append(store, fleet, day, keep, day == days - 1))
         if day == days - 1:
             found["hot"] = measure_queries(path, Asked(fleet, days, True, roads, folder), repeat, 0)
-        command = [sys.executable, "-c", SEAL, path, str(FIRST_DAY + day + 1)]
-        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-        sealing.append((int(said[0]), float(said[1]), int(said[2])))
-        print(f"day {day + 1} of {days}: {said[0]} rows sealed in {float(said[1]):.1f} s", file=sys.stderr)
-    total = sum(s[0] for s in sealing)
+        sealing.append(keep_sealed("seal and merge", path, FIRST_DAY + day + 1))
+        print(f"day {day + 1} of {days}: {sealing[-1]}", file=sys.stderr)
+    total = sum(done.rows for done in sealing)
     size = sum(file.stat().st_size for file in path.with_name("fixes-sealed").rglob("*.parquet"))
     found |= {
         "rows": total,
@@ -353,11 +344,19 @@ def run(rows: int, roads: Path, folder: Path, pg_rows: int, repeat: int, cold: i
             kind: round(sum(f.stat().st_size for f in folder.glob(f"fixes-sealed/*/{kind}/*")) / total, 2)
             for kind in ("by_device", "by_cell", "visits")
         },
-        "seal_rows_per_second": round(total / sum(s[1] for s in sealing)),
-        "seal_peak_mb": max(s[2] for s in sealing),
+        "seal_rows_per_second": round(total / sum(done.seconds for done in sealing)),
+        "seal_peak_mb": max(done.peak_mb for done in sealing),
         "queries": measure_queries(path, Asked(fleet, days, False, roads, folder), repeat, cold),
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
+    if grow > 1:
+        longer = grown(path, folder / "longer", grow)
+        with FixStore(longer) as store:
+            found["grown"] = {"rows": store.count(), "days": days * grow}
+        asked = Asked(fleet, days, False, roads, folder)
+        with FixStore(path) as store:
+            asked.prepare(store, range(repeat))
+        found["grown"]["queries"] = in_turns(path, longer, asked.queries, range(repeat))
     if pg_rows:
         known = min(days, max(1, written // max(1, total // days)))
         asked = Asked(fleet, known, True, roads, folder)
@@ -382,6 +381,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rows", type=float, default=5e6, help="fixes, about")
+    parser.add_argument("--days", type=int, help="in so many; without it one for 20 million, two at least")
+    parser.add_argument("--grow", type=int, default=1, help="and in so many times as many days")
     parser.add_argument("--roads", type=Path, help="road network (.roads); the sample city without it")
     parser.add_argument("--postgresql-rows", type=float, default=20e6, help="at most; 0 leaves it out")
     parser.add_argument("--repeat", type=int, default=20, help="how often each query is asked warm")
@@ -390,6 +391,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     if not 1e4 <= args.rows <= 1e9:
         parser.error(f"--rows {args.rows:g}: 10,000 to 1e9")
+    if args.days is not None and not 1 <= args.days <= 400:
+        parser.error(f"--days {args.days}: 1 to 400")
+    if not 1 <= args.grow <= 100:
+        parser.error(f"--grow {args.grow}: 1 to 100")
     folder = Path(tempfile.mkdtemp(prefix="history-"))
     try:
         roads = args.roads
@@ -397,7 +402,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command = [sys.executable, "-m", "geo_policing", "sample-city", folder / "city"]
             subprocess.run(command, check=True, stdout=sys.stderr)
             roads = folder / "city" / "city.roads"
-        found = run(int(args.rows), roads, folder, int(args.postgresql_rows), args.repeat, args.cold)
+        days = args.days or max(2, round(args.rows / 20e6))
+        counts = (int(args.postgresql_rows), args.repeat, args.cold, args.grow)
+        found = run(int(args.rows), days, roads, folder, *counts)
     finally:
         shutil.rmtree(folder)
     text = json.dumps(found, indent=2)

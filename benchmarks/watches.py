@@ -2,8 +2,9 @@
 
 ``python -m benchmarks.watches --seeds 4 --json OUT.json``
 
-For each seed people live for an hour in the old centre (``sample_data/small``), each by a taste of their own
-for roads and turns that the reconstruction knows nothing of. Every car that is on the road for ten minutes or
+For each seed people live for an hour in the old centre (``sample_data/small``), or with ``--city
+OUT/city.gpkg`` in the city that ``geo-policing sample-city OUT`` wrote, each by a taste of their own for
+roads and turns that the reconstruction knows nothing of. Every car that is on the road for ten minutes or
 more is taken, for twenty at most: one place each ``--gap`` seconds and the last are sightings of 20 m
 accuracy, every tenth second of the others is held out. A camera sees who passes with the probability
 ``--detection``; those that did not see the car in all that time are given as watches in vain of their edge.
@@ -17,12 +18,16 @@ gain                      log score with watches less that without; gain_error t
 worst, best               gain of the car with the least and the most
 worse                     share of cars whose log score is less with watches by more than 0.02 nats
 missed                    cameras that the car passed unseen, given as watches like the others, a car
+seconds                   of processor in `reconstruct`, a car, without and with watches, kernels compiled
+peak_mb                   most memory that the process had until then, the people of the city included
 
-All are means over cars.
+All others are means over cars.
 """
 
 import argparse
 import json
+import resource
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -66,52 +71,60 @@ class Drive:
 
     Parameters
     ----------
+    city : Path
+        GeoPackage of the city it drove in.
     lon, lat : (s,) float64
         Degrees, at seconds 0 to s - 1.
     watches : list of Watch
         Of cameras that did not see it.
     missed : int
         How many of them it passed.
+    start : datetime
+        When it set out.
     """
 
+    city: Path
     lon: NDArray[np.float64]
     lat: NDArray[np.float64]
     watches: list[Watch]
     missed: int
+    start: datetime = START
 
     def sightings(self, gap_s: int) -> list[Sighting]:
         """One each gap and the last."""
         last = len(self.lon) - 1
         taken = [*range(0, last - gap_s // 2, gap_s), last]
         return [
-            Sighting(START + timedelta(seconds=s), float(self.lon[s]), float(self.lat[s]), ACCURACY_M)
+            Sighting(self.start + timedelta(seconds=s), float(self.lon[s]), float(self.lat[s]), ACCURACY_M)
             for s in taken
         ]
 
 
 @cache
-def old_centre() -> City:
-    """Roads and shapes of ``sample_data/small``."""
-    network, _ = read_gis(SMALL, layer="roads", min_piece_nodes=0)
-    return City(network=network, **{layer: gpd.read_file(SMALL, layer=layer) for layer in LAYERS})
+def city_of(path: Path = SMALL) -> City:
+    """Roads and shapes of a GeoPackage of `write_city`; the old centre without one."""
+    network, _ = read_gis(path, layer="roads", min_piece_nodes=0)
+    return City(network=network, **{layer: gpd.read_file(path, layer=layer) for layer in LAYERS})
 
 
 @cache
-def turns() -> Turns:
+def turns_of(path: Path = SMALL) -> Turns:
     """Of its roads, for cars."""
-    return Turns.of(old_centre().network, Access.CAR)
+    return Turns.of(city_of(path).network, Access.CAR)
 
 
-def drives(seed: int, vehicles: int, detection: float, most_s: int = MOST_S) -> list[Drive]:
+def drives(
+    seed: int, vehicles: int, detection: float, most_s: int = MOST_S, path: Path = SMALL
+) -> list[Drive]:
     """Let people live and take the cars that are on the road for long enough, each for so long at most."""
-    city, moved = old_centre(), []
+    city, moved = city_of(path), []
     world = make_world(city, HOUR, LIFE_S, seed)
     members = [member for member in enlist(4 * vehicles) if member.kind in CARS]
     members = members[:: max(len(members) // vehicles, 1)][:vehicles]
     move(members, world, seed, lambda _, movement: moved.append(movement))
     rng = np.random.default_rng([seed, 1])
     return [
-        _drive(city, world.ways, movement, stretch, detection, rng)
+        _drive(path, world.ways, movement, stretch, detection, rng)
         for movement in moved
         for stretch in _on_the_road(movement, most_s)
     ]
@@ -128,7 +141,7 @@ def _on_the_road(movement: Movement, most_s: int) -> Iterator[tuple[int, int]]:
 
 
 def _drive(
-    city: City,
+    path: Path,
     ways: Ways,
     movement: Movement,
     stretch: tuple[int, int],
@@ -136,6 +149,7 @@ def _drive(
     rng: np.random.Generator,
 ) -> Drive:
     begin, end = stretch
+    city = city_of(path)
     network = city.network
     x, y = movement.x[begin:end], movement.y[begin:end]
     lon, lat = network.plane.inverse(x, y)
@@ -161,15 +175,18 @@ def _drive(
                 network.edge_ids[camera.edge],
             )
         )
-    return Drive(lon, lat, watches, missed)
+    return Drive(path, lon, lat, watches, missed)
 
 
-def score(drive: Drive, gap_s: int, watches: Sequence[Watch]) -> dict[str, float]:
+def score(
+    drive: Drive, gap_s: int, watches: Sequence[Watch] = (), model: MovementModel | None = None
+) -> dict[str, float]:
     """Reconstruct one drive and score it at the seconds held out."""
-    sightings = drive.sightings(gap_s)
-    found = reconstruct(
-        old_centre().network, sightings, MovementModel.of(), watches=watches, turns=turns(), samples=0
-    )
+    network, turns = city_of(drive.city).network, turns_of(drive.city)
+    sightings, model = drive.sightings(gap_s), model or MovementModel.of()
+    began = time.process_time()
+    found = reconstruct(network, sightings, model, watches=watches, turns=turns, samples=0)
+    took_s = time.process_time() - began
     seconds = np.arange(EVERY_S // 2, len(drive.lon), EVERY_S)
     true = cells(drive.lon[seconds], drive.lat[seconds])
     rows = [_at(found, second, cell) for second, cell in zip(seconds.tolist(), true.tolist(), strict=True)]
@@ -179,6 +196,7 @@ def score(drive: Drive, gap_s: int, watches: Sequence[Watch]) -> dict[str, float
         "coverage_50": float(in_50.mean()),
         "coverage_90": float(in_90.mean()),
         "log_score": float(np.log((1.0 - SPREAD) * chance + floor).mean()),
+        "seconds": took_s,
     }
 
 
@@ -195,7 +213,7 @@ def measure(cars: Sequence[Drive], gap_s: int, per_car: bool = False) -> dict[st
     """Score all cars with and without watches."""
     console = Console(stderr=True)
     both = [
-        (score(car, gap_s, ()), score(car, gap_s, car.watches))
+        (score(car, gap_s), score(car, gap_s, car.watches))
         for car in progress(cars, f"{gap_s} s", console=console, transient=True)
     ]
     gain = np.array([after["log_score"] - before["log_score"] for before, after in both])
@@ -217,6 +235,7 @@ def measure(cars: Sequence[Drive], gap_s: int, per_car: bool = False) -> dict[st
         "worst": round(float(gain.min()), 4),
         "best": round(float(gain.max()), 4),
         "worse": round(float((gain < -0.02).mean()), 4),
+        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3),
     }
 
 
@@ -229,6 +248,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cars", type=int, default=8, help="people with a car in each")
     parser.add_argument("--gap", default="300", help="seconds between sightings, separated by commas")
     parser.add_argument("--detection", type=float, default=0.9, help="how likely a camera sees who passes")
+    parser.add_argument("--city", type=Path, default=SMALL, help="GeoPackage that sample-city wrote")
     parser.add_argument("--per-car", action="store_true", help="say the gain of each car")
     parser.add_argument("--json", type=Path, help="file to write; without it only printed")
     args = parser.parse_args(arguments)
@@ -236,9 +256,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         gaps = [int(text) for text in args.gap.split(",")]
     except ValueError:
         parser.error(f"--gap {args.gap!r}: write whole seconds separated by commas, like 300,600")
-    cars = [car for seed in range(1, args.seeds + 1) for car in drives(seed, args.cars, args.detection)]
+    if not args.city.is_file():
+        parser.error(f"--city {args.city} is no file; make it with geo-policing sample-city OUT")
+    cars = [
+        car
+        for seed in range(1, args.seeds + 1)
+        for car in drives(seed, args.cars, args.detection, MOST_S, args.city)
+    ]
     if not cars:
         parser.error(f"--cars {args.cars}: none is on the road for {LEAST_S} s; give more")
+    score(cars[0], gaps[0], cars[0].watches)  # compiles the kernels
     text = json.dumps([measure(cars, gap, args.per_car) for gap in gaps], indent=2)
     if args.json is not None:
         args.json.write_text(text + "\n", encoding="ascii")

@@ -11,7 +11,9 @@
     │   └── InvalidFile           a file of the wrong kind, truncated, or with bad rows
     ├── NotFound                  no such device, incident, unit …
     ├── Conflict                  true but impossible now
-    │   └── IllegalTransition     a state that may not follow the present one
+    │   ├── IllegalTransition     a state that may not follow the present one
+    │   └── Cancelled             somebody has ended the work
+    ├── TookTooLong               work that took longer than it may: says how far it came
     ├── AccessDenied
     │   ├── NotSignedIn           no session, or the name or password is wrong
     │   ├── TooManyAttempts       guessing is slowed: says how long to wait
@@ -88,6 +90,30 @@ class IllegalTransition(Conflict):
         self.present = present
         self.wanted = wanted
         self.allowed = allowed
+
+
+class Cancelled(Conflict):
+    """Work that somebody has ended: who or what, and what to do."""
+
+
+class TookTooLong(GeoPolicingError):
+    """Work that took longer than it may.
+
+    Parameters
+    ----------
+    limit_s : float
+        How long it may take.
+    done : str
+        How far it had come; empty where it has not said.
+    remedy : str
+        What to do.
+    """
+
+    def __init__(self, limit_s: float, done: str = "", remedy: str = "ask for less at once") -> None:
+        so_far = f" (done by then: {done})" if done else ""
+        super().__init__(f"it took longer than {limit_s:g} s and was ended{so_far}; {remedy}")
+        self.limit_s = limit_s
+        self.done = done
 
 
 class AccessDenied(GeoPolicingError):

@@ -76,6 +76,16 @@ class ServiceSettings(BaseSettings):
     heartbeat_seconds: float = Field(
         15.0, gt=0, le=3600, description="Silence on the live stream before a heartbeat."
     )
+    search_seconds: float = Field(
+        60.0, gt=0, le=3600, description="A search of the history that takes longer is ended."
+    )
+    answer_days: int | None = Field(
+        None,
+        ge=1,
+        le=36_500,
+        description="Answers of searches and reconstructions are deleted after so many days, but for those "
+        "of cases that hold fixes; kept when not given.",
+    )
     records_url: str | None = Field(
         None, description="SQLAlchemy address of the records; a SQLite file in DATA_DIR by default."
     )

@@ -133,6 +133,26 @@ class Roads:
         return [sum(self.length[f] for f in next(p for p in parts if e in p)) for e in range(m)]
 
 
+def routes(roads, a, left, b, count, dearer):
+    """Least paths from edge a to edge b, each found with the inner edges of those before it made dearer."""
+    found, usual = [], list(roads.cost)
+    for _ in range(count):
+        best, waiting = {}, [(left, [a])]
+        while waiting:
+            cost, path = heapq.heappop(waiting)
+            for f, turn in roads.turns(path[-1]):
+                if cost + turn < best.get(f, (math.inf,))[0]:
+                    best[f] = (cost + turn, [*path, f])
+                    heapq.heappush(waiting, (cost + turn + roads.cost[f], [*path, f]))
+        if b in best:
+            for e in set(best[b][1][1:-1]):
+                roads.cost[e] *= dearer
+            if best[b][1] not in found:
+                found.append(best[b][1])
+    roads.cost = usual
+    return found
+
+
 def transition_logp(roads, a, a_m, b, b_m, way, model):
     """Log weight of going from a place on edge a to one on edge b, and how: ahead, back, by way or jump."""
     length, ways = roads.length, [(math.inf, "jump")]

@@ -24,7 +24,7 @@ DataDir = Annotated[
 @account.command()
 def add(
     name: Name,
-    role: Annotated[str, typer.Option(help="dispatcher, detective, analyst or admin.")],
+    role: Annotated[str, typer.Option(help="dispatcher, detective, analyst, corrections or admin.")],
     display_name: Annotated[str, typer.Option(help="What people call them.")] = "",
     data_dir: DataDir = None,
 ) -> None:

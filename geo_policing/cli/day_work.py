@@ -20,6 +20,9 @@ from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 import geo_policing
 from geo_policing.errors import Conflict, InvalidInput, Unavailable
 from geo_policing.matching import Matcher, MatcherParameters
@@ -70,6 +73,8 @@ class Work:
         Files of the fixes by device.
     roads : Roads
         What is matched on.
+    without : tuple of str
+        Devices that are not matched.
     version : str
         Of this package.
     """
@@ -78,6 +83,7 @@ class Work:
     plan: matched.Plan
     sealed: tuple[Path, ...]
     roads: Roads
+    without: tuple[str, ...] = ()
     version: str = geo_policing.__version__
 
 
@@ -117,8 +123,14 @@ def match_range(work: Work, index: int) -> None:
             )
         matched.check(work.folder, work.plan)
         matcher = matcher_of(work.roads)
-        found = match_table(matcher, ranges.read(work.sealed, work.plan.ranges[index], NEEDED))
-        said = {"refused": found.refused, "unmatched": list(found.unmatched), "edges": len(found.edges)}
+        fixes = ranges.read(work.sealed, work.plan.ranges[index], NEEDED)
+        said: dict[str, Any] = {}
+        if work.without:
+            fixes = fixes.filter(pc.invert(pc.is_in(fixes.column("device"), pa.array(work.without))))
+            # Fewer than the plan has.
+            said = {"devices": len(pc.unique(fixes.column("device"))), "fixes": len(fixes)}
+        found = match_table(matcher, fixes)
+        said |= {"refused": found.refused, "unmatched": list(found.unmatched), "edges": len(found.edges)}
         matched.write(work.folder, work.plan, index, found.edges, said)
     except OSError as error:
         raise Unavailable(

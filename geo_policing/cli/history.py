@@ -79,33 +79,47 @@ def verify(data_dir: DataDir = None) -> None:
 
 @history.command()
 def compact(data_dir: DataDir = None) -> None:
-    """Merge the parts of each day that has more than one."""
+    """Merge the parts of each day that has more than one, and write days of an older format anew."""
     from geo_policing.store.history.manifest import date
 
     with _keeper(_settings(data_dir)) as keeper:
-        for part in keeper.compact():
+        for part in keeper.compact(renew=True):
             print(f"merged {date(part.day)}: {part.rows} fixes")
 
 
 @history.command()
 def expire(
     keep: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             help="KIND=DAYS: for so many days after the day has ended, fixes of this kind are kept; "
             "others=DAYS for the kinds that are not named. Without a rule they are kept."
         ),
-    ],
+    ] = None,
+    answers: Annotated[
+        int | None,
+        typer.Option(
+            help="For so many days answers of searches and reconstructions are kept, but for those of cases "
+            "that hold fixes. Without it they are kept."
+        ),
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Delete the fixes of whole days that no rule keeps and no case holds; the manifest records it."""
+    """Delete fixes of whole days, and answers, that no rule keeps and no case holds; it is recorded."""
     import getpass
 
+    from geo_policing.errors import InvalidInput
     from geo_policing.store import open_records
     from geo_policing.store.history.manifest import date
 
+    if not keep and answers is None:
+        raise InvalidInput("no rule; give --keep KIND=DAYS or --answers DAYS", field="keep")
     settings = _settings(data_dir)
-    rules = dict(_rule(text) for text in keep)
+    rules = dict(_rule(text) for text in keep or ())
+    if answers is not None:
+        _expire_answers(settings, answers)
+    if not rules:
+        return
     with open_records(settings.data_dir, settings.records_url) as records:
         kinds = {device.id: device.kind.value for device in records.devices.list()}
     with _keeper(settings) as keeper:
@@ -116,16 +130,43 @@ def expire(
             )
 
 
+def _expire_answers(settings: "ServiceSettings", days: int) -> None:
+    """Delete answers in the records; a service that runs beside does not mind."""
+    import getpass
+
+    from geo_policing.store import open_records
+    from geo_policing.store.fixes import sealed_folder
+    from geo_policing.store.history.manifest import Manifest
+
+    holds = Manifest.read(sealed_folder(settings.data_dir / "fixes.duckdb")).holds
+    with open_records(settings.data_dir, settings.records_url) as records:
+        made = records.answers.expire(days, {hold.case for hold in holds}, _now_us(), getpass.getuser())
+    for gone in made:
+        print(f"deleted of case {gone.case_number}: {gone.answers} answers of {gone.what} ({gone.rule})")
+
+
 @history.command()
 def deletions(data_dir: DataDir = None) -> None:
-    """Print when, day, kind, rule, devices, fixes and who asked of each deletion, separated by tabs."""
+    """Print when, day, kind, rule, devices, fixes and who asked of each deletion, separated by tabs.
+
+    Then, of answers, when, case, whose, rule, answers, asked from and to, and who asked for it.
+    """
     from geo_policing.model import format_instant
+    from geo_policing.store import open_records
     from geo_policing.store.fixes import sealed_folder
     from geo_policing.store.history.manifest import Manifest, date
 
-    for gone in Manifest.read(sealed_folder(_settings(data_dir).data_dir / "fixes.duckdb")).deletions:
+    settings = _settings(data_dir)
+    for gone in Manifest.read(sealed_folder(settings.data_dir / "fixes.duckdb")).deletions:
         at = format_instant(gone.at_us)
         print(at, date(gone.day), gone.kind, gone.rule, gone.devices, gone.rows, gone.by, sep="\t")
+    with open_records(settings.data_dir, settings.records_url) as records:
+        for of in records.answers.deletions():
+            at, asked = (
+                format_instant(of.at_us),
+                f"{format_instant(of.first_us)}/{format_instant(of.last_us)}",
+            )
+            print(at, of.case_number, of.what, of.rule, of.answers, asked, of.by, sep="\t")
 
 
 @history.command()

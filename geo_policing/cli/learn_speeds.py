@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from geo_policing.matching import Matcher
     from geo_policing.model import TimeWindow
+    from geo_policing.settings import ServiceSettings
     from geo_policing.tracks.learning import Driven
 
 #: A track of a file whose seconds are fewer than these, nine years since 1970, has no date.
@@ -40,7 +41,10 @@ def learn_speeds(
         typer.Option(help="Of the hours; as the service shows by default (GEO_POLICING_TIME_ZONE)."),
     ] = None,
 ) -> None:
-    """Learn speeds by road class and hour from matched tracks of cars; only sums over all are written."""
+    """Learn speeds by road class and hour from matched tracks of cars; only sums over all are written.
+
+    That the tracks of the history are read for it is recorded.
+    """
     from geo_policing.cli.options import given
     from geo_policing.errors import InvalidInput
     from geo_policing.matching import Matcher
@@ -61,12 +65,12 @@ def learn_speeds(
     settings = given(ServiceSettings, data_dir=data_dir, time_zone=time_zone)
     network = RoadNetwork.load(roads)
     matcher = Matcher(network, access=Access.CAR)
+    model = MovementModel.of("car")
     if fixes is not None:
-        tracks = _of_file(matcher, fixes, crs)
+        speeds = learn(network, _of_file(matcher, fixes, crs), model, settings.time_zone)
     else:
         assert covered is not None
-        tracks = _of_history(matcher, settings.data_dir, settings.records_url, covered)
-    speeds = learn(network, tracks, MovementModel.of("car"), settings.time_zone)
+        speeds = learn(network, _of_history(matcher, settings, covered), model, settings.time_zone)
     if not speeds.share:
         raise InvalidInput(
             "no track tells a speed: no fixes of cars, none near a road, or more than 12 s apart",
@@ -91,24 +95,38 @@ def _of_file(matcher: "Matcher", path: Path, crs: str) -> "Iterator[Driven]":
         yield Driven(t, lon, lat, match, dated=bool(t[0] >= DATED_S))
 
 
-def _of_history(
-    matcher: "Matcher", data_dir: Path, records_url: str | None, window: "TimeWindow"
-) -> "Iterator[Driven]":
-    """Yield the tracks that cars drove in a window."""
+def _of_history(matcher: "Matcher", settings: "ServiceSettings", window: "TimeWindow") -> "Iterator[Driven]":
+    """Yield the tracks that cars drove in a window; that they are read is recorded."""
+    from geo_policing.cli.recording import recorded
     from geo_policing.errors import Unavailable
     from geo_policing.store import FixStore, open_records
     from geo_policing.tracks.learning import Driven
 
-    path = data_dir / "fixes.duckdb"
+    path = settings.data_dir / "fixes.duckdb"
     if not path.is_file():
         raise Unavailable(f"there is no history at {path}; name its folder with --data-dir")
-    with open_records(data_dir, records_url) as records:
+    span = (window.start_us, window.end_us)
+    with (
+        open_records(settings.data_dir, settings.records_url) as records,
+        FixStore(path) as store,
+        recorded(
+            *(records,),
+            command="learn-speeds",
+            case="",
+            reason="speeds by road class and hour; only sums are written",
+            question={"window": f"{window.start.isoformat()}/{window.end.isoformat()}"},
+            window_us=span,
+        ) as outcome,
+    ):
         cars = [device.id for device in records.devices.list() if device.kind.value in CARS]
-    with FixStore(path) as store:
         for device in cars:
-            found = store.window(device, window)
-            if len(found) < 2:
-                continue
-            t = found.time / 1e6
-            match = matcher.match(t, found.lon, found.lat, accuracy_m=found.accuracy_m)
-            yield Driven(t, found.lon, found.lat, match)
+            told = False
+            # A device that says its position every second has a day in a page, and is matched page by page.
+            for found in store.pages(device, window):
+                if len(found) < 2:
+                    continue
+                told = True
+                t = found.time / 1e6
+                match = matcher.match(t, found.lon, found.lat, accuracy_m=found.accuracy_m)
+                yield Driven(t, found.lon, found.lat, match)
+            outcome.devices += told

@@ -55,6 +55,7 @@ def match(
     from rich.console import Console
     from rich.progress import track as progress
 
+    from geo_policing.cli.writing import write_private
     from geo_policing.errors import InvalidInput
     from geo_policing.matching import Matcher, match_many
     from geo_policing.roads import Access, RoadNetwork
@@ -91,10 +92,10 @@ def match(
         print(f"{error}; it has no edges", file=sys.stderr)
     if len(lost) + len(refused) == len(groups):
         raise InvalidInput(_off_the_network(network, fixes, table, crs), field="lon,lat")
-    pd.DataFrame(rows, columns=["track", "edges"]).to_csv(out, index=False)
+    write_private(out, pd.DataFrame(rows, columns=["track", "edges"]).to_csv(index=False))
     if geojson is not None:
         collection = {"type": "FeatureCollection", "features": features}
-        geojson.write_text(json.dumps(collection, ensure_ascii=False), encoding="utf-8")
+        write_private(geojson, json.dumps(collection, ensure_ascii=False))
     if lost:
         named = ", ".join(lost[:5]) + (" …" if len(lost) > 5 else "")
         print(

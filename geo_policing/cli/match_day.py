@@ -1,6 +1,7 @@
 """``geo-policing match-day``: the fixes of a sealed day to the edges that each device drove."""
 
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,8 @@ RANGE_FIXES = 500_000
 
 def match_day(
     day: Annotated[str, typer.Argument(help="Day of UTC, like 2026-03-01; sealed, and over.")],
+    reason: Annotated[str, typer.Option(help="What it is for; it is recorded.")],
+    case: Annotated[str, typer.Option(help="Number of the case, where it is for one.")] = "",
     roads: Annotated[
         Path | None, typer.Option(help="Road network (.roads); DATA_DIR/city.roads when it is there.")
     ] = None,
@@ -46,16 +49,45 @@ def match_day(
         ),
     ] = None,
 ) -> None:
-    """Match a sealed day device by device; started again, only what is missing is done."""
-    from geo_policing.cli.options import given
+    """Match a sealed day device by device; started again, only what is missing is done.
+
+    Who asked for it and why is recorded. Devices of community corrections are left out.
+    """
+    from geo_policing.cli.options import given, one_line
+    from geo_policing.cli.recording import recorded
     from geo_policing.roads import Access
+    from geo_policing.service.sight import EXCLUDED
     from geo_policing.settings import ServiceSettings
+    from geo_policing.store import open_records
+    from geo_policing.store.history.manifest import DAY_US
 
     settings = given(ServiceSettings, data_dir=data_dir, roads=roads)
     fixes = settings.data_dir / "fixes.duckdb"
     network = settings.roads or settings.data_dir / "city.roads"
     who = None if access is Traveller.ANY else Access[access.name]
-    match_history_day(_day(day), fixes, network, access=who, workers=workers, out=out)
+    number = _day(day)
+    reason = one_line("reason", reason, 4, 500)
+    case = one_line("case", case, 1, 64) if case else ""
+    question = {
+        "day": day,
+        "access": access.value,
+        "roads": str(network),
+        "out": None if out is None else str(out),
+    }
+    with open_records(settings.data_dir, settings.records_url) as records:
+        without = [device.id for device in records.devices.list() if device.kind in EXCLUDED]
+        window_us = (number * DAY_US, (number + 1) * DAY_US)
+        with recorded(
+            *(records,),
+            command="match-day",
+            case=case,
+            reason=reason,
+            question=question,
+            window_us=window_us,
+        ) as outcome:
+            outcome.devices = match_history_day(
+                *(number, fixes, network), access=who, workers=workers, out=out, without=without
+            )
 
 
 def match_history_day(
@@ -67,8 +99,11 @@ def match_history_day(
     workers: str = "1",
     out: Path | None = None,
     range_fixes: int = RANGE_FIXES,
-) -> None:
+    without: Collection[str] = (),
+) -> int:
     """Match a day of a history and print what was found; see `match_day`.
+
+    Who calls it records that it was asked for.
 
     Parameters
     ----------
@@ -86,6 +121,13 @@ def match_history_day(
         Folder of the matched days.
     range_fixes : int
         Fixes of a range, about.
+    without : collection of str
+        Devices that are not matched: their positions may not serve this.
+
+    Returns
+    -------
+    int
+        Of how many devices edges were found.
 
     Raises
     ------
@@ -113,7 +155,7 @@ def match_history_day(
             value=date(day),
         )
     folder = matched.day_folder((out or matched.matched_folder(history)).absolute(), day)
-    work = _planned(day, manifest, sealed.absolute(), folder, roads, access, range_fixes)
+    work = _planned(day, manifest, sealed.absolute(), folder, roads, access, range_fixes, without)
     with matched.alone(folder):
         matched.begin(folder, work.plan)
         try:
@@ -127,7 +169,7 @@ def match_history_day(
         if _changed(manifest, Manifest.read(sealed), day):
             matched.remove(folder)
             raise Conflict(f"{date(day)} was sealed, merged or deleted meanwhile; start again")
-        _report(date(day), work, before)
+        return _report(date(day), work, before)
 
 
 def _changed(before: "Manifest", after: "Manifest", day: int) -> bool:
@@ -154,7 +196,14 @@ def _day(text: str) -> int:
 
 
 def _planned(
-    day: int, manifest: "Manifest", sealed: Path, folder: Path, roads: Path, access: Any, range_fixes: int
+    day: int,
+    manifest: "Manifest",
+    sealed: Path,
+    folder: Path,
+    roads: Path,
+    access: Any,
+    range_fixes: int,
+    without: Collection[str],
 ) -> "Work":
     """Share out a day: whose fixes are in which file, on which roads; the table of the roads is made."""
     import hashlib
@@ -187,6 +236,9 @@ def _planned(
         "parameters": asdict(model.parameters),
         "version": geo_policing.__version__,
     }
+    left_out = tuple(sorted(without))
+    if left_out:
+        made_of["without"] = hashlib.sha256("\n".join(left_out).encode()).hexdigest()
     paths = tuple(sealed / part.by_device.name for part in parts)
     plan = matched.Plan(
         hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest(),
@@ -194,7 +246,7 @@ def _planned(
         made_of,
         tuple(ranges.split(paths, range_fixes)),
     )
-    return Work(folder, plan, paths, model)
+    return Work(folder, plan, paths, model, left_out)
 
 
 def _match_missing(day: str, work: "Work", workers: str) -> int:
@@ -223,8 +275,8 @@ def _match_missing(day: str, work: "Work", workers: str) -> int:
     return len(there)
 
 
-def _report(day: str, work: "Work", before: int) -> None:
-    """Say what was found, and of whom nothing."""
+def _report(day: str, work: "Work", before: int) -> int:
+    """Say what was found, and of whom nothing; return of how many devices something was."""
     from geo_policing.errors import InvalidInput
     from geo_policing.store.history import matched
 
@@ -250,3 +302,7 @@ def _report(day: str, work: "Work", before: int) -> None:
         f"{day}: {edges} edges of {devices} devices, {fixes} fixes, in {len(found)} files{again}; "
         f"refused: {len(refused)}"
     )
+    planned = sum(one.devices for one in work.plan.ranges)
+    if planned > devices:
+        print(f"{day}: left out: {planned - devices} devices of community corrections", file=sys.stderr)
+    return int(devices - len(refused) - len(lost))

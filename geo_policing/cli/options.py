@@ -49,6 +49,24 @@ def given(group: type[Group], **values: Any) -> Group:
         ) from None
 
 
+def one_line(name: str, text: str, least: int, most: int) -> str:
+    """Return a text of one line without the spaces around it.
+
+    Raises
+    ------
+    InvalidInput
+        If it is not one line of so many characters.
+    """
+    line = text.strip()
+    if not (least <= len(line) <= most and line.isprintable()):
+        raise InvalidInput(
+            f"{name} {text[:60]!r} is not one line of {least} to {most} characters; give it",
+            field=name,
+            value=text,
+        )
+    return line
+
+
 def url(address: tuple[str, int], scheme: str = "http") -> str:
     """Write where browsers or receivers connect, without a slash at the end."""
     host, port = address[:2]

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from geo_policing.model import Sighting, Watch
     from geo_policing.roads import RoadNetwork
+    from geo_policing.tracks import UnitAt
 
 
 class Travels(StrEnum):
@@ -49,20 +52,33 @@ def reconstruct(
         Path | None,
         typer.Option(help="GeoJSON of areas that nobody walks across but on roads, like water; with foot."),
     ] = None,
+    units: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV of unit,lon,lat[,time,on_foot]: who can hold the gates, setting off at that time, or "
+            "else at the last sighting."
+        ),
+    ] = None,
     map_: Annotated[Path | None, typer.Option("--map", help="Map to write: HTML, one file.")] = None,
     tiles: Annotated[Path | None, typer.Option(help="Ground of the map (.pmtiles).")] = None,
     report: Annotated[Path | None, typer.Option(help="Report to write: .html or .pdf.")] = None,
+    report_at: Annotated[
+        str | None,
+        typer.Option(help="Moment of the regions in the report's picture, RFC 3339; see the docs without."),
+    ] = None,
     memory_mb: Annotated[int, typer.Option(min=1, help="What the filter may take.")] = 1000,
 ) -> None:
     """Reconstruct a suspect's track: probabilities of places, not of guilt."""
     import json
 
+    from geo_policing.cli.writing import write_private
     from geo_policing.errors import InvalidInput
-    from geo_policing.model import TimeWindow
+    from geo_policing.model import TimeWindow, parse_instant
     from geo_policing.roads import RoadNetwork
     from geo_policing.tracks import MovementModel, Speeds, answer
     from geo_policing.tracks import reconstruct as run
     from geo_policing.tracks.closed import read_areas
+    from geo_policing.tracks.drawn_roads import roads_around
     from geo_policing.tracks.turns import Turns
 
     for field, path in (("out", out), ("map", map_), ("report", report)):
@@ -72,9 +88,11 @@ def reconstruct(
         raise InvalidInput(
             f"report {report.name} is neither .html nor .pdf; name it so", field="report", value=str(report)
         )
+    drawn_at = None if report_at is None else parse_instant(report_at, field="report-at")
     network = RoadNetwork.load(roads)
     seen, watched = read_sightings(sightings, network)
     looked_at = None if cameras is None else read_cameras(cameras, network)
+    ready = [] if units is None or not seen else read_units(units, max(one.last for one in seen))
     model = MovementModel.of(mode.value, None if speeds is None else Speeds.read(speeds))
     if closed is not None:
         model = model.closing(read_areas(closed))
@@ -87,7 +105,8 @@ def reconstruct(
         seed=seed,
         memory_bytes=memory_mb * 1_000_000,
     )
-    wanted = answer.Wanted(every, paths, resolution, looked_at)
+    wanted = answer.Wanted(every, paths, resolution, looked_at, units=ready)
+    features = answer.features_of(found, model, wanted, turns=turns, seed=seed)
     collection = {
         "type": "FeatureCollection",
         "window": [found.window.start.isoformat(), found.window.end.isoformat()],
@@ -107,19 +126,23 @@ def reconstruct(
         }
         | ({} if cameras is None else {"cameras": answer.fingerprint(cameras)})
         | ({} if closed is None else {"closed": answer.fingerprint(closed)})
-        | ({} if speeds is None else {"speeds": answer.fingerprint(speeds)}),
+        | ({} if speeds is None else {"speeds": answer.fingerprint(speeds)})
+        | ({} if units is None else {"units": answer.fingerprint(units)}),
         "versions": answer.versions(),
-        "features": answer.features_of(found, model, wanted, turns=turns, seed=seed),
+        "ground": roads_around(network, features, model.access),
+        "features": features,
     }
-    out.write_text(json.dumps(collection, ensure_ascii=False, sort_keys=True), encoding="utf-8")
+    write_private(out, json.dumps(collection, ensure_ascii=False, sort_keys=True))
     if map_ is not None:
         from geo_policing.maps import reconstruction_map, render
 
-        map_.write_text(render(reconstruction_map(collection, tiles_url=tiles), None), encoding="utf-8")
+        write_private(map_, render(reconstruction_map(collection, tiles_url=tiles), None))
     if report is not None:
-        from geo_policing.tracks.report import write_report
+        from geo_policing.tracks.report import report_html, report_pdf
 
-        write_report(collection, report)
+        is_pdf = report.suffix.lower() == ".pdf"
+        content = report_pdf(collection, drawn_at) if is_pdf else report_html(collection, drawn_at)
+        write_private(report, content)
 
 
 def read_sightings(path: Path, network: "RoadNetwork") -> "tuple[list[Sighting], list[Watch]]":
@@ -164,6 +187,34 @@ def read_cameras(path: Path, network: "RoadNetwork") -> dict[str, int]:
             raise InvalidFile(f"{path}: camera {number}: {error}", field="edge", value=error.value) from None
         assert edge is not None
         found[str(row["camera"])] = edge
+    return found
+
+
+def read_units(path: Path, free: "datetime") -> "list[UnitAt]":
+    """Read where units are: a CSV of unit,lon,lat, and time and on_foot where they are given.
+
+    Raises
+    ------
+    InvalidFile
+        If a column is missing, or a row cannot be read: its number, field and why.
+    """
+    from geo_policing.errors import InvalidFile, InvalidInput
+    from geo_policing.tracks import UnitAt
+
+    found = []
+    for number, row in enumerate(rows_of(path), 1):
+        try:
+            found.append(UnitAt.read(row, free))
+        except InvalidInput as error:
+            raise InvalidFile(
+                f"{path}: unit {number}: {error}", field=error.field, value=error.value
+            ) from None
+    if not found:
+        raise InvalidFile(
+            f"{path} has no unit; give the columns unit,lon,lat and a row for each",
+            field="units",
+            value=str(path),
+        )
     return found
 
 

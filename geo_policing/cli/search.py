@@ -121,6 +121,8 @@ def _run(name: str, search: "Search", given: dict[str, Any]) -> None:
     from zoneinfo import ZoneInfo
 
     from geo_policing.cli.options import given as settings_of
+    from geo_policing.cli.options import one_line
+    from geo_policing.cli.writing import write_private
     from geo_policing.errors import InvalidInput, Unavailable
     from geo_policing.service.searches import Asker, ask
     from geo_policing.service.tracks import Tracks
@@ -132,7 +134,7 @@ def _run(name: str, search: "Search", given: dict[str, Any]) -> None:
         if path is not None and not path.parent.is_dir():
             raise InvalidInput(f"{path.parent} is no folder; make it first", field=field, value=str(path))
     question = _question(search, given)
-    case, reason = _line("case", given["case"], 1, 64), _line("reason", given["reason"], 4, 500)
+    case, reason = one_line("case", given["case"], 1, 64), one_line("reason", given["reason"], 4, 500)
     asker = Asker(case, reason, getpass.getuser(), "command line", "", f"geo-policing search {name}")
     settings = settings_of(ServiceSettings, data_dir=given["data_dir"], roads=given["roads"])
     fixes = settings.data_dir / "fixes.duckdb"
@@ -143,7 +145,7 @@ def _run(name: str, search: "Search", given: dict[str, Any]) -> None:
         tracks = Tracks(store, records, settings.roads or (beside if beside.is_file() else None))
         answer = ask(store, records, tracks, ZoneInfo(settings.time_zone), name, question, asker)
     if given["out"] is not None:
-        _write(given["out"], json.dumps(answer, ensure_ascii=False))
+        write_private(given["out"], json.dumps(answer, ensure_ascii=False))
     if given["map"] is not None:
         from geo_policing.maps import render, search_map
         from geo_policing.model import BoundingBox
@@ -155,23 +157,13 @@ def _run(name: str, search: "Search", given: dict[str, Any]) -> None:
             bounds=BoundingBox(113.0, 27.7, 113.27, 27.96),
             time_zone=settings.time_zone,
         )
-        _write(given["map"], render(page, None))
+        write_private(given["map"], render(page, None))
     for note in answer["notes"]:
         typer.echo(note, err=True)
     for result in answer["results"]:
         print(*(_shown(value) for value in result.values()), sep="\t")
     if answer["next"] is not None:
         typer.echo(f"{answer['found']} found; the next ones with --skip {answer['next']}", err=True)
-
-
-def _write(path: Path, text: str) -> None:
-    """Write where people were, for its owner alone."""
-    from geo_policing.store.private import private, tighten
-
-    with private():
-        path.write_text("", encoding="utf-8")
-    tighten(path)
-    path.write_text(text, encoding="utf-8")
 
 
 def _question(search: "Search", given: dict[str, Any]) -> "Question":
@@ -194,20 +186,6 @@ def _question(search: "Search", given: dict[str, Any]) -> "Question":
         raise InvalidInput(
             f"{name} {str(first['input'])[:60]!r}: {first['msg']}; correct it", field=name
         ) from None
-
-
-def _line(name: str, text: str, least: int, most: int) -> str:
-    """Return a text of one line without the spaces around it, or refuse it."""
-    from geo_policing.errors import InvalidInput
-
-    line = text.strip()
-    if not (least <= len(line) <= most and line.isprintable()):
-        raise InvalidInput(
-            f"{name} {text[:60]!r} is not one line of {least} to {most} characters; give it",
-            field=name,
-            value=text,
-        )
-    return line
 
 
 def _area(text: str, field: str) -> dict[str, Any]:

@@ -112,5 +112,7 @@ def _search(fixes: "FixColumns", window: "TimeWindow", network: "RoadNetwork") -
         footholds(asked, "warm", window, UTC)
         itinerary(asked, "warm", window)
         overlap(asked, DrawnPath.of_device(asked, "warm", window), window)
-        cloned(asked, RoadTimes(network), ["warm"], window)
+        roads = RoadTimes(network)
+        cloned(asked, roads, ["warm"], window)
+        roads.arrivals_s((113.1304, 27.83), 30.0)
     Suspects(network, [Sighting(from_us(0), 113.1304, 27.83)])

@@ -59,13 +59,15 @@ def presences(
     time: NDArray[np.int64],
     lon: NDArray[np.float64],
     lat: NDArray[np.float64],
+    onward: NDArray[np.bool_],
     edge: NDArray[np.float64],
     start_us: int,
     end_us: int,
 ) -> tuple[Any, Any, Any, Any, Any]:
     """Maximal times [enter, leave] of each device in the area within [start, end).
 
-    device, time, lon, lat (n,): fixes sorted by device and time; edge (e, 4) f64 degrees.
+    device, time, lon, lat (n,): fixes sorted by device and time; onward (n,) bool: whether the device's next
+    fix is the next row; edge (e, 4) f64 degrees.
     -> device (p,) i32, enter, leave (p,) f64 us, and the fixes between which it was: first, last (p,) i64.
     """
     n = time.shape[0]
@@ -82,6 +84,7 @@ def presences(
     for i in range(n):
         is_way = (
             i + 1 < n
+            and onward[i]
             and device[i + 1] == device[i]
             and joined(time[i + 1] - time[i], distance_m(lon[i], lat[i], lon[i + 1], lat[i + 1]))
         )

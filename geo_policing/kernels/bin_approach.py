@@ -2,7 +2,7 @@
 
 The bins that matter have numbers of their own, 0 to r - 1, so that what is worked on lies together however
 large the city is; rows of `bin_steps.cut_out` say how much comes to each from where. A step may go from one
-set of speed classes to another: C before it, D after it.
+set of speed classes to another: C before it, D after it. The place of bin i and class d is i * D + d.
 """
 
 import math
@@ -12,8 +12,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-#: Mark of a bin that a step has not come to yet.
-NEW = -1
+#: Places are looked after in blocks of so many.
+BLOCK = 64
+#: Classes are mixed so many at once, which a processor does in one go.
+AT_ONCE = 4
 
 
 @njit(cache=True, nogil=True)
@@ -21,7 +23,7 @@ def backward(
     bins: NDArray[Any],
     values: NDArray[Any],
     offset: NDArray[Any],
-    source: NDArray[Any],
+    place: NDArray[Any],
     weight: NDArray[Any],
     chain: NDArray[Any],
     kind: NDArray[Any],
@@ -33,7 +35,6 @@ def backward(
     cell_m: float,
     prune: float,
     dense: NDArray[Any],
-    touched: NDArray[Any],
     mark: NDArray[Any],
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], float]:
     """b(i, c) = sum over d of chain(kind(i), d, c) sum over j of w(i, d, j) b'(j, d).
@@ -42,86 +43,89 @@ def backward(
     transposed. Several starts s may lead here. came_m (s, r) f32: way from each; a bin beyond reach_m (s,)
     f64 of all of them is left out, nobody can be there yet. A bin is forgotten where for each start it holds
     no more than `prune` of the whole, each counted by its weight times prior (s, r) f32 and reached[age[s]],
-    the probability of having come so far by now, in cells of cell_m. Scratch: dense (r, D) f32 of 0, touched
-    (r,) i32, mark (r,) i8 of NEW; left so.
-    -> bins, values that sum to 1 with what was forgotten, and the logarithm of what they summed to.
+    the probability of having come so far by now, in cells of cell_m. Scratch: dense (r * D,) f32 and mark
+    (blocks,) bool, one for each BLOCK of it, of 0; left so.
+    -> bins in ascending order, values that sum to 1 with what was forgotten, and the logarithm of what they
+    summed to.
     """
     after, before, starts = values.shape[1], chain.shape[2], came_m.shape[0]
-    n, size = 0, touched.shape[0]
+    size = dense.shape[0] // after
     # Where much of the ground is reached it is faster to look through all of it than to mark what is.
-    much = 4 * bins.shape[0] > size
+    much = 16 * bins.shape[0] > size
     for i in range(bins.shape[0]):
-        b = bins[i]
         for d in range(after):
             mass = values[i, d]
             if mass == 0.0:
                 continue
+            row = bins[i] * after + d
+            first, last = np.uint64(offset[row]), np.uint64(offset[row + 1])
             if much:
-                for k in range(offset[b * after + d], offset[b * after + d + 1]):
-                    dense[source[k], d] += mass * weight[k]
-                continue
-            for k in range(offset[b * after + d], offset[b * after + d + 1]):
-                j = source[k]
-                if mark[j] < 0:
-                    mark[j] = 0
-                    touched[n] = j
-                    n += 1
-                dense[j, d] += mass * weight[k]
-    if much or 16 * n > size:
-        # In order, so that what lies together is worked on together, here and in the next steps.
-        n = 0
-        for j in range(size):
-            there = mark[j] == 0
-            for d in range(after):
-                there |= dense[j, d] != 0.0
-            if there:
-                touched[n] = j
-                n += 1
-    reachable = 0
-    for i in range(n):
-        b = touched[i]
-        mark[b] = NEW
-        near = False
-        for s in range(starts):
-            near |= came_m[s, b] <= reach_m[s]
-        if near:
-            touched[reachable] = b
-            reachable += 1
-        else:
-            for d in range(after):
-                dense[b, d] = 0.0
-    n = reachable
-    mixed = np.zeros((n, before), np.float32)
-    held, worthy = np.empty((n, starts)), np.zeros(starts)
+                for k in range(first, last):
+                    dense[place[k]] += mass * weight[k]
+            else:
+                for k in range(first, last):
+                    dense[place[k]] += mass * weight[k]
+                    mark[place[k] // np.uint32(BLOCK)] = True
+    wide = (before + AT_ONCE - 1) // AT_ONCE * AT_ONCE
+    mix = np.zeros((chain.shape[0], after, wide), np.float32)
+    mix[:, :, :before] = chain
+    there, mixed = np.empty(size, np.int32), np.empty((size, wide), np.float32)
+    held, worthy = np.empty((size, starts)), np.zeros(starts)
     total = 0.0
-    for i in range(n):
-        b = touched[i]
-        p = chain[kind[b]]
-        for d in range(after):
-            x = dense[b, d]
-            dense[b, d] = 0.0
-            if x != 0.0:
-                for c in range(before):
-                    mixed[i, c] += p[d, c] * x
-        mass = 0.0
-        for c in range(before):
-            mass += float(mixed[i, c])
-        total += mass
-        for s in range(starts):
-            cell = min(int(min(came_m[s, b], reach_m[s]) / cell_m), reached.shape[1] - 1)
-            held[i, s] = mass * prior[s, b] * reached[age[s], cell]
-            worthy[s] += held[i, s]
+    n = 0
+    looked = 0
+    for block in range(mark.shape[0]):
+        if not (much or mark[block]):
+            continue
+        mark[block] = False
+        first_bin = max(looked, block * BLOCK // after)
+        looked = min(((block + 1) * BLOCK - 1) // after + 1, size)
+        for b in range(first_bin, looked):
+            some = False
+            for d in range(after):
+                some |= dense[b * after + d] != 0.0
+            if not some:
+                continue
+            near = False
+            for s in range(starts):
+                near |= came_m[s, b] <= reach_m[s]
+            if not near:
+                for d in range(after):
+                    dense[b * after + d] = 0.0
+                continue
+            for c in range(wide):
+                mixed[n, c] = 0.0
+            p = mix[kind[b]]
+            for d in range(after):
+                x = dense[b * after + d]
+                dense[b * after + d] = 0.0
+                if x != 0.0:
+                    for begin in range(0, wide, AT_ONCE):
+                        for c in range(begin, begin + AT_ONCE):
+                            mixed[n, c] += p[d, c] * x
+            mass = 0.0
+            for c in range(before):
+                mass += float(mixed[n, c])
+            total += mass
+            for s in range(starts):
+                cell = min(int(min(came_m[s, b], reach_m[s]) / cell_m), reached.shape[1] - 1)
+                held[n, s] = mass * prior[s, b] * reached[age[s], cell]
+                worthy[s] += held[n, s]
+            there[n] = b
+            n += 1
+    found, values_found = np.empty(n, np.int32), np.empty((n, before), np.float32)
+    scale = np.float32(1.0 / total) if total > 0.0 else np.float32(0.0)
     kept = 0
     for i in range(n):
         worth_it = False
         for s in range(starts):
             worth_it |= held[i, s] > prune * worthy[s]
         if worth_it:
-            touched[kept] = touched[i]
+            found[kept] = there[i]
             for c in range(before):
-                mixed[kept, c] = mixed[i, c] / total
+                values_found[kept, c] = mixed[i, c] * scale
             kept += 1
-    return touched[:kept].copy(), mixed[:kept].copy(), math.log(total) if total > 0.0 else -math.inf
+    return found[:kept].copy(), values_found[:kept].copy(), math.log(total) if total > 0.0 else -math.inf
 
 
 @njit(cache=True, nogil=True)
@@ -129,7 +133,7 @@ def forward(
     bins: NDArray[Any],
     values: NDArray[Any],
     offset: NDArray[Any],
-    source: NDArray[Any],
+    place: NDArray[Any],
     weight: NDArray[Any],
     chain: NDArray[Any],
     kind: NDArray[Any],
@@ -142,7 +146,7 @@ def forward(
 
     As `backward`, but chain (kinds, C, D) f32 is not transposed. to_bins (m,) i32, to_values (m, D) f32:
     what comes backward after the step; other bins are not looked at, and of these no more than `prune` of
-    the whole is forgotten. dense (r, D) f32 of 0, left so. -> bins, values that sum to 1 with what was
+    the whole is forgotten. dense (r * D,) f32 of 0, left so. -> bins, values that sum to 1 with what was
     forgotten, the logarithm of what they summed to, and the posterior of the bins (f64), which sums to 1
     with what was forgotten.
     """
@@ -154,24 +158,23 @@ def forward(
             x = values[i, c]
             if x != 0.0:
                 for d in range(after):
-                    dense[b, d] += x * p[c, d]
+                    dense[b * after + d] += x * p[c, d]
     m = to_bins.shape[0]
     moved, mass = np.empty((m, after), np.float32), np.empty(m)
     whole, joint = 0.0, 0.0
     for i in range(m):
-        j = to_bins[i]
         mass[i] = 0.0
         for d in range(after):
             x = np.float32(0.0)
-            for k in range(offset[j * after + d], offset[j * after + d + 1]):
-                x += weight[k] * dense[source[k], d]
+            row = to_bins[i] * after + d
+            for k in range(np.uint64(offset[row]), np.uint64(offset[row + 1])):
+                x += weight[k] * dense[place[k]]
             moved[i, d] = x
             whole += x
             mass[i] += float(x) * float(to_values[i, d])
         joint += mass[i]
     for i in range(bins.shape[0]):
-        for d in range(after):
-            dense[bins[i], d] = 0.0
+        dense[bins[i] * after : (bins[i] + 1) * after] = 0.0
     kept = 0
     found = np.empty(m, np.int32)
     for i in range(m):

@@ -36,6 +36,8 @@ def forward(
     """
     before, after = values.shape[1], chain.shape[2]
     n = 0
+    # Where much is reached it is faster to look through all of it than to mark what is.
+    much = 16 * bins.shape[0] > touched.shape[0]
     moving = np.empty(after, np.float32)
     for i in range(bins.shape[0]):
         b = bins[i]
@@ -48,6 +50,10 @@ def forward(
         for d in range(after):
             if moving[d] == 0.0:
                 continue
+            if much:
+                for k in range(offset[b * after + d], offset[b * after + d + 1]):
+                    dense[target[k], d] += moving[d] * weight[k]
+                continue
             for k in range(offset[b * after + d], offset[b * after + d + 1]):
                 j = target[k]
                 if mark[j] < 0:
@@ -55,11 +61,14 @@ def forward(
                     touched[n] = j
                     n += 1
                 dense[j, d] += moving[d] * weight[k]
-    if 16 * n > touched.shape[0]:
+    if much or 16 * n > touched.shape[0]:
         # In order, so that what lies together is worked on together, here and in the next steps.
         n = 0
         for j in range(touched.shape[0]):
-            if mark[j] == 0:
+            there = mark[j] == 0
+            for d in range(after):
+                there |= dense[j, d] != 0.0
+            if there:
                 touched[n] = j
                 n += 1
     held = np.zeros(n)

@@ -5,11 +5,15 @@ step of d metres ends evenly over [d, d + h) metres from the bin's start, h its 
 leads on.
 """
 
+import math
 from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+
+#: What `_row` says where it cannot say where the row ends.
+FULL, CUT_OFF = -1, -2
 
 
 @njit(cache=True, nogil=True)
@@ -26,91 +30,149 @@ def step_matrix(
     aside_m: float,
     aside_weight: NDArray[Any],
     least: float,
+    begin: int,
+    end: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
-    """Weights w of the bins j that a step from bin i in speed class c ends in, rows i * classes + c.
+    """Weights w of the bins j that a step from bin i in speed class c ends in, for begin <= i < end.
 
     bin_m (b,) f64 lengths; bin_edge (b,) i32; first_bin (m + 1,) i32, bins of edge e are
     first_bin[e]:first_bin[e + 1]; turns from edge e to turn_edge[turn_offset[e]:turn_offset[e + 1]] are taken
     with the shares turn_weight (t, bands) f64, which sum to 1 over the turns from an edge in each band;
     band (classes,) i32 of each class; distance_m (classes,) f64 of a step. aside (b, 2) i32: bins to turn
     back to and to fall back to, -1 none, each in a step with aside_weight (classes, 2) f64 as if by a way of
-    aside_m. Ways on that are taken less often than `least` are not followed.
-    -> offset (b * classes + 1,) i64, bin i32, weight f32, and the way (f32, m) from the middle of the one bin
-    to that of the other, the shortest if several are followed. A row sums to 1; where no road leads on, it is
-    the last bin that holds the rest.
+    aside_m. Ways on that are taken less often than `least` are not followed,
+    where all are, than a tenth of that, and so on.
+    -> rows (i - begin) * classes + c: offset (rows + 1,) i64, bin i32, weight f32, and the way (f32, m) from
+    the middle of the one bin to that of the other, the shortest if several are followed. A row sums to 1;
+    where no road leads on, it is the last bin that holds the rest.
     """
-    n, classes = bin_m.shape[0], distance_m.shape[0]
-    offset = np.zeros(n * classes + 1, np.int64)
-    target = np.empty(4 * n * classes + 64, np.int32)
-    weight = np.empty(4 * n * classes + 64, np.float32)
-    way = np.empty(4 * n * classes + 64, np.float32)
+    classes = distance_m.shape[0]
+    offset = np.zeros((end - begin) * classes + 1, np.int64)
+    target = np.empty(4 * (end - begin) * classes + 64, np.int32)
+    weight, way = np.empty(target.shape[0], np.float32), np.empty(target.shape[0], np.float32)
+    at = np.full(bin_m.shape[0], -1)
     stack_bin = np.empty(4096, np.int32)
-    stack_start = np.empty(4096)
-    stack_share = np.empty(4096)
-    used = 0
-    for i in range(n):
-        h = bin_m[i]
+    stack_start, stack_share = np.empty(4096), np.empty(4096)
+    for i in range(begin, end):
         for c in range(classes):
-            d = distance_m[c]
-            first = used
-            total = 0.0
-            stack_bin[0], stack_start[0], stack_share[0] = i, 0.0, 1.0
-            size = 1
-            while size > 0:
-                size -= 1
-                j, start, share = stack_bin[size], stack_start[size], stack_share[size]
-                end = start + bin_m[j]
-                e = bin_edge[j]
-                last_of_edge = j + 1 == first_bin[e + 1]
-                dead_end = last_of_edge and turn_offset[e] == turn_offset[e + 1]
-                low, high = max(d, start), min(d + h, end)
-                if dead_end:
-                    high = d + h
-                w = share * max(0.0, high - low) / h
-                if w > 0.0:
-                    k = first
-                    while k < used and target[k] != j:
-                        k += 1
-                    if k == used:
-                        if used == target.shape[0]:
-                            target = np.concatenate((target, np.empty(used, np.int32)))
-                            weight = np.concatenate((weight, np.empty(used, np.float32)))
-                            way = np.concatenate((way, np.empty(used, np.float32)))
-                        target[used] = j
-                        weight[used] = 0.0
-                        way[used] = np.inf
-                        used += 1
-                    weight[k] += w
-                    way[k] = min(way[k], start + (bin_m[j] - h) / 2)
-                    total += w
-                if end >= d + h or dead_end:
+            row, followed = (i - begin) * classes + c, least
+            while True:
+                used = _row(
+                    *(i, c, bin_m, bin_edge, first_bin, turn_offset, turn_edge, turn_weight, band),
+                    *(
+                        distance_m,
+                        aside,
+                        aside_m,
+                        aside_weight,
+                        followed,
+                        stack_bin,
+                        stack_start,
+                        stack_share,
+                    ),
+                    *(at, offset[row], target, weight, way),
+                )
+                if used >= 0:
+                    break
+                if used == CUT_OFF and followed > 0.0:
+                    followed *= 0.1
                     continue
-                if not last_of_edge:
-                    stack_bin[size], stack_start[size], stack_share[size] = j + 1, end, share
-                    size += 1
-                    continue
-                for t in range(turn_offset[e], turn_offset[e + 1]):
-                    follow = share * turn_weight[t, band[c]]
-                    if follow > least and size < stack_bin.shape[0]:
-                        stack_bin[size] = first_bin[turn_edge[t]]
-                        stack_start[size], stack_share[size] = end, follow
-                        size += 1
-            leaves = 0.0
-            for s in range(2):
-                if aside[i, s] >= 0:
-                    leaves += aside_weight[c, s]
-            for k in range(first, used):
-                weight[k] *= (1.0 - leaves) / total
-            for s in range(2):
-                if aside[i, s] >= 0 and aside_weight[c, s] > 0.0:
-                    if used == target.shape[0]:
-                        target = np.concatenate((target, np.empty(used, np.int32)))
-                        weight = np.concatenate((weight, np.empty(used, np.float32)))
-                        way = np.concatenate((way, np.empty(used, np.float32)))
-                    target[used], weight[used], way[used] = aside[i, s], aside_weight[c, s], aside_m
-                    used += 1
-            offset[i * classes + c + 1] = used
+                if used == CUT_OFF:  # nobody takes any of the turns
+                    used = offset[row]
+                    break
+                more = target.shape[0]
+                target = np.concatenate((target, np.empty(more, np.int32)))
+                weight = np.concatenate((weight, np.empty(more, np.float32)))
+                way = np.concatenate((way, np.empty(more, np.float32)))
+            offset[row + 1] = used
+    used = offset[-1]
     return offset, target[:used].copy(), weight[:used].copy(), way[:used].copy()
+
+
+@njit(cache=True, nogil=True)
+def _row(
+    i: int,
+    c: int,
+    bin_m: NDArray[Any],
+    bin_edge: NDArray[Any],
+    first_bin: NDArray[Any],
+    turn_offset: NDArray[Any],
+    turn_edge: NDArray[Any],
+    turn_weight: NDArray[Any],
+    band: NDArray[Any],
+    distance_m: NDArray[Any],
+    aside: NDArray[Any],
+    aside_m: float,
+    aside_weight: NDArray[Any],
+    least: float,
+    stack_bin: NDArray[Any],
+    stack_start: NDArray[Any],
+    stack_share: NDArray[Any],
+    at: NDArray[Any],
+    first: int,
+    target: NDArray[Any],
+    weight: NDArray[Any],
+    way: NDArray[Any],
+) -> int:
+    """Write the row of bin i in class c of `step_matrix` from `first` on, and say where it ends.
+
+    `FULL` if there is no room, `CUT_OFF` if no way was followed to its end.
+
+    Scratch: at (b,) i64 of anything below `first` or naming another bin: where in the row each bin is.
+    """
+    h, d = bin_m[i], distance_m[c]
+    used, full = first, target.shape[0]
+    total = 0.0
+    stack_bin[0], stack_start[0], stack_share[0] = i, 0.0, 1.0
+    size = 1
+    while size > 0:
+        size -= 1
+        j, start, share = stack_bin[size], stack_start[size], stack_share[size]
+        end = start + bin_m[j]
+        e = bin_edge[j]
+        last_of_edge = j + 1 == first_bin[e + 1]
+        dead_end = last_of_edge and turn_offset[e] == turn_offset[e + 1]
+        low, high = max(d, start), min(d + h, end)
+        if dead_end:
+            high = d + h
+        w = share * max(0.0, high - low) / h
+        if w > 0.0:
+            k = at[j]
+            if k < first or k >= used or target[k] != j:
+                if used == full:
+                    return FULL
+                k = at[j] = used
+                target[k], weight[k], way[k] = j, 0.0, np.inf
+                used += 1
+            weight[k] += w
+            way[k] = min(way[k], start + (bin_m[j] - h) / 2)
+            total += w
+        if end >= d + h or dead_end:
+            continue
+        if not last_of_edge:
+            stack_bin[size], stack_start[size], stack_share[size] = j + 1, end, share
+            size += 1
+            continue
+        for t in range(turn_offset[e], turn_offset[e + 1]):
+            follow = share * turn_weight[t, band[c]]
+            if follow > least and size < stack_bin.shape[0]:
+                stack_bin[size] = first_bin[turn_edge[t]]
+                stack_start[size], stack_share[size] = end, follow
+                size += 1
+    if total == 0.0:
+        return CUT_OFF
+    leaves = 0.0
+    for s in range(2):
+        if aside[i, s] >= 0:
+            leaves += aside_weight[c, s]
+    for k in range(first, used):
+        weight[k] *= (1.0 - leaves) / total
+    for s in range(2):
+        if aside[i, s] >= 0 and aside_weight[c, s] > 0.0:
+            if used == full:
+                return FULL
+            target[used], weight[used], way[used] = aside[i, s], aside_weight[c, s], aside_m
+            used += 1
+    return used
 
 
 @njit(cache=True, nogil=True)
@@ -150,34 +212,34 @@ def cut_out(
     source: NDArray[Any],
     weight: NDArray[Any],
     way: NDArray[Any],
-) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+) -> tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.float32]]:
     """Rows of `transpose` of some bins, from the same bins alone, with exp(-penalty * detour) of each step.
 
     bins (r,) i32 are those, number (b,) i32 says which one each is, -1 for none of them; to_go_m (r,) f64:
     way left to the goal from each; penalty in 1/m. The detour is what a step drives without coming nearer to
     the goal. Along a path the detours add up to its length less that of the shortest one, so what is on a
     straight way keeps its size and is not pruned, however long the way. -> offset (r * classes + 1,) i64,
-    source (i32, of the r) and weight (f32).
+    places (u32) number * classes + class of the sources, and weight (f32).
     """
-    rows = bins.shape[0] * classes
-    start = np.zeros(rows + 1, np.int64)
+    start = np.zeros(bins.shape[0] * classes + 1, np.int64)
+    most = 0
+    for b in bins:
+        most += offset[(b + 1) * classes] - offset[b * classes]
+    place, share = np.empty(most, np.uint32), np.empty(most, np.float32)
+    at = 0
     for i in range(bins.shape[0]):
         for c in range(classes):
             row = bins[i] * classes + c
-            inside = 0
-            for k in range(offset[row], offset[row + 1]):
-                inside += number[source[k]] >= 0
-            start[i * classes + c + 1] = start[i * classes + c] + inside
-    origin = np.empty(start[rows], np.int32)
-    share = np.empty(start[rows], np.float32)
-    at = 0
-    for i in range(bins.shape[0]):
-        for row in range(bins[i] * classes, (bins[i] + 1) * classes):
             for k in range(offset[row], offset[row + 1]):
                 j = number[source[k]]
                 if j >= 0:
-                    origin[at] = j
+                    place[at] = j * classes + c
                     detour_m = way[k] - (to_go_m[j] - to_go_m[i])
-                    share[at] = weight[k] * np.exp(-penalty * detour_m) if detour_m > 0.0 else weight[k]
+                    share[at] = weight[k]
+                    if penalty * detour_m > 0.0:
+                        share[at] *= np.float32(math.exp(-penalty * detour_m))
                     at += 1
-    return start, origin, share
+            start[i * classes + c + 1] = at
+    if 2 * at < most:
+        return start, place[:at].copy(), share[:at].copy()
+    return start, place[:at], share[:at]

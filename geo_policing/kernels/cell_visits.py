@@ -68,7 +68,7 @@ def _grown(values: Any, size: int) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def visits(
+def crossed(
     device: NDArray[Any],
     time: NDArray[np.int64],
     lon: NDArray[np.float64],
@@ -76,13 +76,11 @@ def visits(
     cell: NDArray[np.uint64],
     mine: NDArray[np.bool_],
     resolution: int,
-) -> tuple[NDArray[np.int32], NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64]]:
-    """Visits of the movement through n fixes, sorted by device and time.
+) -> tuple[Any, Any, Any, Any, Any, Any]:
+    """Visits as `visits` says, and the fixes by which the movement through each cell goes.
 
-    device (n,) int codes; time (n,) i64 us; lon, lat (n,) f64 degrees; cell (n,) u64 at the resolution, of
-    each fix; mine (n,) bool: a movement counts when one of its two fixes is mine, a lone fix when it is.
-    -> device (v,) i32, cell (v,) u64, first, last (v,) i64 us: a device was in a cell from first to last;
-    in the order of the fixes, and at the change from one cell to the next both count.
+    -> what `visits` gives, and begin, end (v,) i64: the device was in the cell on the ways from row begin to
+    row end of the fixes; these two may lie outside of it.
     """
     n = time.shape[0]
     size = n + 16
@@ -90,6 +88,8 @@ def visits(
     out_cell = np.empty(size, np.uint64)
     out_first = np.empty(size, np.int64)
     out_last = np.empty(size, np.int64)
+    out_begin = np.empty(size, np.int64)
+    out_end = np.empty(size, np.int64)
     v = -1  # the visit that is being made, the last one that is out
     is_open = False
     point = np.empty(2, np.float64)
@@ -113,7 +113,10 @@ def visits(
                 out_cell = _grown(out_cell, size)
                 out_first = _grown(out_first, size)
                 out_last = _grown(out_last, size)
+                out_begin = _grown(out_begin, size)
+                out_end = _grown(out_end, size)
             out_device[v], out_cell[v], out_first[v], out_last[v] = device[at], cell[at], time[at], time[at]
+            out_begin[v], out_end[v] = at, at
             is_open = True
         if not linked:
             continue
@@ -126,10 +129,12 @@ def visits(
             high = share[depth - 1]
             if ahead[depth - 1] == out_cell[v]:
                 out_last[v] = max(out_last[v], time[i - 1] + math.ceil(high * elapsed))
+                out_end[v] = i
                 low = high
                 depth -= 1
             elif (high - low) * metres <= TOLERANCE_M or depth == 64:
                 out_last[v] = max(out_last[v], time[i - 1] + math.ceil(high * elapsed))
+                out_end[v] = i
                 v += 1
                 if v >= size:
                     size *= 2
@@ -137,7 +142,10 @@ def visits(
                     out_cell = _grown(out_cell, size)
                     out_first = _grown(out_first, size)
                     out_last = _grown(out_last, size)
+                    out_begin = _grown(out_begin, size)
+                    out_end = _grown(out_end, size)
                 out_device[v] = device[i]
+                out_begin[v], out_end[v] = i - 1, i
                 out_cell[v] = ahead[depth - 1]
                 out_first[v] = time[i - 1] + math.floor(low * elapsed)
                 out_last[v] = time[i - 1] + math.ceil(high * elapsed)
@@ -155,4 +163,25 @@ def visits(
                 )
                 depth += 1
     v += 1
-    return out_device[:v], out_cell[:v], out_first[:v], out_last[:v]
+    return out_device[:v], out_cell[:v], out_first[:v], out_last[:v], out_begin[:v], out_end[:v]
+
+
+@njit(cache=True, nogil=True)
+def visits(
+    device: NDArray[Any],
+    time: NDArray[np.int64],
+    lon: NDArray[np.float64],
+    lat: NDArray[np.float64],
+    cell: NDArray[np.uint64],
+    mine: NDArray[np.bool_],
+    resolution: int,
+) -> tuple[NDArray[np.int32], NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64]]:
+    """Visits of the movement through n fixes, sorted by device and time.
+
+    device (n,) int codes; time (n,) i64 us; lon, lat (n,) f64 degrees; cell (n,) u64 at the resolution, of
+    each fix; mine (n,) bool: a movement counts when one of its two fixes is mine, a lone fix when it is.
+    -> device (v,) i32, cell (v,) u64, first, last (v,) i64 us: a device was in a cell from first to last;
+    in the order of the fixes, and at the change from one cell to the next both count.
+    """
+    out_device, out_cell, first, last, _, _ = crossed(device, time, lon, lat, cell, mine, resolution)
+    return out_device, out_cell, first, last

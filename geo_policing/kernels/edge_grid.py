@@ -7,8 +7,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from geo_policing.kernels.prefetching import soon
+
 #: Edges looked at for one point; of more than that the nearest are kept.
 _MOST = 128
+
+#: Points before one is looked at that the processor is told what will be read: a sixth of the time.
+CELLS_AHEAD, SEGMENTS_AHEAD = 6, 3
 
 
 class Grid(NamedTuple):
@@ -139,6 +144,16 @@ def build(shapes: Shapes, cell_m: float) -> Grid:
 
 
 @njit(cache=True, nogil=True)
+def _box(x: float, y: float, radius_m: float, grid: Grid) -> tuple[int, int, int, int]:
+    """First and last row, first and last column of cells around a point; a last before its first: none."""
+    south = max(0, math.floor((y - radius_m - grid.south) / grid.cell_m))
+    north = min(grid.rows - 1, math.floor((y + radius_m - grid.south) / grid.cell_m))
+    west = max(0, math.floor((x - radius_m - grid.west) / grid.cell_m))
+    east = min(grid.columns - 1, math.floor((x + radius_m - grid.west) / grid.cell_m))
+    return south, north, west, east
+
+
+@njit(cache=True, nogil=True)
 def _around(
     x: float,
     y: float,
@@ -152,10 +167,7 @@ def _around(
     """Edges within a radius of a point, the square of how far each is and where along it; how many."""
     count = 0
     most = radius_m * radius_m
-    top = min(grid.rows - 1, math.floor((y + radius_m - grid.south) / grid.cell_m))
-    row = max(0, math.floor((y - radius_m - grid.south) / grid.cell_m))
-    west = max(0, math.floor((x - radius_m - grid.west) / grid.cell_m))
-    east = min(grid.columns - 1, math.floor((x + radius_m - grid.west) / grid.cell_m))
+    row, top, west, east = _box(x, y, radius_m, grid)
     if west > east:
         return 0
     segment = grid.segment
@@ -186,6 +198,23 @@ def _around(
                 offset[slot] = min(segment[s, 4] + share * segment[s, 5], shapes.length_m[e])
         row += 1
     return count
+
+
+@njit(cache=True, nogil=True)
+def _foresee(x: float, y: float, radius_m: float, grid: Grid, of_cells: bool) -> None:
+    """Hint that the cells around a point will be read; where not of_cells, what they hold."""
+    row, top, west, east = _box(x, y, radius_m, grid)
+    if west > east:
+        return
+    while row <= top:
+        first, last = row * grid.columns + west, row * grid.columns + east + 1
+        if of_cells:
+            soon(grid.offset, first)
+        else:
+            for s in range(grid.offset[first], grid.offset[last]):
+                soon(grid.segment, s)
+            soon(grid.edge, grid.offset[first])
+        row += 1
 
 
 @njit(cache=True, nogil=True)
@@ -229,6 +258,13 @@ def nearest(
     found = np.empty(_MOST, np.int32)
     square, at = np.empty(_MOST), np.empty(_MOST)
     for i in range(n):
+        # Cells first, as where their segments are is read in them.
+        if i + CELLS_AHEAD < n:
+            j = i + CELLS_AHEAD
+            _foresee(x[j], y[j], radius_m[j], grid, True)
+        if i + SEGMENTS_AHEAD < n:
+            j = i + SEGMENTS_AHEAD
+            _foresee(x[j], y[j], radius_m[j], grid, False)
         count = _around(x[i], y[i], radius_m[i], grid, shapes, found, square, at)
         if count == 0 and wide_radius_m > radius_m[i]:
             count = _around(x[i], y[i], wide_radius_m, grid, shapes, found, square, at)

@@ -68,11 +68,13 @@ def strands(
     y: NDArray[np.float64],
     limits: Limits,
     roads: Roads,
+    halt: NDArray[np.uint8],
 ) -> tuple[Any, Any]:
     """Put each fix, in order of time, on the nearest strand that it is possible after, or on a new one.
 
     As near is what is as near to the metre; then the strand that began first.
     time (n,) i64 us; lon, lat, radius_m (n,) f64 degrees and metres; x, y (n,) f64 m in the roads' plane.
+    halt (1,) u8: what is found is of no use, and it returns, when another thread makes it other than 0.
     -> strand (n,) i32, and broken (n,) bool: it is not possible after the fix before it.
     """
     n = time.shape[0]
@@ -81,6 +83,8 @@ def strands(
     last = np.empty(n, np.int64)
     count = 0
     for i in range(n):
+        if halt[0] != 0:
+            break
         chosen = -1
         far = -1.0
         tried = -1

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from geo_policing.kernels.cell_visits import _grown, distance_m, joined
 from geo_policing.kernels.exact_cross import cross
 
+#: The least share that differs from 0, and from 1, by what a number of 64 bits can hold.
+_LEAST = 2.0**-53
+
 
 @njit(cache=True, nogil=True)
 def side_at(place: int, x: float, y: float, px: NDArray[np.float64], py: NDArray[np.float64]) -> int:
@@ -93,6 +96,9 @@ def _contacts(
             if (before > 0.0 and after > 0.0) or (before < 0.0 and after < 0.0):
                 continue
             u = 0.0 if before == 0.0 else 1.0 if after == 0.0 else before / (before - after)
+            # 0 and 1 say that an end is on the line: who is only a hair beside it must not be rounded there.
+            if before != 0.0 and after != 0.0:
+                u = min(max(u, _LEAST), 1.0 - _LEAST)
             at[n, 0], at[n, 1] = u, u
             place[n, 0], place[n, 1] = m + 1 + k, m + 1 + k
             n += 1

@@ -14,6 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from geo_policing.kernels.node_tables import Table, cost_of, find_in, first_of, last_of
+from geo_policing.kernels.prefetching import soon
 from geo_policing.kernels.way_search import Ways, scratch, search
 
 #: Standard deviations beyond which a normal density falls too fast to be true of receivers.
@@ -192,6 +193,7 @@ def forward(
     straight, beta, left = np.empty(s), np.empty(s), np.empty(s)
     open_logp = np.empty((s, k))
     place = np.empty((s, k), np.int64)
+    leads_to = np.empty(s, np.int64)
     since = np.zeros((2, s), np.int64)
     node, same, into = np.empty(k, np.int64), np.empty(k, np.int64), np.empty(k)
     rank, turns, leaving = np.empty(k, np.int64), np.empty(k, np.int64), np.empty(k, np.int64)
@@ -227,6 +229,7 @@ def forward(
         behind = top - model.jump_cost - SLACK
         for h in range(s):
             a = edge[i - 1, h]
+            leads_to[h] = -1
             if a < 0 or score[i - 1, h] < behind:
                 continue
             # A held state is where the vehicle was some fixes ago: the straight way is measured from there.
@@ -243,6 +246,21 @@ def forward(
             u = ending["to_node"]
             u_rank = nodes[u]["rank"]
             row_start, row_end = row[u_rank], row[u_rank + 1]
+            # Held states, and candidates side by side, lead to the same node: it is looked up once.
+            leads_to[h] = u
+            like = 0
+            while leads_to[like] != u:
+                like += 1
+            for j in range(count):
+                if like < h:
+                    place[h, j] = place[like, j]
+                elif same[j] < j:
+                    place[h, j] = place[h, same[j]]
+                elif u == node[j]:
+                    place[h, j] = _NO_WAY
+                else:
+                    place[h, j] = find_in(target, row_start, row_end, rank[j])
+                    soon(way, place[h, j])
             for j in range(count):
                 open_logp[h, j] = -np.inf
                 b = edge[i, j]
@@ -255,12 +273,6 @@ def forward(
                         over, arrival = abs(max(0.0, b_m - a_m) - straight_m), AHEAD
                 elif other == b:
                     over, arrival = abs(length_m - b_m - a_m) + model.turn_back_m - straight_m, BACK
-                if same[j] < j:
-                    place[h, j] = place[h, same[j]]
-                elif u == node[j]:
-                    place[h, j] = _NO_WAY
-                else:
-                    place[h, j] = find_in(target, row_start, row_end, rank[j])
                 # On along the same edge there is no shorter way.
                 if a != b or b_m < a_m:
                     at = place[h, j]

@@ -12,23 +12,11 @@ from geo_policing.kernels.way_search import Ways, scratch, search
 
 
 @njit(cache=True, nogil=True)
-def least_path(a: int, a_cost: float, b: int, limit: float, ways: Ways) -> tuple[NDArray[np.int32], float]:
-    """Edges of the cheapest path from edge a, whose end is a_cost away, to edge b, and its cost at b's start.
+def walk_back(a: int, b: int, before: NDArray[Any]) -> NDArray[np.int32]:
+    """Edges (e,) i32 from a to b, both included, by the edge each was reached from.
 
-    -> (e,) i32 from a to b, both included, empty where the limit ends the search; a f64. A path from an edge
-    to itself goes round.
+    before (m,) i32 of `search`. At least two, as b is reached by a turn.
     """
-    on = scratch(ways.to_node.shape[0])
-    on.target[b] = 1
-    search(a, a_cost, limit, 1, 1, ways, on)
-    if on.settled[b] != 1:
-        return np.empty(0, np.int32), np.inf
-    return _walk_back(a, b, on.before), on.label[b]
-
-
-@njit(cache=True, nogil=True)
-def _walk_back(a: int, b: int, before: NDArray[Any]) -> NDArray[np.int32]:
-    """Edges from a to b by the edge each was reached from; at least two, as b is reached by a turn."""
     size = 2
     e = before[b]
     while e != a:
@@ -153,7 +141,7 @@ def join(
                 search(a, 0.0, np.inf, 1, i, ways, on)
                 found = on.settled[b] == i
                 if found:
-                    searched = _walk_back(a, b, on.before)[1:-1]
+                    searched = walk_back(a, b, on.before)[1:-1]
                     inner = searched.shape[0]
                     path = _longer(path, size + inner)
                     path[size : size + inner] = searched

@@ -86,6 +86,49 @@ def places(x: float, y: float, radius_m: float, roads: Roads) -> tuple[Any, Any,
 
 
 @njit(cache=True, nogil=True)
+def arrivals(x: float, y: float, radius_m: float, within_s: float, roads: Roads) -> NDArray[np.float64]:
+    """Least seconds (m,) f64 from the stretches of `places` near a place to the beginning of each edge.
+
+    0 on those edges themselves; infinite without a way, beyond within_s, and for edges that are closed.
+    """
+    arcs, work = roads.arcs, roads.work
+    found = np.full(arcs.from_node.shape[0], np.inf)
+    edge, _, to_m = places(x, y, radius_m, roads)
+    work.stamp[0] += 1
+    stamp = work.stamp[0]
+    heap = [(0.0, np.int64(0))]
+    heap.clear()
+    for i in range(edge.shape[0]):
+        e = edge[i]
+        if e < 0:
+            break
+        found[e] = 0.0
+        node = arcs.to_node[e]
+        cost = (1.0 - _share(arcs, e, to_m[i])) * arcs.seconds[e]
+        if work.seen[node] != stamp or cost < work.seconds[node]:
+            work.seen[node] = stamp
+            work.seconds[node] = cost
+            heapq.heappush(heap, (cost, np.int64(node)))
+    while heap:
+        cost, node = heapq.heappop(heap)
+        if cost > within_s:
+            break
+        if work.done[node] == stamp:
+            continue
+        work.done[node] = stamp
+        for k in range(arcs.out_offset[node], arcs.out_offset[node + 1]):
+            e = arcs.out_edge[k]
+            found[e] = min(found[e], cost)
+            after = arcs.to_node[e]
+            c = cost + arcs.seconds[e]
+            if work.seen[after] != stamp or c < work.seconds[after]:
+                work.seen[after] = stamp
+                work.seconds[after] = c
+                heapq.heappush(heap, (c, np.int64(after)))
+    return found
+
+
+@njit(cache=True, nogil=True)
 def least(
     x_a: float, y_a: float, radius_a: float, x_b: float, y_b: float, radius_b: float, roads: Roads
 ) -> float:

@@ -3,13 +3,50 @@
 A graph is arcs in rows by the node they leave: those of node i are offset[i]:offset[i + 1].
 """
 
-import heapq
 import math
 from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+
+
+@njit(cache=True, nogil=True)
+def _push(distance: NDArray[Any], node: NDArray[Any], size: int, d: float, i: int) -> int:
+    """Add a node to a heap of so many: the nearest first, of those as near the least number."""
+    at = size
+    while at > 0:
+        up = (at - 1) // 2
+        if distance[up] < d or (distance[up] == d and node[up] <= i):
+            break
+        distance[at], node[at] = distance[up], node[up]
+        at = up
+    distance[at], node[at] = d, i
+    return size + 1
+
+
+@njit(cache=True, nogil=True)
+def _pop(distance: NDArray[Any], node: NDArray[Any], size: int) -> int:
+    """Take the first node from a heap of so many."""
+    size -= 1
+    d, i = distance[size], node[size]
+    at = 0
+    while True:
+        child = 2 * at + 1
+        if child >= size:
+            break
+        other = child + 1
+        if other < size and (
+            distance[other] < distance[child]
+            or (distance[other] == distance[child] and node[other] < node[child])
+        ):
+            child = other
+        if distance[child] > d or (distance[child] == d and node[child] >= i):
+            break
+        distance[at], node[at] = distance[child], node[child]
+        at = child
+    distance[at], node[at] = d, i
+    return size
 
 
 @njit(cache=True, nogil=True)
@@ -30,14 +67,16 @@ def search(
     by = np.full(n, -1, np.int64)
     order = np.empty(n, np.int64)
     done = np.zeros(n, np.bool_)
-    heap = [(0.0, np.int64(sources[0]))]
-    heap.clear()
+    most = sources.shape[0] + to.shape[0]
+    heap_m, heap_node = np.empty(most), np.empty(most, np.int64)
+    size = 0
     for source in sources:
         distance[source] = 0.0
-        heapq.heappush(heap, (0.0, np.int64(source)))
+        size = _push(heap_m, heap_node, size, 0.0, source)
     settled = 0
-    while heap:
-        d, i = heapq.heappop(heap)
+    while size > 0:
+        d, i = heap_m[0], heap_node[0]
+        size = _pop(heap_m, heap_node, size)
         if done[i]:
             continue
         if d > limit:
@@ -50,7 +89,7 @@ def search(
             if d + length[k] < distance[j]:
                 distance[j] = d + length[k]
                 by[j] = k
-                heapq.heappush(heap, (distance[j], np.int64(j)))
+                size = _push(heap_m, heap_node, size, distance[j], j)
     return distance, by, order[:settled].copy()
 
 

@@ -2,12 +2,12 @@
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_policing.kernels import path_joining
-from geo_policing.kernels.way_search import Ways
+from geo_policing.kernels.gap_routes import fastest_routes
 from geo_policing.matching.graph import Graph
 
 Array = NDArray[np.float64]
@@ -90,20 +90,10 @@ def likeliest_route(
         None where no road leads across, or only one so long that it says that the network has a gap there:
         more than four times the straight way and 500 m, and not to be driven in the time that passed.
     """
-    found: list[NDArray[np.int32]] = []
-    times: list[float] = []
-    ways = graph.times
-    for _ in range(ROUTES):
-        edges = _fastest(graph, ways, a, a_m, b, b_m)
-        if edges is None:
-            return None
-        if not any(np.array_equal(edges, other) for other in found):
-            found.append(edges)
-            times.append(_travel_s(graph, edges, a_m, b_m))
-        cost = ways.cost_m.copy()
-        cost[edges[1:-1]] *= DEARER
-        cost.flags.writeable = False
-        ways = ways._replace(cost_m=cost)
+    found = _routes(graph, a, a_m, b, b_m)
+    if not found:
+        return None
+    times = [_travel_s(graph, edges, a_m, b_m) for edges in found]
     length_m = float(graph.network.length_m[found[0][:-1]].sum()) - a_m + b_m
     if length_m > 4.0 * straight_m + 500.0 and times[0] > FASTER * elapsed_s:
         return None
@@ -114,13 +104,14 @@ def likeliest_route(
     return Route(found[0], times[0], shared, _fits_s(times[0], elapsed_s, taste_s))
 
 
-def _fastest(graph: Graph, ways: Ways, a: int, a_m: float, b: int, b_m: float) -> NDArray[np.int32] | None:
+def _routes(graph: Graph, a: int, a_m: float, b: int, b_m: float) -> list[NDArray[np.int32]]:
+    """Return the fastest route between two places and others nearly as fast; none if no road leads there."""
     if a == b and b_m >= a_m:
-        return np.array([a], np.int32)
-    length_m = graph.network.length_m[a]
+        return [np.array([a], np.int32)]
+    ways, length_m = graph.times, graph.network.length_m[a]
     left_s = ways.cost_m[a] * (1.0 - min(a_m / length_m, 1.0)) if length_m > 0.0 else 0.0
-    edges, _ = path_joining.least_path(a, float(left_s), b, np.inf, ways)
-    return edges if len(edges) else None
+    edges, first = fastest_routes(a, float(left_s), b, ROUTES, DEARER, ways)
+    return [edges[slice(*part)] for part in pairwise(first.tolist())]
 
 
 def _travel_s(graph: Graph, edges: NDArray[np.int32], a_m: float, b_m: float) -> float:

@@ -7,8 +7,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from geo_policing.errors import InvalidCoordinates, InvalidInput
+from geo_policing.kernels import trace_faults
 
 Array = NDArray[np.float64]
+
+#: The column that is not finite.
+NAMED = {trace_faults.NO_TIME: "t_s", trace_faults.NO_LON: "lon", trace_faults.NO_LAT: "lat"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,43 +51,22 @@ class Trace:
             backward; `InvalidCoordinates` if a position is off the earth. It names the argument and the fix.
         """
         t = _column("t_s", t_s)
-        given = {
-            "lon": lon,
-            "lat": lat,
-            "speed_mps": speed_mps,
-            "course_deg": course_deg,
-            "accuracy_m": accuracy_m,
-        }
-        columns = {}
-        for name, values in given.items():
-            column = np.full(len(t), np.nan) if values is None else _column(name, values)
-            if len(column) != len(t):
-                raise InvalidInput(
-                    f"{name} has {len(column)} values but t_s has {len(t)}; give one for each fix",
-                    field=name,
-                    value=len(column),
-                )
-            columns[name] = column
-        for name, column in (("t_s", t), ("lon", columns["lon"]), ("lat", columns["lat"])):
-            if not np.isfinite(column).all():
-                at = int(np.argmin(np.isfinite(column)))
-                raise InvalidInput(
-                    f"fix {at}: {name} is {column[at]}; leave that fix out",
-                    field=name,
-                    value=float(column[at]),
-                )
-        _check_on_earth(columns["lon"], columns["lat"])
-        if ordered and (np.diff(t) < 0).any():
-            at = int(np.argmax(np.diff(t) < 0)) + 1
-            raise InvalidInput(
-                f"fix {at}: time runs backward from {t[at - 1]:.12g} to {t[at]:.12g}; sort the trace by time",
-                field="t_s",
-                value=float(t[at]),
+        n = len(t)
+        columns = [
+            np.full(n, np.nan) if values is None else _column(name, values, n)
+            for name, values in zip(
+                cls.__slots__[1:], (lon, lat, speed_mps, course_deg, accuracy_m), strict=True
             )
-        return cls(t, **columns)
+        ]
+        trace = cls(t, *columns)
+        fault, at = trace_faults.first_fault(t, trace.lon, trace.lat, ordered)
+        if fault != trace_faults.SOUND:
+            raise _refusal(trace, fault, at)
+        return trace
 
 
-def _column(name: str, values: ArrayLike) -> Array:
+def _column(name: str, values: ArrayLike, n: int | None = None) -> Array:
+    """Take one column, of n values if n is given."""
     try:
         # A copy, whatever it comes as: a kernel is compiled for each kind of array that it meets.
         column = np.array(values, np.float64)
@@ -95,19 +78,32 @@ def _column(name: str, values: ArrayLike) -> Array:
             field=name,
             value=column.shape,
         )
+    if n is not None and len(column) != n:
+        raise InvalidInput(
+            f"{name} has {len(column)} values but t_s has {n}; give one for each fix",
+            field=name,
+            value=len(column),
+        )
     return column
 
 
-def _check_on_earth(lon: Array, lat: Array) -> None:
-    off = (np.abs(lon) > 180.0) | (np.abs(lat) > 90.0)
-    if not off.any():
-        return
-    at = int(np.argmax(off))
-    name = "lat" if abs(lat[at]) > 90.0 else "lon"
-    swapped = abs(lat[at]) <= 180.0 and abs(lon[at]) <= 90.0
-    remedy = "lon and lat look swapped" if swapped else "if these are metres, convert them to WGS 84"
-    raise InvalidCoordinates(
-        f"fix {at}: lon {lon[at]:.10g}, lat {lat[at]:.10g} is off the earth; {remedy}",
-        field=name,
-        value=(float(lon[at]), float(lat[at])),
-    )
+def _refusal(trace: Trace, fault: int, at: int) -> InvalidInput:
+    """Say what is wrong with a fix."""
+    t, lon, lat = trace.t_s, float(trace.lon[at]), float(trace.lat[at])
+    if fault == trace_faults.OFF_EARTH:
+        swapped = abs(lat) <= 180.0 and abs(lon) <= 90.0
+        remedy = "lon and lat look swapped" if swapped else "if these are metres, convert them to WGS 84"
+        return InvalidCoordinates(
+            f"fix {at}: lon {lon:.10g}, lat {lat:.10g} is off the earth; {remedy}",
+            field="lat" if abs(lat) > 90.0 else "lon",
+            value=(lon, lat),
+        )
+    if fault == trace_faults.BACKWARD:
+        return InvalidInput(
+            f"fix {at}: time runs backward from {t[at - 1]:.12g} to {t[at]:.12g}; sort the trace by time",
+            field="t_s",
+            value=float(t[at]),
+        )
+    name = NAMED[fault]
+    value = float(getattr(trace, name)[at])
+    return InvalidInput(f"fix {at}: {name} is {value}; leave that fix out", field=name, value=value)

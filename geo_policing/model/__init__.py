@@ -7,6 +7,7 @@ from geo_policing.model.account import Account, Role
 from geo_policing.model.bbox import BoundingBox
 from geo_policing.model.device import Device, DeviceKind
 from geo_policing.model.fix import Fix, FixColumns
+from geo_policing.model.halt import Halt
 from geo_policing.model.incident import Incident, IncidentState, Severity
 from geo_policing.model.instant import format_instant, from_us, parse_instant, to_us
 from geo_policing.model.sighting import Sighting, SightingKind, Watch
@@ -22,6 +23,7 @@ __all__ = [
     "DeviceKind",
     "Fix",
     "FixColumns",
+    "Halt",
     "Incident",
     "IncidentState",
     "PathPiece",

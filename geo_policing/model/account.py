@@ -15,6 +15,7 @@ class Role(StrEnum):
     DISPATCHER = "dispatcher"
     DETECTIVE = "detective"
     ANALYST = "analyst"
+    CORRECTIONS = "corrections"
     ADMIN = "admin"
 
 

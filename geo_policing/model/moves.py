@@ -1,7 +1,7 @@
 """Where devices were, as columns: what the searches through the history read."""
 
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,41 @@ class Moves:
     def none(cls) -> Self:
         """Nobody was anywhere."""
         return cls((), np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0), np.empty(0))
+
+
+class Place(Protocol):
+    """Where the movement through is asked for."""
+
+    @property
+    def blocks(self) -> NDArray[np.uint64]:
+        """H3 cells of resolution 8 that it touches, ascending."""
+
+    @property
+    def cells(self) -> NDArray[np.uint64]:
+        """H3 cells of resolution 10 that it touches, ascending."""
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """West, south, east and north, degrees."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ways:
+    """The movement through some place.
+
+    Parameters
+    ----------
+    moves : Moves
+        The n fixes from and to which the ways through it lead.
+    onward : (n,) bool
+        Whether the device's next fix of all is the next row.
+    unsure : frozenset of str
+        Devices of which this may not be all, and not right: none of their fixes are here.
+    """
+
+    moves: Moves
+    onward: NDArray[np.bool_]
+    unsure: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

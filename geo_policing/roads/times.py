@@ -1,6 +1,7 @@
 """How long it takes at least from where one may be to where one may be, by road."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geo_policing.errors import InvalidInput
 from geo_policing.kernels import edge_grid, road_times
@@ -18,6 +19,8 @@ class RoadTimes:
         The roads.
     access : Access
         Who travels: edges that all of these may use.
+    most_mps : float
+        How fast they are at most, wherever the road lets them.
 
     Raises
     ------
@@ -25,13 +28,15 @@ class RoadTimes:
         If there is none.
     """
 
-    def __init__(self, network: RoadNetwork, access: Access = Access.CAR) -> None:
+    def __init__(
+        self, network: RoadNetwork, access: Access = Access.CAR, *, most_mps: float = np.inf
+    ) -> None:
         is_open = (network.access & access) == access
         if not is_open.any():
             raise InvalidInput(f"no road is open to {access!r}; give another access", field="access")
         leaves = is_open[network.out_edge]
         before = np.concatenate([[0], np.cumsum(leaves)])
-        speed_mps = network.speed_mps.astype(np.float64)
+        speed_mps = np.minimum(network.speed_mps.astype(np.float64), most_mps)
         offset, x, y = (np.array(a) for a in (network.vertex_offset, network.vertex_x, network.vertex_y))
         length_m = np.array(network.length_m)
         along_m = edge_grid.along(offset, x, y, length_m)
@@ -53,6 +58,30 @@ class RoadTimes:
     def for_kernels(self) -> road_times.Roads:
         """Return what kernels search on, with scratch arrays that no other thread writes."""
         return self._roads._replace(work=road_times.scratch(self._nodes))
+
+    def arrivals_s(
+        self, place: tuple[float, float], radius_m: float, within_s: float = np.inf
+    ) -> NDArray[np.float64]:
+        """Return the least seconds (m,) from within a radius of a place to the beginning of each edge.
+
+        Parameters
+        ----------
+        place : (lon, lat)
+            Degrees; it stands for edges as in `least_s`, on which one is at once.
+        radius_m : float
+            Metres.
+        within_s : float
+            Farther ones are not looked for.
+
+        Returns
+        -------
+        (m,) float64
+            Infinite where no way leads in that time, for closed edges, and for all of them off the roads.
+        """
+        (x,), (y,) = self.plane.forward(*place)
+        return np.asarray(
+            road_times.arrivals(x, y, float(radius_m), float(within_s), self.for_kernels()), np.float64
+        )
 
     def least_s(
         self, a: tuple[float, float], b: tuple[float, float], radius_a_m: float, radius_b_m: float

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -45,7 +46,8 @@ from geo_policing.service.routers import (
     tracks,
     units,
 )
-from geo_policing.service.searches import Searches
+from geo_policing.service.running_searches import Searches
+from geo_policing.service.sight import Sight
 from geo_policing.service.tracks import Tracks
 from geo_policing.settings import IngestSettings, ServiceSettings
 from geo_policing.store import FixStore, open_records
@@ -55,6 +57,7 @@ from geo_policing.store.history.manifest import DAY_US
 PURGE_S = 3600.0
 PURGING = "purging of sessions"
 SEALING = "sealing of the history"
+EXPIRING = "deletion of answers"
 #: How often what has come is sealed, the running day as well: searches through what is not sealed are slower.
 SEAL_S = 3600
 #: So many parts of a finished day are merged: a single late fix must not write the whole day anew.
@@ -130,7 +133,9 @@ async def open_rooms(settings: ServiceSettings, ingest: IngestSettings) -> Async
         tracks = Tracks(store, records, roads)
         work = await run_in_threadpool(Reconstructions, records, tracks, settings.speeds, settings.closed)
         stack.push_async_callback(run_in_threadpool, work.close)
-        searches = Searches(store, records, tracks, ZoneInfo(settings.time_zone))
+        searches = Searches(
+            store, records, tracks, ZoneInfo(settings.time_zone), limit_s=settings.search_seconds
+        )
         stack.push_async_callback(run_in_threadpool, searches.close)
         registry = Registry(
             (device.id for device in known),
@@ -150,6 +155,7 @@ async def open_rooms(settings: ServiceSettings, ingest: IngestSettings) -> Async
             listeners=listeners,
             picture=picture,
             hub=Hub(picture.snapshot),
+            corrections=Hub(partial(picture.snapshot, Sight.CORRECTIONS)),
             tracks=tracks,
             reconstructions=work,
             searches=searches,
@@ -162,6 +168,8 @@ async def open_rooms(settings: ServiceSettings, ingest: IngestSettings) -> Async
         stack.push_async_callback(_enrol_last, rooms)
         await stack.enter_async_context(beside(PURGING, _purge(rooms)))
         await stack.enter_async_context(beside(SEALING, _seal(rooms, Keeper(store))))
+        if settings.answer_days is not None:
+            await stack.enter_async_context(beside(EXPIRING, _expire(rooms, store, settings.answer_days)))
         await stack.enter_async_context(beside(telling.INCIDENTS, telling.follow_incidents(rooms)))
         await stack.enter_async_context(beside(admission.DEVICES, admission.enrol_devices(rooms)))
         if tracks.has_roads:
@@ -222,6 +230,15 @@ async def _seal(rooms: Rooms, keeper: Keeper) -> None:
             await to_its_end(keeper.seal, today + 1)
             await to_its_end(keeper.compact, MERGE_PARTS, today)
         await asyncio.sleep(SEAL_S)
+
+
+async def _expire(rooms: Rooms, store: FixStore, days: int) -> None:
+    while True:
+        with rooms.chores.step(EXPIRING):
+            held = {hold.case for hold in store.manifest.holds}
+            now_us = time.time_ns() // 1000
+            await to_its_end(rooms.records.answers.expire, days, held, now_us, "service")
+        await asyncio.sleep(PURGE_S)
 
 
 async def _enrol_last(rooms: Rooms) -> None:

@@ -22,7 +22,8 @@ from geo_policing.service.chores import Chores
 from geo_policing.service.hub import Hub
 from geo_policing.service.picture import Picture
 from geo_policing.service.reconstructions import Reconstructions
-from geo_policing.service.searches import Searches
+from geo_policing.service.running_searches import Searches
+from geo_policing.service.sight import Sight, sight_of
 from geo_policing.service.tracks import Tracks
 from geo_policing.settings import ServiceSettings
 from geo_policing.store import Records
@@ -41,6 +42,8 @@ class Rooms:
         changes the wrong way round.
     chores : Chores
         What is done beside the requests.
+    hub, corrections : Hub
+        What changes, to those who see the police's city, and to those who see devices of corrections.
     extent : BoundingBox
         What a map shows at first.
     tiles : Path or None
@@ -56,6 +59,7 @@ class Rooms:
     listeners: tuple[TcpListener | UdpListener, ...]
     picture: Picture
     hub: Hub
+    corrections: Hub
     tracks: Tracks
     reconstructions: Reconstructions
     searches: Searches
@@ -64,6 +68,11 @@ class Rooms:
     incidents_in_order: anyio.Lock = field(default_factory=anyio.Lock)
     devices_in_order: anyio.Lock = field(default_factory=anyio.Lock)
     chores: Chores = field(default_factory=Chores)
+
+    @property
+    def hubs(self) -> dict[Sight, Hub]:
+        """The hub of each who see."""
+        return {Sight.POLICE: self.hub, Sight.CORRECTIONS: self.corrections}
 
 
 def rooms(request: Request) -> Rooms:
@@ -138,6 +147,12 @@ Case = Annotated[
     PathParameter(description="Number of a case.", examples=["A20260302001"]),
 ]
 
+
+def sight(who: Annotated[Account, Depends(account)]) -> Sight:
+    """Return what who asks sees of the live city."""
+    return sight_of(who.role)
+
+
 InRooms = Annotated[Rooms, Depends(rooms)]
 Asking = Annotated[Account, Depends(account)]
 Box = Annotated[BoundingBox | None, Depends(bounding_box)]
@@ -145,9 +160,14 @@ Window = Annotated[TimeWindow, Depends(time_window)]
 OptionalWindow = Annotated[TimeWindow | None, Depends(optional_window)]
 DeviceId = Annotated[str, PathParameter(description="Id of a device.", max_length=64)]
 
+Seeing = Annotated[Sight, Depends(sight)]
+
+#: The roles of the police: all but those who are here for community corrections.
+POLICE = (Role.DISPATCHER, Role.DETECTIVE, Role.ANALYST, Role.ADMIN)
 #: The roles that take calls, send units and admit devices.
 DISPATCHERS = (Role.DISPATCHER, Role.ADMIN)
 #: The roles that may ask where something was.
 INVESTIGATORS = (Role.DETECTIVE, Role.ANALYST, Role.ADMIN)
+Policing = Annotated[Account, Depends(role(*POLICE))]
 Dispatching = Annotated[Account, Depends(role(*DISPATCHERS))]
 Investigating = Annotated[Account, Depends(role(*INVESTIGATORS))]

@@ -28,7 +28,7 @@ class Event:
     id : str
         ``RUN-NUMBER``; a new run of the service has a new RUN, so that numbers of the old one mean nothing.
     kind : str
-        ``snapshot``, ``units`` or ``incident``.
+        ``snapshot``, ``units``, ``matched`` or ``incident``.
     data : bytes
         JSON, made once for all who watch.
     """

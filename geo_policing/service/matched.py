@@ -1,6 +1,7 @@
 """Where on the roads the units are: the matcher of the live city."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Devices that there is room for at first; it doubles when there are more.
 ROOM = 256
+#: Who has been silent for so long is forgotten, 1.3 KB each; looked for so often. Seconds.
+SILENT_S, SWEEP_S = 86_400.0, 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +69,17 @@ class LiveMatcher:
     ----------
     tracks : Tracks
         Has the roads, and a matcher for each kind of device; they are loaded when the first of it is heard.
+    clock : callable
+        Returns seconds that grow.
     """
 
-    def __init__(self, tracks: Tracks) -> None:
-        self._tracks = tracks
+    def __init__(self, tracks: Tracks, clock: Callable[[], float] = time.monotonic) -> None:
+        self._tracks, self._clock = tracks, clock
         self._travellers: dict[Access | None, _Travellers] = {}
         self._among: dict[str, _Travellers] = {}
         self._told: dict[str, Matched | None] = {}
+        self._heard_s: dict[str, float] = {}
+        self._swept_s = clock()
 
     def match(self, fixes: Sequence[Fix], kinds: Mapping[str, DeviceKind]) -> dict[str, Matched | None]:
         """Take fixes of any devices and return those whose place on the roads is another now.
@@ -87,13 +94,18 @@ class LiveMatcher:
         Returns
         -------
         dict
-            By device its place; None where there is none: no road is near, or the newest fix is likeliest an
-            outlier.
+            By device its place; None where there is none: no road is near, the newest fix is likeliest an
+            outlier, or the device was silent for a day and is forgotten.
         """
         by_access: dict[Access | None, list[Fix]] = {}
         for fix in fixes:
             by_access.setdefault(ACCESS.get(kinds[fix.device]), []).append(fix)
-        changed = {}
+        changed: dict[str, Matched | None] = {}
+        now_s = self._clock()
+        self._heard_s.update(dict.fromkeys(kinds, now_s))
+        if now_s - self._swept_s >= SWEEP_S:
+            self._swept_s = now_s
+            changed |= self._forget(now_s - SILENT_S)
         for access, theirs in by_access.items():
             devices = list(dict.fromkeys(fix.device for fix in theirs))
             if access not in self._travellers:
@@ -108,6 +120,20 @@ class LiveMatcher:
                 if self._told.get(device) != place:
                     changed[device] = self._told[device] = place
         return changed
+
+    def _forget(self, before_s: float) -> dict[str, Matched | None]:
+        """Forget the devices that were last heard before a moment; return those that have lost their place.
+
+        They begin anew when they come back.
+        """
+        lost: dict[str, Matched | None] = {}
+        for device in [device for device, heard_s in self._heard_s.items() if heard_s < before_s]:
+            del self._heard_s[device]
+            if self._told.pop(device, None) is not None:
+                lost[device] = None
+            if (travellers := self._among.pop(device, None)) is not None:
+                travellers.forget(device)
+        return lost
 
 
 class _Travellers:

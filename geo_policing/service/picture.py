@@ -9,6 +9,7 @@ from geo_policing.model import BoundingBox, Device, DeviceKind, Fix, Incident, U
 from geo_policing.model.fix import number
 from geo_policing.model.instant import to_us
 from geo_policing.service.matched import Matched
+from geo_policing.service.sight import Sight, seen_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Picture:
         self._matched: dict[str, Matched | None] = {}
         self._who: dict[str, _Who] = {}
         self._incident: dict[str, Incident] = {}
+        self._recast: set[str] = set()
+        self._crossed = False
 
     @property
     def introduced(self) -> Set[str]:
@@ -48,13 +51,30 @@ class Picture:
                 who[unit.device_id] = _Who(known.kind, known.name, unit.call_sign, unit.status.value)
         self._who = who
         changed = [device for device, known in before.items() if self._who_is(device) != known]
+        for device in changed:
+            self._learn(device, before[device])
         return [self._feature(self._fix[device]) for device in changed]
 
     def present(self, device: Device) -> list[dict[str, Any]]:
         """Learn who one device is; return its feature when it has a position."""
         known = self._who_is(device.id)
         self._who[device.id] = replace(known, kind=device.kind.value, name=device.name or device.id)
+        self._learn(device.id, known)
         return [self._feature(self._fix[device.id])] if device.id in self._fix else []
+
+    def recast(self) -> set[str]:
+        """Return the devices that are carried by something else than when this was asked before."""
+        recast, self._recast = self._recast, set()
+        return recast
+
+    def crossed(self) -> bool:
+        """Whether since this was asked before a device has become one that others see."""
+        crossed, self._crossed = self._crossed, False
+        return crossed
+
+    def sight_of(self, device: str) -> Sight:
+        """Return who sees a device."""
+        return seen_by(self.kind_of(device))
 
     def name_of(self, device: str) -> str:
         """Return what people call a device; its id when nobody has said."""
@@ -78,9 +98,13 @@ class Picture:
         return features
 
     def match(self, places: Mapping[str, Matched | None]) -> list[dict[str, Any]]:
-        """Take in where on the roads some devices are; return the features of those that have a position."""
+        """Take in where on the roads devices are; return ``device`` and ``matched`` of those on the map."""
         self._matched |= places
-        return [self._feature(self._fix[device]) for device in places if device in self._fix]
+        return [
+            {"device": device, "matched": place.as_json() if place else None}
+            for device, place in places.items()
+            if device in self._fix
+        ]
 
     def report(self, incident: Incident) -> dict[str, Any]:
         """Take in an incident as it is now; return its feature. Final ones leave the picture."""
@@ -94,18 +118,26 @@ class Picture:
         """Take these for all the incidents that are not final."""
         self._incident = {incident.id: incident for incident in incidents}
 
-    def units(self, box: BoundingBox | None = None) -> dict[str, Any]:
-        """FeatureCollection of newest positions, of those in a box when one is given."""
+    def units(self, box: BoundingBox | None = None, sight: Sight = Sight.POLICE) -> dict[str, Any]:
+        """FeatureCollection of the newest positions that one sees, of those in a box when one is given."""
         inside = (f for f in self._fix.values() if box is None or box.contains(f.lon, f.lat))
-        return {"type": "FeatureCollection", "features": [self._feature(f) for f in inside]}
+        seen = [self._feature(f) for f in inside if self.sight_of(f.device) is sight]
+        return {"type": "FeatureCollection", "features": seen}
 
-    def snapshot(self) -> dict[str, Any]:
-        """Units and open incidents."""
-        incidents = [incident_feature(i) for i in self._incident.values()]
+    def snapshot(self, sight: Sight = Sight.POLICE) -> dict[str, Any]:
+        """Units that one sees, and for the police open incidents."""
+        incidents = [incident_feature(i) for i in self._incident.values() if sight is Sight.POLICE]
         return {
-            "units": self.units(),
+            "units": self.units(sight=sight),
             "incidents": {"type": "FeatureCollection", "features": incidents},
         }
+
+    def _learn(self, device: str, before: _Who) -> None:
+        """Take note where a device is carried by something else than was known."""
+        now = self._who_is(device).kind
+        if now != before.kind:
+            self._recast.add(device)
+            self._crossed |= seen_by(DeviceKind(now)) is not seen_by(DeviceKind(before.kind))
 
     def _who_is(self, device: str) -> _Who:
         return self._who.get(device) or _Who("unknown", device)

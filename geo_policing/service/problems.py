@@ -21,6 +21,7 @@ from geo_policing.errors import (
     InvalidInput,
     NotFound,
     NotSignedIn,
+    TookTooLong,
     TooManyAttempts,
     Unavailable,
 )
@@ -51,6 +52,8 @@ STATUS: tuple[tuple[type[GeoPolicingError], HTTPStatus], ...] = (
     (TooManyAttempts, HTTPStatus.TOO_MANY_REQUESTS),
     (AccessDenied, HTTPStatus.FORBIDDEN),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+    # As others answer that stop a question for the time it takes, like Overpass and PostgREST.
+    (TookTooLong, HTTPStatus.GATEWAY_TIMEOUT),
     (GeoPolicingError, HTTPStatus.INTERNAL_SERVER_ERROR),
 )
 
@@ -70,25 +73,34 @@ _HELD_IN = {"line in quarantine": "key", "basemap": "path", "reconstruction": "k
 _NUMBER = "is no number; write digits, like 113.13"
 _WHOLE = "is no whole number; write digits, like 100"
 _CHOICE = "is not possible; write {expected}"
+_OBJECT = "is no object; write it in curly braces"
 #: What is wrong and what to do, by pydantic's type of error; its ``ctx`` fills the braces.
 _SAYS = {
     "bool_parsing": "is neither true nor false; write one of them",
     "bool_type": "is neither true nor false; write one of them",
+    "dict_type": _OBJECT,
     "enum": _CHOICE,
     "finite_number": "is no finite number; write digits, like 113.13",
     "float_parsing": _NUMBER,
     "float_type": _NUMBER,
+    "greater_than": "is too small; give more than {gt}",
     "greater_than_equal": "is too small; give {ge} or more",
     "int_from_float": _WHOLE,
     "int_parsing": _WHOLE,
     "int_parsing_size": _WHOLE,
     "int_type": _WHOLE,
+    "less_than": "is too large; give less than {lt}",
     "less_than_equal": "is too large; give {le} or less",
+    "list_type": "is no list; write it in square brackets",
     "literal_error": _CHOICE,
+    "model_attributes_type": _OBJECT,
+    "model_type": _OBJECT,
     "string_too_long": "is too long; give {max_length} characters or fewer",
     "string_too_short": "is too short; give {min_length} characters or more",
     "string_type": "is no text; write it in quotes",
     "string_unicode": "is no text in UTF-8; leave out what is no character",
+    "too_long": "has {actual_length} entries; give {max_length} or fewer",
+    "too_short": "has {actual_length} entries; give {min_length} or more",
 }
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

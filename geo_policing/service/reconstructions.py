@@ -21,8 +21,8 @@ from geo_policing.store import Records
 from geo_policing.store.reconstructions import KeptReconstruction, WorkState
 from geo_policing.tracks import MovementModel, Reconstruction, Speeds, answer, reconstruct
 from geo_policing.tracks.closed import read_areas
+from geo_policing.tracks.drawn_roads import roads_around
 from geo_policing.tracks.evidence import edge_number, edge_place
-from geo_policing.tracks.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,6 @@ class Reconstructions:
         self._progress: dict[str, float] = {}
         self._ending: set[str] = set()
         self._changing = threading.Lock()
-        self._turns: dict[str, Turns] = {}
         records.reconstructions.abandon("the service was stopped; ask for a new one", _now_us())
 
     def ask(self, given: dict[str, Any], *, case: str, reason: str, account: str) -> KeptReconstruction:
@@ -213,9 +212,7 @@ class Reconstructions:
 
     def _answer(self, kept: KeptReconstruction, question: _Question) -> dict[str, Any]:
         network = self._tracks.network()
-        if question.model.mode not in self._turns:
-            self._turns[question.model.mode] = Turns.of(network, question.model.access)
-        turns = self._turns[question.model.mode]
+        turns = self._tracks.turns(question.model.access)
         found = reconstruct(
             *(network, question.sightings, question.model, question.window),
             watches=question.watches,
@@ -257,6 +254,7 @@ class Reconstructions:
             | ({} if question.model.speeds is None else self._speeds_fingerprint)
             | ({} if question.model.off_road is None else self._closed_fingerprint),
             "versions": answer.versions(),
+            "ground": roads_around(network, features, question.model.access),
             "features": features,
             "occupancies": occupancies(found, question.wanted, lambda: self._tell(kept.id, 0.97)),
         }

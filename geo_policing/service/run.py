@@ -103,7 +103,8 @@ def serve(
             server = Server(create_app(rooms))
 
             def stop(number: int) -> None:
-                rooms.hub.close()
+                for hub in rooms.hubs.values():
+                    hub.close()
                 server.handle_exit(number, None)
 
             for number in (signal.SIGINT, signal.SIGTERM):

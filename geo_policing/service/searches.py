@@ -1,27 +1,26 @@
 """A detective's search: asked, answered and recorded at once, so that no answer is without its record."""
 
-import asyncio
+import logging
 import math
 import re
 import secrets
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from geo_policing.errors import GeoPolicingError, Unavailable
-from geo_policing.model import format_instant
-from geo_policing.service.tracks import EXCLUDED, Tracks
+from geo_policing.errors import GeoPolicingError, TookTooLong
+from geo_policing.model import Halt, format_instant
+from geo_policing.service.sight import EXCLUDED, note_of
+from geo_policing.service.tracks import Tracks
 from geo_policing.store import FixStore, Look, Records
 from geo_policing.store.history.evidence import evidence
 from geo_policing.store.history.questions import Questions
 from geo_policing.store.searches import KeptSearch
 from geo_policing.tracks.inquiry import SEARCHES, Asked, Permitted, Question, document
 
-#: So many searches run at once, and so many more may wait for them; who asks then is told to come back.
-MOST_RUNNING, MOST_WAITING = 2, 16
+log = logging.getLogger(__name__)
+
 _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 _LONGEST = 2000  # characters of an address or a refusal that are kept
 
@@ -58,8 +57,26 @@ def ask(
     name: str,
     question: Question,
     asker: Asker,
+    *,
+    key: str | None = None,
+    halt: Halt | None = None,
 ) -> dict[str, Any]:
     """Search the history, and keep the question, who asked and the answer in one transaction.
+
+    Parameters
+    ----------
+    store, records, tracks : FixStore, Records, Tracks
+        The history, where it is recorded, and the roads.
+    zone : ZoneInfo
+        Whose clock tells night from day.
+    name : str
+        Which search.
+    question, asker : Question, Asker
+        What is asked, and by whom.
+    key : str, optional
+        Under which it is kept; made here without it.
+    halt : Halt, optional
+        Says when it must end.
 
     Returns
     -------
@@ -69,12 +86,15 @@ def ask(
     Raises
     ------
     InvalidInput
-        If something of the question cannot be. That it was asked and refused is recorded.
+        If something of the question cannot be.
+    Cancelled, TookTooLong
+        If it had to end before. However it ends, that it was asked is recorded.
     Unavailable
         If the history cannot be read, or the record not be written: then nothing is told.
     """
+    halt = halt or Halt()
     kept = {
-        "id": secrets.token_urlsafe(12),
+        "id": key or new_key(),
         "case_number": asker.case,
         "reason": asker.reason,
         "account": asker.account,
@@ -85,9 +105,21 @@ def ask(
         "question": plain(question.model_dump()),
     }
     try:
-        told = _told(store, records, tracks, zone, name, question)
+        with halt:
+            halt.check()
+            told = _told(store, records, tracks, zone, name, question, halt)
+    except TookTooLong as error:
+        narrowed = TookTooLong(error.limit_s, error.done, remedy_of(question))
+        _refuse(records, KeptSearch(**kept, problem=plain(str(narrowed))[:_LONGEST]), asker)
+        raise narrowed from None
     except GeoPolicingError as error:
-        _keep(records, KeptSearch(**kept, problem=plain(str(error))[:_LONGEST]), None, asker)
+        _refuse(records, KeptSearch(**kept, problem=plain(str(error))[:_LONGEST]), asker)
+        raise
+    except BaseException as error:
+        # Also Ctrl-C: whoever asked may have seen how far it was.
+        ended = isinstance(error, KeyboardInterrupt)
+        said = "it was ended by who asked" if ended else "the search failed; the log says why"
+        _refuse(records, KeptSearch(**kept, problem=said), asker)
         raise
     answer = {
         "id": kept["id"],
@@ -104,6 +136,30 @@ def ask(
     return answer
 
 
+def new_key() -> str:
+    """Return an id that is not to be guessed."""
+    return secrets.token_urlsafe(12)
+
+
+#: What may be narrowed of a question that takes too long, by its fields.
+_NARROWER = {
+    "devices": "fewer devices",
+    "window": "a shorter window",
+    "days": "fewer days",
+    "places": "shorter windows or fewer areas",
+    "area": "a smaller area",
+    "candidates": "fewer candidates",
+    "along_roads": "without along_roads",
+    "match": "without match",
+}
+
+
+def remedy_of(question: Question) -> str:
+    """Say what to ask for instead of a question that takes too long."""
+    given = question.model_dump()
+    return "ask for " + ", ".join(says for name, says in _NARROWER.items() if given.get(name))
+
+
 def plain(value: Any) -> Any:
     """Return what any JSON can say: no halves of surrogate pairs or null characters, no infinite number."""
     if isinstance(value, str):
@@ -118,13 +174,37 @@ def plain(value: Any) -> Any:
 
 
 def _told(
-    store: FixStore, records: Records, tracks: Tracks, zone: ZoneInfo, name: str, question: Question
+    store: FixStore,
+    records: Records,
+    tracks: Tracks,
+    zone: ZoneInfo,
+    name: str,
+    question: Question,
+    halt: Halt,
 ) -> dict[str, Any]:
     devices = {device.id: device for device in records.devices.list()}
     without = {device.id for device in devices.values() if device.kind in EXCLUDED}
-    history = Permitted(Questions(store), without)
-    found = SEARCHES[name].ask(Asked(history, zone, tracks), question)
-    return document(found, question, lambda stretches, most: evidence(store, stretches, most), devices)
+    history = Permitted(Questions(store, halt), without)
+    found = SEARCHES[name].ask(Asked(history, zone, tracks, halt), question)
+    halt.tell("all but the fixes that prove it")
+    told = document(found, question, lambda stretches, most: evidence(store, stretches, most, halt), devices)
+    # What is whole by now is told, a little late, but not to somebody who has cancelled it.
+    if halt.cancelled:
+        halt.check()
+    asked_for = {name: devices[name].kind for name in _named(question) if name in devices}
+    told["notes"] += note_of(asked_for, others=bool(without))
+    return told
+
+
+def _named(question: Question) -> list[str]:
+    """Return the devices that a question names."""
+    one, several = getattr(question, "device", None), getattr(question, "devices", None)
+    return [*([] if one is None else [one]), *(several or ())]
+
+
+def _refuse(records: Records, kept: KeptSearch, asker: Asker) -> None:
+    log.info("search %s of case %s: %s", kept.id, kept.case_number, kept.problem)
+    _keep(records, kept, None, asker)
 
 
 def _keep(records: Records, kept: KeptSearch, answer: dict[str, Any] | None, asker: Asker) -> None:
@@ -141,58 +221,3 @@ def _keep(records: Records, kept: KeptSearch, answer: dict[str, Any] | None, ask
             device=kept.question.get("device"),
         ),
     )
-
-
-class Searches:
-    """Runs searches in threads of its own, a few at once; safe to use from several threads.
-
-    Parameters
-    ----------
-    store : FixStore
-        The history.
-    records : Records
-        Knows the devices, and keeps what was asked.
-    tracks : Tracks
-        Has the roads.
-    zone : ZoneInfo
-        Whose clock tells night from day.
-    """
-
-    def __init__(self, store: FixStore, records: Records, tracks: Tracks, zone: ZoneInfo) -> None:
-        self._on = (store, records, tracks, zone)
-        self._pool = ThreadPoolExecutor(MOST_RUNNING, thread_name_prefix="search")
-        self._here = 0
-        self._changing = threading.Lock()
-
-    async def ask(self, name: str, question: Question, asker: Asker) -> dict[str, Any]:
-        """As `ask`, beside everything else; one that has begun ends also when nobody waits for it any more.
-
-        Raises
-        ------
-        InvalidInput, Unavailable
-            As `ask` does; Unavailable as well if too many wait.
-        """
-        with self._changing:
-            if self._here >= MOST_RUNNING + MOST_WAITING:
-                raise Unavailable(
-                    f"{MOST_RUNNING} searches run and {MOST_WAITING} wait; try again when one has ended"
-                )
-            self._here += 1
-        try:
-            work = self._pool.submit(self._work, name, question, asker)
-        except RuntimeError:
-            self._leave()
-            raise Unavailable("the service is stopping; ask again when it is back") from None
-        work.add_done_callback(lambda _: self._leave())
-        return await asyncio.shield(asyncio.wrap_future(work))
-
-    def _work(self, name: str, question: Question, asker: Asker) -> dict[str, Any]:
-        return ask(*self._on, name, question, asker)
-
-    def _leave(self) -> None:
-        with self._changing:
-            self._here -= 1
-
-    def close(self) -> None:
-        """Let those that run end; those that wait are not begun."""
-        self._pool.shutdown(wait=True, cancel_futures=True)

@@ -1,7 +1,7 @@
 """How what changes reaches the picture, and from there everybody who watches."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -10,6 +10,7 @@ from geo_policing.ingest.pipeline import Subscription
 from geo_policing.model import Fix, Incident
 from geo_policing.service.dependencies import Rooms
 from geo_policing.service.matched import LiveMatcher
+from geo_policing.service.sight import Sight
 
 #: How often incidents are looked for that others than this service have changed: an import, another service.
 INCIDENTS_S = 2.0
@@ -38,10 +39,11 @@ async def tell_positions(rooms: Rooms, stored: Subscription) -> None:
 
 
 async def tell_matched(rooms: Rooms, stored: Subscription) -> None:
-    """Match what the pipeline has stored to the roads, and tell the units again whose place there changed.
+    """Match what the pipeline has stored to the roads, and tell the places there that changed.
 
     Nobody waits for it: positions are told before, with the place that was known then. When it is too slow
-    it goes on with the newest fix of every device; what still waits of before is then passed over.
+    it goes on with the newest fix of every device; what still waits of before is then passed over. A device
+    that is carried by something else is matched anew, from its newest fix, with the next of anybody.
     """
     matcher = LiveMatcher(rooms.tracks)
     # What is on the map when the service starts.
@@ -51,7 +53,8 @@ async def tell_matched(rooms: Rooms, stored: Subscription) -> None:
         live = batch.live
         if stored.lost > lost:
             lost, live = stored.lost, tuple(rooms.pipeline.latest.values())
-        await _match(rooms, matcher, live)
+        recast = rooms.picture.recast().intersection(rooms.pipeline.latest)
+        await _match(rooms, matcher, (*(rooms.pipeline.latest[device] for device in recast), *live))
 
 
 async def _match(rooms: Rooms, matcher: LiveMatcher, fixes: Sequence[Fix]) -> None:
@@ -59,7 +62,7 @@ async def _match(rooms: Rooms, matcher: LiveMatcher, fixes: Sequence[Fix]) -> No
         some = fixes[first : first + AT_ONCE]
         with rooms.chores.step(MATCHING):
             kinds = {fix.device: rooms.picture.kind_of(fix.device) for fix in some}
-            tell_units(rooms, rooms.picture.match(await run_in_threadpool(matcher.match, some, kinds)))
+            tell_places(rooms, rooms.picture.match(await run_in_threadpool(matcher.match, some, kinds)))
 
 
 def tell_incident(rooms: Rooms, incident: Incident) -> dict[str, Any]:
@@ -97,6 +100,27 @@ async def _tell_changed(rooms: Rooms) -> None:
 
 
 def tell_units(rooms: Rooms, features: list[dict[str, Any]]) -> None:
-    """Tell units as they are now."""
-    if features:
-        rooms.hub.publish("units", {"type": "FeatureCollection", "features": features})
+    """Tell units as they are now, each to those who may see it."""
+    if rooms.picture.crossed():
+        # To some it is gone now, which only a whole picture says.
+        for sight, hub in rooms.hubs.items():
+            hub.publish("snapshot", rooms.picture.snapshot(sight))
+        return
+    for sight, seen in _by_sight(rooms, features, lambda feature: str(feature["id"])).items():
+        rooms.hubs[sight].publish("units", {"type": "FeatureCollection", "features": seen})
+
+
+def tell_places(rooms: Rooms, places: list[dict[str, Any]]) -> None:
+    """Tell where on the roads units are that have been told before."""
+    for sight, seen in _by_sight(rooms, places, lambda place: str(place["device"])).items():
+        rooms.hubs[sight].publish("matched", {"matched": seen})
+
+
+def _by_sight(
+    rooms: Rooms, told: list[dict[str, Any]], device_of: Callable[[dict[str, Any]], str]
+) -> dict[Sight, list[dict[str, Any]]]:
+    """Return what is told to whom; nothing to those to whom there is nothing to tell."""
+    found: dict[Sight, list[dict[str, Any]]] = {}
+    for one in told:
+        found.setdefault(rooms.picture.sight_of(device_of(one)), []).append(one)
+    return found

@@ -12,6 +12,7 @@ from geo_policing.model import DeviceKind, TimeWindow, Track
 from geo_policing.roads import RoadNetwork
 from geo_policing.roads.network import Access
 from geo_policing.roads.times import RoadTimes
+from geo_policing.service.sight import EXCLUDED
 from geo_policing.store import FixStore, Records
 from geo_policing.tracks.answer import fingerprint
 from geo_policing.tracks.turns import Turns
@@ -27,9 +28,6 @@ ACCESS = {
     DeviceKind.PRIVATE_CAR: Access.CAR,
     DeviceKind.E_BIKE: Access.BICYCLE,
 }
-#: Kinds of devices whose positions no detective may ask for: those of community corrections serve
-#: corrections alone (Community Corrections Law, article 29).
-EXCLUDED = frozenset({DeviceKind.CORRECTIONS})
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,8 @@ def _make_file(url: sa.URL) -> None:
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     # The patience first: the change to WAL itself may have to wait for another process.
-    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "foreign_keys=ON"):
+    # What is deleted, like answers in time, is overwritten as well.
+    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 

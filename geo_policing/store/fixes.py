@@ -10,104 +10,42 @@ the manifest and the tables of one instant: each row once, whatever is sealed me
 
 # ruff: noqa: S608 - queries are put together of our own names, numbers and paths
 
-import secrets
 import threading
 from collections import Counter
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 
-from geo_policing.errors import Unavailable
-from geo_policing.geodesy import cells
+from geo_policing.errors import InvalidTimeWindow, Unavailable
 from geo_policing.model import BoundingBox, FixColumns, TimeWindow
-from geo_policing.model.fix import FIX_SCHEMA
-from geo_policing.store.history import layout
-from geo_policing.store.history.manifest import DAY_US, Manifest
+from geo_policing.store.history import hot, layout, pages
+from geo_policing.store.history.manifest import Manifest
 from geo_policing.store.history.matched import matched_folder
 from geo_policing.store.history.reading import SealedReader
 from geo_policing.store.history.sealing import remove_strangers
+from geo_policing.store.history.snapshot import COLUMNS, Snapshot, columns, newest, unsealed
 from geo_policing.store.private import private, tighten
 
-_TYPES = """
-    device VARCHAR NOT NULL, time BIGINT NOT NULL, lon DOUBLE NOT NULL, lat DOUBLE NOT NULL,
-    alt_m FLOAT NOT NULL, speed_mps FLOAT NOT NULL, course_deg FLOAT NOT NULL, accuracy_m FLOAT NOT NULL,
-    quality UTINYINT NOT NULL, satellites UTINYINT NOT NULL, beidou_satellites UTINYINT NOT NULL,
-    cell UBIGINT NOT NULL, source VARCHAR NOT NULL, received BIGINT NOT NULL
-"""
-COLUMNS = tuple(FIX_SCHEMA.names)
-_COLUMNS = ", ".join(COLUMNS)
-_SET = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name != "device")
-_KEEP_NEWEST = f"""
-INSERT INTO newest {{newest}} ON CONFLICT (device) DO UPDATE SET {_SET}
-WHERE (excluded.time, excluded.received) > (newest.time, newest.received)
-"""
-#: What does not fit into DuckDB's memory is sorted on disk; what it knows of Parquet files it keeps.
-_SETTINGS = {"memory_limit": "'1GB'", "parquet_metadata_cache": "true"}
+#: What does not fit into DuckDB's memory is sorted on disk; what it knows of Parquet files it keeps. It fills
+#: its memory with what it has read of the tables: a day that is sealed whole would take any.
+#: And it does not draw on standard output how far a question is.
+_SETTINGS = {
+    "memory_limit": "'512MB'",
+    "parquet_metadata_cache": "true",
+    "enable_progress_bar": "false",
+}
+
+#: So many fixes are returned at once, some 200 MB: three weeks of one a second.
+MOST_FIXES = 2_000_000
 
 #: What a wrong statement of ours raises; everything else is the disk's or the file's doing.
 _OURS = (duckdb.ProgrammingError, duckdb.DataError, duckdb.IntegrityError, duckdb.NotSupportedError)
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The history as it is at one instant, to be asked with SQL.
-
-    Parameters
-    ----------
-    cursor : DuckDB connection
-        In a transaction of that instant.
-    folder : Path
-        Of the sealed days.
-    sealed : SealedReader
-        Reads a few rows of them.
-    manifest : Manifest
-        What is sealed.
-    hot : dict of str to int
-        Tables of what is not, with their days.
-    """
-
-    cursor: Any
-    folder: Path
-    sealed: SealedReader
-    manifest: Manifest
-    hot: dict[str, int]
-
-    def unsealed(self, start_us: int, end_us: int) -> Self | None:
-        """Return what is not sealed of [start, end), to be asked with SQL; None if there is none."""
-        first, last = start_us // DAY_US, (end_us - 1) // DAY_US
-        hot = {table: day for table, day in self.hot.items() if first <= day <= last}
-        return replace(self, manifest=Manifest(), hot=hot) if hot else None
-
-    def select(
-        self,
-        names: tuple[str, ...],
-        start_us: int | None = None,
-        end_us: int | None = None,
-        kind: str = "by_device",
-        where: str = "",
-    ) -> str:
-        """Return a query for columns of all fixes, or of those in [start, end), and where something holds."""
-        parts = self.manifest.parts
-        tables = list(self.hot)
-        if start_us is not None and end_us is not None:
-            first, last = start_us // DAY_US, (end_us - 1) // DAY_US
-            parts = self.manifest.overlapping(start_us, end_us)
-            tables = [table for table, day in self.hot.items() if first <= day <= last]
-            where += f" AND time >= {start_us} AND time < {end_us}"
-        shown = ", ".join(names)
-        sources = layout.scan_parts(self.folder, parts, kind, names)
-        sources += [f"SELECT {shown} FROM {table}" for table in tables]
-        if not sources:
-            sources = [f"SELECT {shown} FROM newest WHERE false"]
-        clause = f" WHERE true {where}" if where else ""
-        return " UNION ALL ".join(f"SELECT {shown} FROM ({source}){clause}" for source in sources)
 
 
 class FixStore:
@@ -160,47 +98,15 @@ class FixStore:
                 for setting, value in _SETTINGS.items():
                     db.execute(f"SET {setting} = {value}")
                 db.execute(f"SET temp_directory = {layout.quoted(self.folder / 'sorting')}")
-                with private(), _transaction(db):
-                    tables = _tables(db)
-                    if "newest" not in tables:
-                        # A file of before there was this table, or a new one.
-                        db.execute(f"CREATE TABLE newest ({_TYPES}, PRIMARY KEY (device))")
-                        sealed = Snapshot(db, self.folder, self.sealed, self._manifest, {}).select(COLUMNS)
-                        db.execute(_KEEP_NEWEST.format(newest=_newest(sealed)))
-                    self._hot = self._found(db)
-                    if "fixes" in tables:
-                        self._split(db)
+                with private(), hot.transaction(db):
+                    now = Snapshot(db, self.folder, self.sealed, self._manifest, {})
+                    self._hot = hot.prepare(db, now.select(COLUMNS), self._manifest.sealed_tables)
                     # A table that is being sealed must not grow, whatever made us open the file again.
                     self._filling = {d: t for t, d in self._hot.items() if t not in self._finished}
             except BaseException:
                 db.close()
                 raise
         return db
-
-    def _found(self, db: Any) -> dict[str, int]:
-        """Return the tables of the days; those that were sealed before a stop are dropped."""
-        found = {}
-        for table in sorted(_tables(db)):
-            if table in self._manifest.sealed_tables:
-                self._drop(db, table)
-            elif table.startswith("day_"):
-                found[table] = int(table.split("_")[1].replace("m", "-"))
-        return found
-
-    def _drop(self, db: Any, table: str) -> None:
-        """Drop a table that is sealed; the newest fixes of its devices are kept apart."""
-        if table in _tables(db):
-            db.execute(_KEEP_NEWEST.format(newest=_newest(f"SELECT {_COLUMNS} FROM {table}")))
-            db.execute(f"DROP TABLE {table}")
-
-    def _split(self, db: Any) -> None:
-        """Move what was kept in one table, before each day had its own."""
-        with db.cursor() as before:
-            for batch in before.sql(f"SELECT {_COLUMNS} FROM fixes").to_arrow_reader(1_000_000):
-                self._hot |= self._insert(
-                    db, pa.Table.from_batches([batch]), {d: t for t, d in self._hot.items()}
-                )
-        db.execute("DROP TABLE fixes")
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -233,70 +139,66 @@ class FixStore:
         with self._lock, self._in_our_words():
             db = self._connection()
             # DuckDB makes its log anew whenever the one before has gone into the file.
-            with private(), _transaction(db):
-                made = self._insert(db, batch, self._filling)
+            with private(), hot.transaction(db):
+                made = hot.insert(db, batch, self._filling)
             self._hot |= made
             self._filling |= {day: table for table, day in made.items()}
 
-    def _insert(self, db: Any, batch: pa.Table, filling: dict[int, str]) -> dict[str, int]:
-        """Add rows to the tables of their days, and their cells; return the tables that were made for it."""
-        cell = cells(batch.column("lon").to_numpy(), batch.column("lat").to_numpy())
-        batch = batch.set_column(COLUMNS.index("cell"), FIX_SCHEMA.field("cell"), pa.array(cell))
-        days = np.unique(batch.column("time").to_numpy() // DAY_US).tolist()
-        made = {}
-        db.register("arrived", batch)
-        try:
-            for day in days:
-                table = filling.get(day)
-                if table is None:
-                    # Never a name that was there before: a manifest may still say that it is sealed.
-                    table = f"day_{day}_{secrets.token_hex(8)}".replace("-", "m")
-                    db.execute(f"CREATE TABLE {table} ({_TYPES})")
-                    made[table] = day
-                db.execute(
-                    f"INSERT INTO {table} SELECT {_COLUMNS} FROM arrived WHERE time >= ? AND time < ?",
-                    [day * DAY_US, (day + 1) * DAY_US],
-                )
-        finally:
-            with suppress(duckdb.Error):
-                db.unregister("arrived")
-        return made
-
     def window(self, device: str, window: TimeWindow) -> FixColumns:
-        """Return the fixes of a device in a window, by time, then by when they were received."""
-        span = (window.start_us, window.end_us)
+        """Return the fixes of a device in a window, by time, then by when they were received.
+
+        Raises
+        ------
+        InvalidTimeWindow
+            If they are more than `MOST_FIXES`; `pages` gives them however many they are.
+        """
+        found, count = [], 0
         with self.snapshot() as now:
-            files = (part.by_device for part in now.manifest.overlapping(*span))
-            found = [
-                FixColumns.from_arrow(table)
-                for table in now.sealed.of_devices(files, COLUMNS, [device], *span)
-            ]
-            unsealed = now.unsealed(*span)
-            if unsealed is not None:
-                query = unsealed.select(COLUMNS, *span, where="AND device = $device")
-                found.append(_columns(now.cursor, query, {"device": device}))
-        fixes = FixColumns.concatenated(found)
-        return fixes.take(np.lexsort((fixes.received, fixes.time)))
+            for some in pages.some(lambda: nullcontext(now), device, window.start_us, window.end_us):
+                found.append(some)
+                count += len(some)
+                if count > MOST_FIXES:
+                    raise _too_many(window)
+        return FixColumns.concatenated(found)
+
+    def pages(self, device: str, window: TimeWindow, rows: int = 100_000) -> Iterator[FixColumns]:
+        """Yield the fixes of a device in a window as `window` orders them, at most so many at a time.
+
+        Memory is bounded however long the window is. What lies in what part of it is as it is when that is
+        read: fixes that come late for a time that was read before are not seen.
+        """
+        for some in pages.some(self.snapshot, device, window.start_us, window.end_us):
+            for first in range(0, len(some), rows):
+                yield some.take(slice(first, first + rows))
 
     def between(self, window: TimeWindow, box: BoundingBox | None = None) -> FixColumns:
-        """Return the fixes of all devices in a window, and in a box when one is given, by device and time."""
+        """Return the fixes of all devices in a window, and in a box when one is given, by device and time.
+
+        Raises
+        ------
+        InvalidTimeWindow
+            If they are more than `MOST_FIXES`.
+        """
         where, values = "", {}
         if box is not None:
             where = "AND lon BETWEEN $west AND $east AND lat BETWEEN $south AND $north"
             values = {"west": box.west, "east": box.east, "south": box.south, "north": box.north}
         with self.snapshot() as now:
             query = now.select(COLUMNS, window.start_us, window.end_us, where=where)
-            return _columns(now.cursor, f"{query} ORDER BY device, time, received", values)
+            ((count,),) = now.cursor.execute(f"SELECT count(*) FROM ({query})", values).fetchall()
+            if count > MOST_FIXES:
+                raise _too_many(window)
+            return columns(now.cursor, f"{query} ORDER BY device, time, received", values)
 
     def latest(self) -> FixColumns:
         """Return the newest fix of each device by its time, whatever was received last, by device."""
         with self.snapshot() as now:
-            return _columns(now.cursor, f"{_newest(_unsealed(now))} ORDER BY device", {})
+            return columns(now.cursor, f"{newest(unsealed(now))} ORDER BY device", {})
 
     def devices(self) -> list[str]:
         """Return the ids of the devices that have fixes, in order."""
         with self.snapshot() as now:
-            query = f"SELECT DISTINCT device FROM ({_unsealed(now)}) ORDER BY device"
+            query = f"SELECT DISTINCT device FROM ({unsealed(now)}) ORDER BY device"
             rows = now.cursor.execute(query).fetchall()
         return [row[0] for row in rows]
 
@@ -352,9 +254,9 @@ class FixStore:
                 self._unlink += [(self._asked, self.folder / name) for name in gone]
                 self._unlink_unread()
                 db = self._connection()
-                with private(), _transaction(db):
+                with private(), hot.transaction(db):
                     for table in manifest.sealed_tables:
-                        self._drop(db, table)
+                        hot.drop(db, table)
                 # They are gone; the file says so at the next change.
                 self._finished.difference_update(manifest.sealed_tables)
                 self._manifest = replace(manifest, sealed_tables=())
@@ -368,7 +270,7 @@ class FixStore:
         """Delete the newest fixes of devices."""
         with self._lock, self._in_our_words():
             db = self._connection()
-            with private(), _transaction(db):
+            with private(), hot.transaction(db):
                 db.execute("DELETE FROM newest WHERE device IN (SELECT unnest(?))", [sorted(devices)])
 
     def _unlink_unread(self) -> None:
@@ -418,44 +320,15 @@ class FixStore:
         return f"{self._path} cannot be used: {cause}; check the disk's space and the file"
 
 
-def sealed_folder(path: Path) -> Path:
-    """Return where the sealed days of a history are, given its DuckDB file."""
-    return path.with_name(f"{path.stem}-sealed")
-
-
-def _unsealed(now: Snapshot) -> str:
-    """Return the query for what is not sealed, and of what is the newest fix of each device."""
-    tables = ["newest", *now.hot]
-    return " UNION ALL ".join(f"SELECT {_COLUMNS} FROM {table}" for table in tables)
-
-
-def _newest(fixes: str) -> str:
-    """Return the query for the newest fix of each device, without sorting all of them."""
-    last = f"SELECT device, max(time) AS time FROM ({fixes}) GROUP BY device"
-    return (
-        f"SELECT {_COLUMNS} FROM ({fixes}) SEMI JOIN ({last}) last USING (device, time) "
-        "QUALIFY row_number() OVER (PARTITION BY device ORDER BY received DESC) = 1"
+def _too_many(window: TimeWindow) -> InvalidTimeWindow:
+    text = f"{window.start.isoformat()}/{window.end.isoformat()}"
+    return InvalidTimeWindow(
+        f"there are more than {MOST_FIXES} fixes in {text}; ask for shorter windows",
+        field="datetime",
+        value=text,
     )
 
 
-def _tables(db: Any) -> set[str]:
-    return {name for (name,) in db.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-
-
-def _columns(cursor: Any, query: str, values: dict[str, Any]) -> FixColumns:
-    fixes = FixColumns.from_arrow(cursor.sql(query, params=values).to_arrow_table())
-    # Arrow hands out read-only views of its own memory; callers get arrays that are theirs.
-    return fixes.take(np.arange(len(fixes)))
-
-
-@contextmanager
-def _transaction(db: Any) -> Iterator[None]:
-    """All or nothing; a commit that fails leaves nothing to roll back."""
-    db.execute("BEGIN")
-    try:
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        with suppress(duckdb.Error):
-            db.execute("ROLLBACK")
-        raise
+def sealed_folder(path: Path) -> Path:
+    """Return where the sealed days of a history are, given its DuckDB file."""
+    return path.with_name(f"{path.stem}-sealed")

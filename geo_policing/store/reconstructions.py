@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from geo_policing.errors import Conflict, NotFound
 from geo_policing.store import tables
 from geo_policing.store.engine import get, insert, writing
+from geo_policing.store.searches import deleted
 
 
 class WorkState(StrEnum):
@@ -50,6 +51,8 @@ class KeptReconstruction:
         What is wrong and what to do, where it failed.
     ended_us : int, optional
         When it was done, failed or cancelled.
+    deleted_us : int, optional
+        When the answer was deleted, for no rule kept it any longer.
     """
 
     id: str
@@ -61,6 +64,7 @@ class KeptReconstruction:
     question: dict[str, Any]
     problem: str | None = None
     ended_us: int | None = None
+    deleted_us: int | None = None
 
 
 class Reconstructions:
@@ -92,13 +96,15 @@ class Reconstructions:
         NotFound
             If there is none with this id.
         Conflict
-            If it is not done: its state, and what is wrong.
+            If it is not done: its state, and what is wrong; or if the answer was deleted.
         """
         row = get(self._engine, tables.reconstructions, "reconstruction", key)
         if row["state"] != WorkState.DONE:
             why = f": {row['problem']}" if row["problem"] else ""
             remedy = "ask for a new one" if row["state"] in ENDED else "wait until its state is done"
             raise Conflict(f"the reconstruction is {row['state']}{why}; {remedy}")
+        if row["deleted_us"] is not None:
+            raise Conflict(deleted("reconstruction", row["deleted_us"]))
         found: dict[str, Any] = json.loads(zlib.decompress(row["answer"]))
         return found
 
@@ -162,6 +168,7 @@ class Reconstructions:
 
 _COLUMNS = (
     *("id", "case_number", "reason", "account", "created_us", "state", "question", "problem", "ended_us"),
+    "deleted_us",
 )
 
 

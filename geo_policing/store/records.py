@@ -7,6 +7,7 @@ from typing import Self
 import sqlalchemy as sa
 
 from geo_policing.store.accounts import Accounts, Sessions
+from geo_policing.store.answers import Answers
 from geo_policing.store.devices import Devices, Units
 from geo_policing.store.engine import open_engine
 from geo_policing.store.incidents import Incidents
@@ -44,6 +45,7 @@ class Records:
         self.looks = Looks(self._engine)
         self.reconstructions = Reconstructions(self._engine)
         self.searches = Searches(self._engine)
+        self.answers = Answers(self._engine)
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,7 @@
-"""Searches through the history, kept under the case they were made for. Added to, never changed."""
+"""Searches through the history, kept under the case they were made for. Added to, never changed.
+
+Their answers are deleted in time (`store.answers`).
+"""
 
 import json
 import zlib
@@ -9,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from geo_policing.errors import Conflict, NotFound
+from geo_policing.model import format_instant
 from geo_policing.store import tables
 from geo_policing.store.engine import get, writing
 from geo_policing.store.looks import Look
@@ -37,7 +41,9 @@ class KeptSearch:
     found, told : int
         How many results there are, and how many of them were told; 0 where it was refused.
     problem : str, optional
-        Why it was refused.
+        Why it was refused, or how it ended without an answer.
+    deleted_us : int, optional
+        When the answer was deleted, for no rule kept it any longer.
     """
 
     id: str
@@ -52,6 +58,7 @@ class KeptSearch:
     found: int = 0
     told: int = 0
     problem: str | None = None
+    deleted_us: int | None = None
 
 
 _COLUMNS = tuple(field.name for field in fields(KeptSearch))
@@ -100,13 +107,16 @@ class Searches:
         NotFound
             If there is none with this id in the case.
         Conflict
-            If it was refused: why.
+            If it has none: why it was refused or ended, or when the answer was deleted.
         """
         row = get(self._engine, tables.searches, "search", key)
         if case_number is not None and row["case_number"] != case_number:
             raise NotFound("search", key)
+        if row["deleted_us"] is not None:
+            raise Conflict(deleted("search", row["deleted_us"]))
         if row["answer"] is None:
-            raise Conflict(f"the search was refused: {row['problem']}; ask again, corrected")
+            why = row["problem"] or "what it found is in the files that it wrote"
+            raise Conflict(f"the search has no answer, ask again: {why}")
         found: dict[str, Any] = json.loads(zlib.decompress(row["answer"]))
         return found
 
@@ -135,6 +145,14 @@ class Searches:
             query = query.where(earlier | ((c.asked_us == last.asked_us) & (c.id > last.id)))
         with self._engine.connect() as db:
             return [_kept(row) for row in db.execute(query).mappings()]
+
+
+def deleted(kind: str, at_us: int) -> str:
+    """Say that an answer was deleted, and what to do."""
+    return (
+        f"the answer of the {kind} was deleted at {format_instant(at_us)}, when no rule kept it any longer; "
+        "what was asked is kept: ask again"
+    )
 
 
 def _kept(row: sa.RowMapping) -> KeptSearch:

@@ -120,8 +120,9 @@ reconstructions = sa.Table(
     sa.Column("question", sa.JSON, nullable=False),
     sa.Column("problem", sa.Text, nullable=True),
     sa.Column("ended_us", sa.BigInteger, nullable=True),
-    # JSON, compressed; null until it is done.
+    # JSON, compressed; null until it is done, and when it was deleted.
     sa.Column("answer", sa.LargeBinary, nullable=True),
+    sa.Column("deleted_us", sa.BigInteger, nullable=True),
     sa.Index("reconstructions_by_case", "case_number", "created_us", "id"),
 )
 
@@ -142,7 +143,24 @@ searches = sa.Table(
     sa.Column("told", sa.BigInteger, nullable=False),
     # Why it was refused; null where it was answered.
     sa.Column("problem", sa.Text, nullable=True),
-    # JSON, compressed; null where it was refused.
+    # JSON, compressed; null where it was refused, and when it was deleted.
     sa.Column("answer", sa.LargeBinary, nullable=True),
+    sa.Column("deleted_us", sa.BigInteger, nullable=True),
     sa.Index("searches_by_case", "case_number", "asked_us", "id"),
+)
+
+answers_deleted = sa.Table(
+    "answers_deleted",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("at_us", sa.BigInteger, nullable=False),
+    # The table whose answers they were.
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("case_number", sa.Text, nullable=False),
+    sa.Column("rule", sa.Text, nullable=False),
+    sa.Column("answers", sa.BigInteger, nullable=False),
+    sa.Column("first_us", sa.BigInteger, nullable=False),
+    sa.Column("last_us", sa.BigInteger, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sqlite_autoincrement=True,
 )

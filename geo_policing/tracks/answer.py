@@ -18,6 +18,7 @@ from geo_policing.model import Sighting
 from geo_policing.roads import RoadNetwork
 from geo_policing.tracks.containment import Passing, containment, gates_of
 from geo_policing.tracks.fit import information_bits, leave_one_out
+from geo_policing.tracks.holding import Arrival, Held, Holding, UnitAt
 from geo_policing.tracks.movement import MovementModel
 from geo_policing.tracks.reconstruction import Occupancy, Path, Reconstruction
 from geo_policing.tracks.turns import Turns
@@ -46,6 +47,8 @@ class Wanted:
         Edges that cameras look at, by their ids; every edge that may have been passed where there are none.
     looks : int
         How many of the cameras that tell most.
+    units : sequence of UnitAt
+        Who can hold gates.
     """
 
     every_s: int = 60
@@ -53,6 +56,7 @@ class Wanted:
     resolution: int = 10
     cameras: Mapping[str, int] | None = None
     looks: int = 20
+    units: Sequence[UnitAt] = ()
 
 
 def features_of(
@@ -79,10 +83,11 @@ def features_of(
     seed : int
         Of the ways drawn after the last sighting.
     tell : callable
-        Called before each part of it; what it raises ends the work.
+        Called often, at the latest before each path, moment and gate; what it raises ends the work.
     """
     wanted = wanted or Wanted()
     network = found.lattice.network
+    found.unfold(tell)
     tell()
     features = [path_feature(network, found.best_path, "best")]
     tell()
@@ -100,7 +105,15 @@ def features_of(
     after = [m for m in moments_of(found, 60) if m > found.sightings[-1].last]
     tell()
     if after:
-        features += [gate_feature(p, after) for p in containment(found, gates_of(network), after, seed=seed)]
+        passings = containment(found, gates_of(network), after, seed=seed, tell=tell)
+        last = found.sightings[-1].last
+        held = [Held.since(last, p.gate.edges, after, p.passed) for p in passings]
+        gates = [gate_feature(network, p, after, one.likely) for p, one in zip(passings, held, strict=True)]
+        if wanted.units:
+            first, _ = Holding(network).first(held, wanted.units)
+            for gate, arrivals in zip(gates, first, strict=True):
+                gate["properties"]["units"] = [told_arrival(one) for one in arrivals]
+        features += gates
     tell()
     features += camera_features(found, wanted.cameras, wanted.looks)
     return features
@@ -204,8 +217,10 @@ def cell_features(there: Occupancy, share: float = 1.0) -> list[Feature]:
     ]
 
 
-def gate_feature(passing: Passing, moments: Sequence[datetime]) -> Feature:
-    """Return a gate with the probability of having been passed by each moment."""
+def gate_feature(
+    network: RoadNetwork, passing: Passing, moments: Sequence[datetime], likely: datetime | None
+) -> Feature:
+    """Return a gate with the probability of having been passed by each moment, and when it likely is."""
     gate = passing.gate
     return {
         "type": "Feature",
@@ -215,9 +230,22 @@ def gate_feature(passing: Passing, moments: Sequence[datetime]) -> Feature:
             "name": gate.name,
             "kind": gate.kind.value,
             "earliest": None if passing.earliest is None else passing.earliest.isoformat(),
+            "likely": None if likely is None else likely.isoformat(timespec="seconds"),
+            "edges": [network.edge_ids[edge] for edge in gate.edges.tolist()],
             "times": [moment.isoformat() for moment in moments],
             "passed": [round(float(p), 4) for p in passing.passed],
         },
+    }
+
+
+def told_arrival(arrival: Arrival) -> dict[str, Any]:
+    """Return what is told of a unit on its way to a gate."""
+    return {
+        "unit": arrival.unit,
+        "arrives": arrival.arrives.isoformat(timespec="seconds"),
+        "road_s": round(arrival.road_s, 1),
+        "in_time": round(arrival.in_time, 4),
+        "meets": round(arrival.meets, 4),
     }
 
 

@@ -1,7 +1,7 @@
 """Containment: which bridges, ramps and exits a suspect has passed since last seen, or still has to."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -116,6 +116,7 @@ def containment(
     *,
     samples: int = 2000,
     seed: int = 0,
+    tell: Callable[[], None] = lambda: None,
 ) -> list[Passing]:
     """Probabilities that a suspect has passed gates by some moments after being last seen.
 
@@ -136,6 +137,8 @@ def containment(
         How many ways are drawn.
     seed : int
         Of the drawing; the same input gives the same answer.
+    tell : callable
+        Called at each step and for each way drawn; what it raises ends the work.
 
     Returns
     -------
@@ -166,9 +169,10 @@ def containment(
     unfold = Unfolder(lattice)
     for (begin, _, (bins, values)), count in zip(found.smoothed.ends, drawn.tolist(), strict=True):
         if count:
-            ways, weight = _onward(found, bins, values, count, begin, last_step, draw)
+            ways, weight = _onward(found, bins, values, count, begin, last_step, draw, tell)
             weights.append(weight)
             for column in range(count):
+                tell()
                 way = ways[:, column]
                 stopped = np.flatnonzero(way < 0)
                 edges, entered = unfold.edges(way[: stopped[0]] if len(stopped) else way)
@@ -181,6 +185,7 @@ def containment(
     weight = np.concatenate(weights)
     answer = []
     for gate in gates:
+        tell()
         mine = set(gate.edges.tolist())
         passed_at = np.array(
             [min((times[e] for e in mine if e in times), default=np.inf) for times in first_pass]
@@ -203,6 +208,7 @@ def _onward(
     begin: int,
     end: int,
     draw: np.random.Generator,
+    tell: Callable[[], None],
 ) -> tuple[NDArray[np.int32], Array]:
     """Bins (end - begin + 1, count) of ways drawn from a state, and how probably each is not detected.
 
@@ -218,6 +224,7 @@ def _onward(
     buffer = np.full(len(lattice), -1, np.int32)
     ways, unseen = [at.copy()], np.ones(count)
     for step in range(begin + 1, end + 1):
+        tell()
         bin_filter.sample(
             *(at, speed, draw.random(count), everywhere, ones, *lattice.ahead[:3]),
             *(found.model.chain, lattice.kind, buffer),

@@ -11,7 +11,7 @@ from geo_policing.geodesy import cells
 from geo_policing.model import Sighting, Watch
 from geo_policing.model.sighting import Area
 from geo_policing.roads import RoadNetwork, Route
-from geo_policing.tracks.lattice import Lattice
+from geo_policing.tracks.lattice import POINT_M, Lattice
 
 Array = NDArray[np.float64]
 
@@ -55,8 +55,9 @@ def edge_place(network: RoadNetwork, name: str) -> tuple[float, float, float]:
 def likelihood(lattice: Lattice, sighting: Sighting) -> Array:
     """How well each bin (b,) agrees with the place of a sighting, on a scale of its own.
 
-    A point weighs exp(-(d / accuracy)^2 / 2) up to six times the accuracy; an area and a cell weigh the share
-    of the bin that lies within; an edge leaves out all others.
+    A point weighs exp(-(d / accuracy)^2 / 2) up to six times the accuracy, of which none is better than
+    `lattice.FINEST_M`; an area and a cell weigh the share of the bin that lies within; an edge leaves out
+    all others.
     """
     edge = edge_number(lattice.network, sighting.edge)
     if sighting.area is not None:
@@ -87,9 +88,14 @@ def watched(lattice: Lattice, watch: Watch) -> tuple[Array, float]:
         plane = _in_plane(lattice, watch.area)
         return share, max(np.pi * plane.area / plane.length, 1.0)
     (x,), (y,) = lattice.network.plane.forward(watch.lon, watch.lat)
-    share = lattice.within(x, y, watch.radius_m, edge)
-    passage_m = 2.0 * watch.radius_m if edge is None else max(float(share @ lattice.bin_m), 1.0)
-    return share, passage_m
+    # Less than this may lie between two of the places that are tried along a bin.
+    radius_m = max(watch.radius_m, POINT_M)
+    share = lattice.within(x, y, radius_m, edge)
+    if edge is None:
+        return share, 2.0 * radius_m
+    # Few bins are seen: threads that share out the whole of it would cost more than they do.
+    seen = np.flatnonzero(share)
+    return share, max(float((share[seen] * lattice.bin_m[seen]).sum()), 1.0)
 
 
 def _inside(lattice: Lattice, area: Area) -> Array:

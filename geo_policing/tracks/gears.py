@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_policing.kernels import bin_steps, bin_ways
+from geo_policing.kernels import bin_steps
 from geo_policing.tracks.lattice import Lattice
 from geo_policing.tracks.movement import MovementModel
 
@@ -54,10 +54,12 @@ class Gears:
         Where.
     model : MovementModel
         How.
+    workers : int
+        In how many threads the coarse one is made.
     """
 
-    def __init__(self, lattice: Lattice, model: MovementModel) -> None:
-        self._lattice, self._model = lattice, model
+    def __init__(self, lattice: Lattice, model: MovementModel, workers: int = 1) -> None:
+        self._lattice, self._model, self._workers = lattice, model, workers
         #: `FINE`, and `COARSE` where it is needed.
         self.gear = [Gear(len(model.speed_mps), lattice.ahead, lattice.back)]
         #: Which classes (rows) are one in the coarse gear (columns).
@@ -81,9 +83,9 @@ class Gears:
         model = self._model
         speed_mps = (self.joined.T @ (model.start * model.speed_mps)) / (self.joined.T @ model.start)
         step_s = self.stride[COARSE] * model.step_s
-        ahead = self._lattice.cut.steps(model, speed_mps, step_s, LEAST_COARSE)
-        ways = bin_ways.step_ways(*ahead[:2], len(speed_mps), *self._lattice.felt_ahead)
-        ahead = (*ahead[:3], ways)
+        ahead = self._lattice.cut.steps(
+            *(model, speed_mps, step_s, self._lattice.felt_ahead), least=LEAST_COARSE, workers=self._workers
+        )
         self.gear.append(Gear(len(speed_mps), ahead, bin_steps.transpose(*ahead, len(speed_mps))))
 
 

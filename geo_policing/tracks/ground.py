@@ -106,7 +106,7 @@ class Ground:
     Parameters
     ----------
     bins : (r,) int32
-        The bins, in the order of the lattice, so that a step leads to numbers nearby.
+        The bins, ascending.
     number : (b,) int32
         Which one each bin of the lattice is; -1 for none of them.
     kind : (r,) uint8
@@ -136,8 +136,7 @@ class Ground:
 
         Ways are known to so many metres, as one may be anywhere in a bin.
         """
-        inside = distances.inside(penalty, slack_m)
-        bins = lattice.order[inside[lattice.order]]
+        bins = np.flatnonzero(distances.inside(penalty, slack_m)).astype(np.int32)
         number = np.full(len(lattice), -1, np.int32)
         number[bins] = np.arange(len(bins), dtype=np.int32)
         to_go_m = distances.felt_to_go_m[bins]
@@ -145,6 +144,9 @@ class Ground:
         felt_came_m = np.array([came[bins] for came in distances.felt_came_m])
         shortest = np.array(distances.felt_shortest_m)[:, None]
         detour_m = np.maximum(to_go_m + felt_came_m - shortest - slack_m, 0.0)
+        # From a start that does not lead there nothing comes, also where detours cost nothing.
+        leads = np.isfinite(felt_came_m)
+        prior = np.where(leads, np.exp(-penalty * np.where(leads, detour_m, 0.0)), 0.0)
         beyond_m = np.maximum(to_go_m - shortest, 0.0)
         return cls(
             bins=bins,
@@ -153,8 +155,23 @@ class Ground:
             penalty=penalty,
             to_go_m=to_go_m,
             came_m=came_m.astype(np.float32),
-            prior=np.exp(-penalty * detour_m).astype(np.float32),
+            prior=prior.astype(np.float32),
             start_weight=np.exp(-penalty * beyond_m).astype(np.float32),
+        )
+
+    @classmethod
+    def everywhere(cls, lattice: Lattice) -> Self:
+        """Take all bins, from one start that may be anywhere, where no detour costs anything."""
+        n = len(lattice)
+        return cls(
+            bins=np.arange(n, dtype=np.int32),
+            number=np.arange(n, dtype=np.int32),
+            kind=lattice.kind,
+            penalty=0.0,
+            to_go_m=np.zeros(n),
+            came_m=np.zeros((1, n), np.float32),
+            prior=np.ones((1, n), np.float32),
+            start_weight=np.ones((1, n), np.float32),
         )
 
     def __len__(self) -> int:
@@ -183,24 +200,29 @@ class Walk:
     """What a walk over a ground needs: its rows in each gear, made when first asked for, and scratch."""
 
     def __init__(self, ground: Ground, gears: Gears) -> None:
-        self._ground, self._gears = ground, gears
+        self.ground, self._gears = ground, gears
         self._rows: dict[int, tuple[NDArray[Any], ...]] = {}
         self._dense: dict[int, NDArray[np.float32]] = {}
-        self.touched = np.zeros(len(ground), np.int32)
-        self.mark = np.full(len(ground), bin_approach.NEW, np.int8)
+        self._mark: dict[int, NDArray[np.bool_]] = {}
         self.at = np.full(len(ground), -1, np.int32)
 
     def rows(self, gear: int) -> tuple[NDArray[Any], ...]:
         """Return the rows of a gear."""
         if gear not in self._rows:
-            self._rows[gear] = self._ground.rows(self._gears.gear[gear])
+            self._rows[gear] = self.ground.rows(self._gears.gear[gear])
         return self._rows[gear]
 
     def dense(self, gear: int) -> NDArray[np.float32]:
-        """Return zeros (r, classes) of a gear, to be left so."""
+        """Return zeros (r * classes,) of a gear, to be left so."""
         if gear not in self._dense:
-            self._dense[gear] = np.zeros((len(self._ground), self._gears.gear[gear].classes), np.float32)
+            self._dense[gear] = np.zeros(len(self.ground) * self._gears.gear[gear].classes, np.float32)
         return self._dense[gear]
+
+    def mark(self, gear: int) -> NDArray[np.bool_]:
+        """Return zeros, one for each block of `dense`, to be left so."""
+        if gear not in self._mark:
+            self._mark[gear] = np.zeros(-(-self.dense(gear).size // bin_approach.BLOCK), np.bool_)
+        return self._mark[gear]
 
 
 def _cell(way_m: Array) -> NDArray[np.int64]:

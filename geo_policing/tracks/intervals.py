@@ -1,10 +1,13 @@
 """Sightings of which only an interval is known: a mixture over the moments that they may have been."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import product
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geo_policing.errors import InvalidInput
 from geo_policing.model import Sighting
@@ -74,13 +77,18 @@ def run(
     """
     found: list[tuple[int, list[int], Smoothed]] = []
     failed: Impossible | None = None
+    mix = _Mixture()
     for c, chosen in enumerate(steps):
         order = sorted(range(len(anchors)), key=lambda i: (chosen[i], i))
         placed = [Anchor(chosen[i], anchors[i].density, anchors[i].probability) for i in order]
         try:
-            found.append((c, order, smooth(placed, samples)))
+            one = smooth(placed, samples)
         except Impossible as error:
             failed = failed or Impossible(order[error.anchor])
+            continue
+        mix.add(one)
+        # Where all were at each moment is the most of it by far, and is in the mixture.
+        found.append((c, order, replace(one, bins=[], mass=[])))
     if not found:
         assert failed is not None
         raise failed
@@ -89,15 +97,17 @@ def run(
     total = float(log.max() + np.log(weight.sum()) - np.log(len(steps)))
     weight /= weight.sum()
     n = len(anchors)
-    truth = np.zeros(n)
+    truth, first, last = np.zeros((3, n))
     for (_, order, one), share in zip(found, weight, strict=True):
         truth[order] += share * one.truth
+        first[order] += share * one.first
+        last[order] += share * one.last
     taken = draw.choice(len(found), samples, p=weight) if samples else np.empty(0, int)
     paths = []
     for k, path in enumerate(taken.tolist()):
         c, order, one = found[path]
         paths.append([(c * n + order[anchor], bins) for anchor, bins in one.paths[k]])
-    mixed = Smoothed(*_mix([one for _, _, one in found], weight), truth, total, paths)
+    mixed = Smoothed(*mix.told(), truth, first, last, total, paths)
     mixed.ends = [
         (step, share * w, state)
         for (_, _, one), w in zip(found, weight, strict=True)
@@ -106,13 +116,28 @@ def run(
     return mixed, tuple(step for chosen in steps for step in chosen)
 
 
-def _mix(parts: Sequence[Smoothed], weight: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    bins, mass = [], []
-    for step in range(len(parts[0].bins)):
-        every = np.concatenate([one.bins[step] for one in parts])
-        there, at = np.unique(every, return_inverse=True)
-        held = np.concatenate([w * one.mass[step] for one, w in zip(parts, weight, strict=True)])
-        summed = np.bincount(at, held, len(there))
-        bins.append(there)
-        mass.append((summed / summed.sum()).astype(np.float32))
-    return bins, mass
+class _Mixture:
+    """Where the suspect was at each step, over all choices of moments so far by their evidence."""
+
+    def __init__(self) -> None:
+        self._bins: list[NDArray[Any]] = []
+        self._mass: list[NDArray[np.float32]] = []
+        #: Logarithm of the evidence of all that is in it.
+        self._log = -np.inf
+
+    def add(self, one: Smoothed) -> None:
+        """Add one choice."""
+        log = float(np.logaddexp(self._log, one.log_evidence))
+        old, new = np.exp(self._log - log), np.exp(one.log_evidence - log)
+        if not self._bins:
+            self._bins, self._mass = list(one.bins), list(one.mass)
+        else:
+            for step, (bins, mass) in enumerate(zip(one.bins, one.mass, strict=True)):
+                there, at = np.unique(np.concatenate([self._bins[step], bins]), return_inverse=True)
+                held = np.bincount(at, np.concatenate([old * self._mass[step], new * mass]), len(there))
+                self._bins[step], self._mass[step] = there, held.astype(np.float32)
+        self._log = log
+
+    def told(self) -> tuple[list[NDArray[Any]], list[NDArray[np.float32]]]:
+        """Bins and their masses at each step, which sum to 1."""
+        return self._bins, [(mass / mass.sum(dtype=np.float64)).astype(np.float32) for mass in self._mass]

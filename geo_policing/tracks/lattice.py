@@ -1,7 +1,9 @@
 """The roads cut into bins, and where a step of time leads from each."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
+from itertools import pairwise
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,15 +11,19 @@ from numpy.typing import NDArray
 from geo_policing.geodesy import cells
 from geo_policing.kernels import bin_steps, bin_ways, shortest_trees
 from geo_policing.roads import RoadNetwork
+from geo_policing.tracks import threads
 from geo_policing.tracks.kerb import Kerb
 from geo_policing.tracks.movement import MovementModel
 from geo_policing.tracks.turns import Turns
 from geo_policing.tracks.yards import Yards
 
 Array = NDArray[np.float64]
+T = TypeVar("T")
 
 #: Places along a bin are tried this far apart.
 POINT_M = 12.0
+#: No sighting tells the place on a road better than this, metres.
+FINEST_M = POINT_M / 2
 #: What is on a road is up to so far beside its line, one share of three on each side.
 BESIDE_M = 8.5
 #: Who is slower than this may turn back between crossings, so often a second, and may have been a bit further
@@ -25,10 +31,12 @@ BESIDE_M = 8.5
 SLOW_MPS, TURN_BACK_HZ, FALL_BACK_HZ, ASIDE_M = 2.0, 1e-4, 1e-5, 60.0
 #: Edges shorter than this are taken as this long.
 SHORTEST_M = 0.5
-#: Bins in the same square of so many metres are numbered one after the other.
+#: Edges in the same square of so many metres are numbered one after the other.
 CURVE_M = 50.0
 #: Ways on that are taken less often than this are not followed.
 LEAST = 1e-4
+#: Of each thread, so that all are busy to the end.
+PARTS = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,25 +69,67 @@ class Cut:
     kerb: Kerb | None = None
 
     def steps(
-        self, model: MovementModel, speed_mps: Array, step_s: float, least: float = LEAST
+        self,
+        model: MovementModel,
+        speed_mps: Array,
+        step_s: float,
+        felt: tuple[NDArray[Any], ...],
+        *,
+        least: float = LEAST,
+        workers: int = 1,
     ) -> tuple[NDArray[Any], ...]:
         """`bin_steps.step_matrix` of a step of so many seconds in some classes of speed.
 
-        Where there is a kerb it has no ways.
+        Its ways are as long as they feel, by the arcs between bins; worked out in so many threads. Where
+        there is a kerb, what ends a step beside it steps over it.
         """
+        classes = len(speed_mps)
         band = np.searchsorted(model.band_mps, speed_mps, side="right").astype(np.int32)
         slow = np.where(speed_mps < SLOW_MPS, step_s, 0.0)[:, None]
-        found: tuple[NDArray[Any], ...] = bin_steps.step_matrix(
-            *(self.bin_m, self.edge, self.first, self.offset, self.target, self.share, band),
-            *(speed_mps * step_s, self.aside, ASIDE_M, slow * np.array([TURN_BACK_HZ, FALL_BACK_HZ])),
-            least,
-        )
-        return found if self.kerb is None else self.kerb.joined(found, speed_mps, step_s)
+        moves = (self.bin_m, self.edge, self.first, self.offset, self.target, self.share, band)
+        asides = (self.aside, ASIDE_M, slow * np.array([TURN_BACK_HZ, FALL_BACK_HZ]))
+
+        def moved(begin: int, end: int) -> tuple[NDArray[Any], ...]:
+            *rows, _ = bin_steps.step_matrix(*moves, speed_mps * step_s, *asides, least, begin, end)
+            return tuple(rows)
+
+        parts = self._in_parts(moved, workers)
+        before = np.cumsum([0, *(part[0][-1] for part in parts)])
+        offset = [part[0][1:] + first for part, first in zip(parts, before.tolist(), strict=False)]
+        bins, weight = (np.concatenate(column) for column in list(zip(*parts, strict=True))[1:])
+        rows: tuple[NDArray[Any], ...] = (np.concatenate([[0], *offset]), bins, weight)
+        if self.kerb is not None:
+            rows = self.kerb.joined(rows, speed_mps, step_s)
+
+        def felt_m(begin: int, end: int) -> NDArray[np.float32]:
+            row = rows[0][begin * classes : end * classes + 1]
+            way: NDArray[np.float32] = bin_ways.step_ways(
+                *(row - row[0], rows[1][row[0] : row[-1]], classes, *felt, begin, end)
+            )
+            return way
+
+        return *rows, np.concatenate(self._in_parts(felt_m, workers))
+
+    def _in_parts(self, work: Callable[[int, int], T], workers: int) -> list[T]:
+        """Do some work for all bins, from one to before another in each part, in so many threads."""
+
+        def part(begin: int, end: int) -> Callable[[Callable[[], None]], T]:
+            def run(tick: Callable[[], None]) -> T:
+                tick()
+                return work(begin, end)
+
+            return run
+
+        bounds = np.linspace(0, len(self.edge), PARTS * workers + 1 if workers > 1 else 2).astype(int)
+        return threads.each([part(a, b) for a, b in pairwise(bounds.tolist())], workers, lambda: None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lattice:
     """b bins of the edges that can matter, of c speed classes each.
+
+    Edges are numbered along a curve that fills the plane, and bins along each edge, so that a step leads to
+    numbers nearby: what is worked on together lies together.
 
     Parameters
     ----------
@@ -103,8 +153,6 @@ class Lattice:
         Direction of the road there, radians clockwise from north.
     ways_ahead, ways_back : (offset, bin, length)
         The arcs between bins with and against the traffic, for distances.
-    order : (b,) int32
-        The bins along a curve that fills the plane, so that those that follow each other lie together.
     felt_ahead, felt_back : (offset, bin, length)
         The same, as long as they feel: see `Turns.felt`.
     turns : (offset, edge, cost)
@@ -135,7 +183,6 @@ class Lattice:
     point_heading: Array
     ways_ahead: tuple[NDArray[Any], ...]
     ways_back: tuple[NDArray[Any], ...]
-    order: NDArray[np.int32]
     felt_ahead: tuple[NDArray[Any], ...]
     felt_back: tuple[NDArray[Any], ...]
     turns: tuple[NDArray[np.int64], NDArray[np.int32], Array]
@@ -147,14 +194,22 @@ class Lattice:
     yards: Yards
 
     @classmethod
-    def of(cls, network: RoadNetwork, turns: Turns, model: MovementModel, wanted: NDArray[np.bool_]) -> Self:
-        """Cut the wanted edges (m,) into bins; turns that lead to others are left out."""
-        kept = np.flatnonzero(wanted)
+    def of(
+        cls,
+        network: RoadNetwork,
+        turns: Turns,
+        model: MovementModel,
+        wanted: NDArray[np.bool_],
+        workers: int = 1,
+    ) -> Self:
+        """Cut the wanted edges (m,) into bins, in so many threads; turns that lead to others are left out."""
+        kept = _along_curve(network, np.flatnonzero(wanted))
         number = np.full(network.n_edges, -1, np.int32)
         number[kept] = np.arange(len(kept))
-        inside = wanted[turns.source] & wanted[turns.target]
-        share = turns.shares(model.turn)[inside]
-        source, target = number[turns.source[inside]], number[turns.target[inside]]
+        inside = np.flatnonzero(wanted[turns.source] & wanted[turns.target])
+        follow = inside[np.argsort(number[turns.source[inside]], kind="stable")]
+        share = turns.shares(model.turn)[follow]
+        source, target = number[turns.source[follow]], number[turns.target[follow]]
         total = np.zeros((len(kept), share.shape[1]))
         np.add.at(total, source, share)
         share /= np.maximum(total[source], 1e-300)
@@ -170,8 +225,6 @@ class Lattice:
         start_m = (np.arange(first[-1]) - first[edge]) * bin_m
         aside = _aside(np.append(number, np.int32(-1))[network.reverse[kept]], first, edge)
         cut = Cut(edge, bin_m, first, offset, target, share, aside)
-        ahead = cut.steps(model, model.speed_mps, model.step_s)
-
         inner = np.flatnonzero(edge[1:] == edge[:-1])
         to_side, side = np.nonzero(aside >= 0)
         goes = np.concatenate([inner, first[1:][source] - 1, to_side])
@@ -181,11 +234,10 @@ class Lattice:
         feels, turn_m = turns.felt(model.through_share, model.right_angle_m, model.crossing_m, model.u_turn_m)
         felt_bin_m = feels[kept[edge]] * bin_m
         felt_m = (felt_bin_m[goes] + felt_bin_m[comes]) / 2
-        felt_m[len(inner) : len(inner) + len(source)] += turn_m[inside]
+        felt_m[len(inner) : len(inner) + len(source)] += turn_m[follow]
         felt_m[len(way_m) - len(to_side) :] = ASIDE_M
         felt_ahead = _rows(goes, comes, felt_m, len(edge))
-        ways = bin_ways.step_ways(*ahead[:2], len(model.speed_mps), *felt_ahead)
-        ahead = (*ahead[:3], ways)
+        ahead = cut.steps(model, model.speed_mps, model.step_s, felt_ahead, workers=workers)
 
         n_points = np.maximum(1, np.round(bin_m / POINT_M)).astype(np.int64)
         point_bin = np.repeat(np.arange(len(edge)), n_points)
@@ -207,10 +259,9 @@ class Lattice:
             point_heading=heading,
             ways_ahead=_rows(goes, comes, way_m, len(edge)),
             ways_back=_rows(comes, goes, way_m, len(edge)),
-            order=_along_curve(*(np.bincount(point_bin, at, len(edge)) / n_points for at in (x, y))),
             felt_ahead=felt_ahead,
             felt_back=_rows(comes, goes, felt_m, len(edge)),
-            turns=_follow(network, kept, offset, target, share),
+            turns=_follow(network.n_edges, kept, source, kept[target], share),
             turn_m=turn_m[inside],
             feels=feels,
             length_m=network.length_m,
@@ -224,13 +275,18 @@ class Lattice:
         return len(self.edge)
 
     def near(self, x: float, y: float, accuracy_m: float, edge: int | None = None) -> Array:
-        """exp(-(d / accuracy)^2 / 2) (b,), mean over each bin; 0 beyond six times it, and on other edges."""
-        distance2 = (self.point_x - x) ** 2 + (self.point_y - y) ** 2
-        weight = np.exp(-0.5 * np.minimum(distance2 / accuracy_m**2, 100.0))
-        weight[distance2 > (6.0 * accuracy_m) ** 2] = 0.0
+        """exp(-(d / accuracy)^2 / 2) (b,), mean over each bin; 0 beyond six times it, and on other edges.
+
+        What is more accurate than `FINEST_M` counts as that: between two places tried nothing would be near.
+        """
+        accuracy_m = max(accuracy_m, FINEST_M)
+        distance_m = np.hypot(self.point_x - x, self.point_y - y)
+        sigmas = distance_m / accuracy_m
+        weight = np.exp(-0.5 * np.minimum(sigmas, 10.0) ** 2)
+        weight[sigmas > 6.0] = 0.0
         if len(self.yards):
             off = np.s_[len(weight) - len(self.yards.point_of) :]
-            weight[off] = self.yards.near(distance2[off], accuracy_m)
+            weight[off] = self.yards.near(distance_m[off] ** 2, accuracy_m)
         found = self._mean(weight)
         if edge is not None:
             found[self.edge != edge] = 0.0
@@ -239,9 +295,12 @@ class Lattice:
     def within(self, x: float, y: float, radius_m: float, edge: int | None = None) -> Array:
         """Share (b,) of each bin within a radius of a place; 0 on other edges."""
         inside = (self.point_x - x) ** 2 + (self.point_y - y) ** 2 <= radius_m**2
-        found = self._mean(inside.astype(np.float64))
+        bins, count = np.unique(self.point_bin[inside], return_counts=True)
         if edge is not None:
-            found[self.edge != edge] = 0.0
+            mine = self.edge[bins] == edge
+            bins, count = bins[mine], count[mine]
+        found = np.zeros(len(self))
+        found[bins] = count / np.diff(np.searchsorted(self.point_bin, [bins, bins + 1]), axis=0)[0]
         return found
 
     def to_go_m(self, goal: NDArray[Any], limit_m: float = np.inf) -> Array:
@@ -308,27 +367,25 @@ def _rows(
     return offset, to[order].astype(np.int32), length[order]
 
 
-def _along_curve(x: Array, y: Array) -> NDArray[np.int32]:
-    """Order (b,) of places along a curve through squares of `CURVE_M` (G. M. Morton, 1966)."""
-    key = np.zeros(len(x), np.int64)
-    for bit, at in ((0, x), (1, y)):
+def _along_curve(network: RoadNetwork, edges: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Order edges by their middles along a curve through squares of `CURVE_M` (G. M. Morton, 1966)."""
+    middle = (network.vertex_offset[edges] + network.vertex_offset[edges + 1] - 1) // 2
+    key = np.zeros(len(edges), np.int64)
+    for bit, at in ((0, network.vertex_x[middle]), (1, network.vertex_y[middle])):
         square = ((at - at.min(initial=np.inf)) / CURVE_M).astype(np.int64)
         for k in range(16):
             key |= (square >> k & 1) << (2 * k + bit)
-    return np.argsort(key, kind="stable").astype(np.int32)
+    return np.asarray(edges[np.argsort(key, kind="stable")])
 
 
 def _follow(
-    network: RoadNetwork,
-    kept: NDArray[np.int64],
-    offset: NDArray[np.int64],
-    target: NDArray[np.int32],
-    share: Array,
+    edges: int, kept: NDArray[np.int64], source: NDArray[np.int32], target: NDArray[np.int64], share: Array
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], Array]:
-    fan = np.zeros(network.n_edges, np.int64)
-    fan[kept] = np.diff(offset)
-    rows = np.concatenate([[0], np.cumsum(fan)])
-    return rows, kept[target].astype(np.int32), -np.log(np.maximum(share.max(axis=1), 1e-9))
+    """Rows by the edges of the network of turns from kept ones, which are told by their numbers."""
+    fan = np.bincount(kept[source], minlength=edges)
+    order = np.argsort(kept[source], kind="stable")
+    cost = -np.log(np.maximum(share.max(axis=1), 1e-9))
+    return np.concatenate([[0], np.cumsum(fan)]), target[order].astype(np.int32), cost[order]
 
 
 def _places(network: RoadNetwork, edge: NDArray[Any], along_m: Array) -> tuple[Array, Array, Array]:

@@ -25,9 +25,9 @@ from geo_policing.tracks.reach import CELL_M, Reach
 
 Array = NDArray[np.float64]
 
-#: Of longer approaches, and of all when a quarter of the memory is used, one state in so many is kept; those
-#: between are made again when they are needed.
-LONG, KEPT_EVERY = 400, 20
+#: When the states kept take this share of the memory, one in so many is kept; those between are made again
+#: when they are needed.
+WHOLE, KEPT_EVERY = 0.25, 20
 #: What is forgotten where both directions are known, as a share of what is forgotten backward.
 JOINED = 0.01
 #: A leg on which all was forgotten, since it takes rare haste, is tried again with so much less forgotten.
@@ -60,7 +60,7 @@ class LegFilter:
         memory_bytes: int,
     ) -> None:
         self._lattice, self._model, self._unseen, self._gears = lattice, model, unseen, gears
-        self._memory, self.used = memory_bytes, 0
+        self._memory, self.used = memory_bytes, sum(map(_bytes, {id(s): s for s in unseen.values()}.values()))
         self._step_m = model.speed_mps * model.step_s
         #: How a class of the coarse gear is made up, for what is told of the fine ones.
         self._mixed = (model.start[:, None] * gears.joined) / (model.start @ gears.joined)
@@ -86,13 +86,12 @@ class LegFilter:
         top_m, slack_m = self._step_m[-1], 4.0 * self._bin_m
         longest_m = [(last - step + 1) * top_m + slack_m for step in steps]
         self._reach.extend(last - steps[0])
-        chance = [self._reach.table[last - step] for step in steps]
+        chance = [self._reach.table[self._reach.row(last - step)] for step in steps]
         distances = Distances.of(self._lattice, start, end[0], longest_m, chance)
         led = [i for i, way in enumerate(distances.shortest_m) if way <= longest_m[i]]
         if not led:
             return []
-        short = last - steps[led[0]] <= LONG and self.used < self._memory / 4
-        every = 1 if short else KEPT_EVERY
+        whole_bytes = max(WHOLE * self._memory - self.used, 0.0) / len(self._model.penalty_per_m)
 
         def part(penalty: float, share: float) -> Callable[[Callable[[], None]], list[Leg]]:
             def work(tick: Callable[[], None]) -> list[Leg]:
@@ -110,10 +109,10 @@ class LegFilter:
                         ground=ground,
                         schedule=Schedule.between(stops, self._gears, self._model.step_s),
                         prune=prune,
-                        every=every,
+                        every=1,
                         behind=[],
                     )
-                    found = self._backward(approach, end, [start[i] for i in trying], tick)
+                    found = self._backward(approach, end, [start[i] for i in trying], whole_bytes, tick)
                     made += [
                         Leg(starts[trying[nth]], goal, approach, nth, held, log + float(np.log(share)))
                         for nth, held, log in found
@@ -137,12 +136,17 @@ class LegFilter:
         approach: Approach,
         end: State,
         start: Sequence[NDArray[Any]],
+        whole_bytes: float,
         tick: Callable[[], None],
     ) -> list[tuple[int, State, float]]:
-        """Filter backward: which starts are reached, what is there, and the logarithm of its scale."""
+        """Filter backward: which starts are reached, what is there, and the logarithm of its scale.
+
+        Each state is kept while they take no more than so many bytes.
+        """
         ground, walk = approach.ground, Walk(approach.ground, self._gears)
         now, log = ground.of_lattice(end), 0.0
         found: list[tuple[int, State, float]] = []
+        kept: list[tuple[int, State]] = []
         used = 0
         step = approach.schedule.step
         for t in range(len(step) - 1, -1, -1):
@@ -151,15 +155,19 @@ class LegFilter:
                 now, scale = self._step_back(approach, walk, t, now)
                 log += scale
             if t % approach.every == 0 or t + 1 == len(step):
-                approach.behind.append(now)
-                used += now[0].nbytes + now[1].nbytes
+                kept.append((t, now))
+                used += _bytes(now)
+                if used > whole_bytes and approach.every == 1:
+                    approach.every = KEPT_EVERY
+                    kept = [one for one in kept if one[0] % KEPT_EVERY == 0 or one[0] + 1 == len(step)]
+                    used = sum(_bytes(state) for _, state in kept)
                 self._allow(self.used + used)
             for nth in np.flatnonzero(np.array(approach.joins) == step[t]).tolist():
                 bins, values = ground.to_lattice(now)
                 if np.isin(start[nth], bins).any():
                     held = values * ground.start_weight[nth, now[0], None]
                     found.append((nth, (bins, held), log))
-        approach.behind.reverse()
+        approach.behind = [state for _, state in reversed(kept)]
         return found
 
     def _step_back(self, approach: Approach, walk: Walk, t: int, after: State) -> tuple[State, float]:
@@ -172,8 +180,8 @@ class LegFilter:
         there, held, log = bin_approach.backward(
             *(bins, values, *walk.rows(gear), self._gears.chain_back[before][gear]),
             *(ground.kind, ground.came_m[:active], ground.prior[:active], reach_m),
-            *(age, self._reach.table, CELL_M, approach.prune),
-            *(walk.dense(gear), walk.touched, walk.mark),
+            *(self._reach.row(age), self._reach.table, CELL_M, approach.prune),
+            *(walk.dense(gear), walk.mark(gear)),
         )
         return (there, held), log
 
@@ -309,7 +317,7 @@ class LegFilter:
 
     def count(self, state: State) -> None:
         """Add a state that is kept to the memory used; refuse the window where it is too much."""
-        self.used += state[0].nbytes + state[1].nbytes
+        self.used += _bytes(state)
         self._allow(self.used)
 
     def count_legs(self, legs: Sequence[Leg]) -> None:
@@ -320,9 +328,18 @@ class LegFilter:
 
     def _allow(self, used: int) -> None:
         if used > self._memory:
-            raise InvalidInput(
-                f"the window takes more than the {self._memory / 1e6:.0f} MB allowed; allow more, "
-                "take a shorter window, or a model with coarser steps",
-                field="memory_bytes",
-                value=self._memory,
-            )
+            raise too_much(self._memory, "the window", "a model with coarser steps")
+
+
+def too_much(memory_bytes: int, what: str, instead: str) -> InvalidInput:
+    """Say that something takes more memory than allowed, and what to do."""
+    return InvalidInput(
+        f"{what} takes more than the {memory_bytes / 1e6:.0f} MB allowed; allow more, take a shorter window, "
+        f"or {instead}",
+        field="memory_bytes",
+        value=memory_bytes,
+    )
+
+
+def _bytes(state: State) -> int:
+    return int(state[0].nbytes + state[1].nbytes)

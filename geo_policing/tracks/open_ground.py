@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_policing.kernels import bin_steps, bin_ways
+from geo_policing.kernels import bin_steps
 from geo_policing.tracks.kerb import Kerb
 from geo_policing.tracks.lattice import ASIDE_M, Cut, Lattice
 from geo_policing.tracks.movement import MovementModel
@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 Rows = tuple[NDArray[Any], ...]
 
 
-def joined(lattice: Lattice, model: MovementModel, yards: Yards) -> Lattice:
+def joined(lattice: Lattice, model: MovementModel, yards: Yards, workers: int = 1) -> Lattice:
     """Add to a lattice of roads the crossings of cells: each is an edge of one bin, after those of the roads.
 
     Parameters
@@ -27,6 +27,8 @@ def joined(lattice: Lattice, model: MovementModel, yards: Yards) -> Lattice:
         As the lattice was made with; what it says of leaving the roads counts.
     yards : Yards
         The open ground.
+    workers : int
+        In how many threads its steps are worked out.
 
     Returns
     -------
@@ -49,8 +51,7 @@ def joined(lattice: Lattice, model: MovementModel, yards: Yards) -> Lattice:
     way_m = np.concatenate([ground_m, aside_m, cut.kerb.apart_m])
     felt_m = np.concatenate([how.feels * ground_m, aside_m, cut.kerb.apart_m + how.kerb_m])
     felt_ahead = _with(lattice.felt_ahead, goes, comes, felt_m, n + y)
-    ahead = cut.steps(model, model.speed_mps, model.step_s)
-    ahead = (*ahead[:3], bin_ways.step_ways(*ahead[:2], classes, *felt_ahead))
+    ahead = cut.steps(model, model.speed_mps, model.step_s, felt_ahead, workers=workers)
     m = lattice.network.n_edges
     edge = np.concatenate([lattice.edge, m + np.arange(y)]).astype(np.int32)
     turns, turn_m = _turns(lattice, yards, cut.kerb, edge, how)
@@ -69,8 +70,6 @@ def joined(lattice: Lattice, model: MovementModel, yards: Yards) -> Lattice:
         point_heading=np.concatenate([lattice.point_heading, np.zeros(len(yards.point_of))]),
         ways_ahead=_with(lattice.ways_ahead, goes, comes, way_m, n + y),
         ways_back=_with(lattice.ways_back, comes, goes, way_m, n + y),
-        # Numbers of cells lie along a curve already.
-        order=np.concatenate([lattice.order, bins]),
         felt_ahead=felt_ahead,
         felt_back=_with(lattice.felt_back, comes, goes, felt_m, n + y),
         turns=turns,

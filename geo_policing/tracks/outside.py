@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from geo_policing.kernels import bin_approach, bin_filter
 from geo_policing.tracks.approaches import Read, added, between
 from geo_policing.tracks.gears import Gears, Schedule
-from geo_policing.tracks.ground import State
+from geo_policing.tracks.ground import Ground, State, Walk
 from geo_policing.tracks.lattice import Lattice
 from geo_policing.tracks.legs import LegFilter
 from geo_policing.tracks.movement import MovementModel
@@ -40,8 +40,8 @@ class Outside:
         self._lattice, self._model, self._gears, self._filter = lattice, model, gears, legs
         n = len(lattice)
         self._fine = int(np.ceil(FINE_S / model.step_s))
-        self._scratch: dict[int, NDArray[np.float32]] = {}
-        self._touched, self._mark = np.zeros(n, np.int32), np.full(n, bin_approach.NEW, np.int8)
+        self._walk = Walk(Ground.everywhere(lattice), gears)
+        self._touched, self._mark = np.zeros(n, np.int32), np.full(n, -1, np.int8)
         #: How common each class is, by how many there are.
         self._start = {len(start): start for start in (model.start @ gears.joined, model.start)}
 
@@ -50,13 +50,8 @@ class Outside:
         stops = sorted({step for step, _, _ in ends})
         if not stops or not stops[-1]:
             return
-        n = len(self._lattice)
-        anywhere = (
-            np.zeros((1, n), np.float32),
-            np.ones((1, n), np.float32),
-            np.zeros(1),
-            np.zeros(1, np.int64),
-        )
+        walk, ground = self._walk, self._walk.ground
+        anywhere = (ground.came_m, ground.prior, np.zeros(1), np.zeros(1, np.int64), np.ones((1, 1)), 1.0)
         schedule = Schedule.until(stops, self._gears, self._fine)
         now, share = _NOTHING, 0.0
         later: Read | None = None
@@ -65,9 +60,8 @@ class Outside:
             if share > 0.0:
                 gear, came_by = schedule.pair(t)[1]
                 bins, values, _ = bin_approach.backward(
-                    *(*now, *self._gears.gear[came_by].back[:3], self._gears.chain_back[gear][came_by]),
-                    *(self._lattice.kind, *anywhere, np.ones((1, 1)), 1.0, self._model.prune),
-                    *(self._dense(came_by), self._touched, self._mark),
+                    *(*now, *walk.rows(came_by), self._gears.chain_back[gear][came_by], ground.kind),
+                    *(*anywhere, self._model.prune, walk.dense(came_by), walk.mark(came_by)),
                 )
                 now = self._filter.watched(int(schedule.step[t - 1]) if t else k - 1, k, (bins, values))
                 told = self._told(k, now[0], self._came(now), share)
@@ -122,9 +116,7 @@ class Outside:
         return np.asarray((state[1] @ self._start[state[1].shape[1]]) * self._lattice.measure_m[state[0]])
 
     def _dense(self, gear: int) -> NDArray[np.float32]:
-        if gear not in self._scratch:
-            self._scratch[gear] = np.zeros((len(self._lattice), self._gears.gear[gear].classes), np.float32)
-        return self._scratch[gear]
+        return self._walk.dense(gear).reshape(len(self._lattice), -1)
 
 
 def _mixed(parts: Sequence[tuple[State, float, float]]) -> tuple[State, float]:

@@ -1,5 +1,7 @@
 """How far one can have come in some steps, whatever the way: the chain of speeds alone."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,6 +10,8 @@ from geo_policing.tracks.movement import MovementModel
 Array = NDArray[np.float64]
 #: Distances are told in cells of so many metres, and up to so many of them.
 CELL_M, CELLS = 20.0, 2000
+#: For so many steps it is worked out; in more anybody can have come anywhere. They take 16 KB each.
+MOST_STEPS = 4000
 
 
 class Reach:
@@ -25,16 +29,19 @@ class Reach:
         self._spare = int(np.ceil(2.0 * model.bin_m / CELL_M)) + 1
         self._step = int(self._cells.max()) + 1
         self._driven = np.full((len(model.speed_mps), 1), 1.0 / len(model.speed_mps))
-        #: (steps + 1, CELLS) float64; what is farther than all cells counts in the last.
+        #: (steps + 1, CELLS) float64, that of some steps in `row`; what is farther than all cells counts in
+        #: the last.
         self.table = np.ones((1, CELLS))
 
     def extend(self, steps: int) -> None:
         """Work it out up to so many steps."""
-        known = len(self.table)
+        steps, known = min(steps, MOST_STEPS), len(self.table)
         if steps < known:
             return
         self.table = np.vstack([self.table, np.ones((steps + 1 - known, CELLS))])
         for step in range(known, steps + 1):
+            if step == MOST_STEPS:  # which is told for all that follow
+                break
             self._drive()
             tail = np.cumsum(self._driven.sum(axis=0)[::-1])[::-1][: CELLS - self._spare]
             self.table[step, self._spare : self._spare + len(tail)] = tail
@@ -43,9 +50,13 @@ class Reach:
             self.table[step, end : end + self._step] = tail[-1]
             self.table[step, end + self._step :] = 0.0
 
+    def row(self, steps: NDArray[np.int64] | int) -> Any:
+        """Rows of the table for some numbers of steps, which it was extended to."""
+        return np.minimum(steps, MOST_STEPS)
+
     def farthest_m(self, steps: int, apart_m: float, rarer: float) -> float:
         """Distance that is exp(-rarer) times as likely to be exceeded as another; inf if none is."""
-        chance = self.table[steps]
+        chance = self.table[self.row(steps)]
         too_rare = np.flatnonzero(chance < chance[min(int(apart_m / CELL_M), CELLS - 1)] * np.exp(-rarer))
         return float(too_rare[0] + 1) * CELL_M if len(too_rare) else np.inf
 

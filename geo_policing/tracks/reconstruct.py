@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
@@ -10,24 +11,26 @@ from numpy.typing import NDArray
 
 from geo_policing.errors import InvalidInput
 from geo_policing.model import Sighting, TimeWindow, Watch
-from geo_policing.model.sighting import Area
 from geo_policing.roads import Access, RoadNetwork, route
-from geo_policing.tracks import intervals, open_ground
+from geo_policing.tracks import intervals, legs, open_ground
 from geo_policing.tracks.evidence import likelihood, watched
 from geo_policing.tracks.ground import State
 from geo_policing.tracks.lattice import Lattice
+from geo_policing.tracks.legs import too_much
 from geo_policing.tracks.movement import MovementModel
-from geo_policing.tracks.reach import Reach
 from geo_policing.tracks.reconstruction import Reconstruction
-from geo_policing.tracks.smoothing import Anchor, Impossible, Smoothed, Smoother
+from geo_policing.tracks.smoothing import MOST_FALSE, Anchor, Impossible, Smoothed, Smoother
+from geo_policing.tracks.surroundings import Surroundings
 from geo_policing.tracks.turns import Turns
-from geo_policing.tracks.yards import RESOLUTION, Yards
 
 Array = NDArray[np.float64]
 
 #: Up to so long between sightings, seconds, how much coarser than the model's steps and bins are. The finer
 #: the bins, the less an even spread in them blurs the time of passing, which short gaps show most.
 COARSER = ((200.0, 1, 1 / 3), (450.0, 1, 2 / 3), (650.0, 1, 1.0), (1500.0, 2, 2.0), (np.inf, 4, 4.0))
+#: All is done once more on more roads where one for whom they were not taken is so likely the first true
+#: sighting, or the last: where one was before, or after, is wrong with as much.
+WORTH_THE_ROADS = 0.02
 
 
 def reconstruct(
@@ -81,6 +84,8 @@ def reconstruct(
     """
     if not sightings:
         raise InvalidInput("no sightings; give at least one", field="sightings")
+    if samples < 0:
+        raise InvalidInput(f"samples {samples} is below 0", field="samples", value=samples)
     if not any(s.probability > 0.0 for s in sightings):
         raise InvalidInput(
             "all sightings have probability 0; give at least one that may be the suspect",
@@ -106,38 +111,44 @@ def reconstruct(
     model = model.at_hours_of(window).over_gaps_of(longest)
     model = model.coarser(*next((steps, bins) for limit, steps, bins in COARSER if longest <= limit))
     turns = turns or Turns.of(network, model.access)
-    reached = _Reached(network, ordered, model, window, RARE_HASTE)
-    lattice = Lattice.of(network, turns, model, reached.edges(network, model.access))
-    if model.off_road is not None:
-        reached = _Reached(network, ordered, model, window, RARE_OFF_ROAD)
-        lattice = open_ground.joined(lattice, model, reached.yards(network, longest, model.off_road.closed))
-    steps = int(np.ceil((window.end - window.start).total_seconds() / model.step_s)) + 1
-    anchors = [_anchor(lattice, sighting, window, model) for sighting in ordered]
-    unseen = _unseen(lattice, model, watches, window, steps)
-    choices = [
-        tuple(round((moment - window.start).total_seconds() / model.step_s) for moment in chosen)
-        for chosen in intervals.moments(ordered)
-    ]
-    draw = np.random.default_rng(seed)
+    surroundings = Surroundings(network, ordered, model, window)
+    ends = ({0}, {len(ordered) - 1})
+    wanted = surroundings.between(MOST_FALSE) | surroundings.around(*ends)
+    yards = surroundings.yards(MOST_FALSE, ends, longest)
+    most_false, prune, told = MOST_FALSE, model.prune, 0.0
     threads = workers or os.cpu_count() or 1
-    done = 0
 
-    def smooth(placed: list[Anchor], samples: int) -> Smoothed:
-        nonlocal done
-        smoother = Smoother(lattice, model, placed, steps, unseen, memory_bytes, threads)
+    def tell(share: float) -> None:
+        nonlocal told
+        told = max(told, share)
         if progress is not None:
-            before, tell = done, progress
-            smoother.progress = lambda share: tell((before + share) / len(choices))
-        done += 1
-        return smoother.run(samples, draw)
+            progress(told)
 
-    try:
-        if len(choices) == 1:
-            smoothed, anchor_step = smooth(anchors, samples), tuple(anchor.step for anchor in anchors)
-        else:
-            smoothed, anchor_step = intervals.run(smooth, anchors, choices, samples, draw)
-    except Impossible as error:
-        raise InvalidInput(_contradiction(lattice, model, ordered, error.anchor), field="sightings") from None
+    while True:
+        lattice = Lattice.of(network, turns, model, wanted, threads)
+        lattice = open_ground.joined(lattice, model, yards, threads)
+        try:
+            smoothed, anchor_step, unseen = _smooth(
+                *(lattice, replace(model, prune=prune), ordered, window, watches, samples, seed),
+                *(memory_bytes, threads, most_false, tell),
+            )
+        except Impossible as error:
+            if most_false > MOST_FALSE:
+                contradiction = _contradiction(lattice, model, ordered, error.anchor)
+                raise InvalidInput(contradiction, field="sightings") from None
+            # Nothing is refused that is only rare: all doubtful ones may be false, and less is forgotten.
+            most_false, prune = max(MOST_FALSE + 1, len(ordered)), prune * legs.LAST_RESORT
+            wanted |= surroundings.between(most_false)
+            yards = surroundings.yards(most_false, ends, longest)
+            continue
+        # The first and the last true one may be others than those that the roads around were taken for.
+        for some, probability in zip(ends, (smoothed.first, smoothed.last), strict=True):
+            some.update(np.flatnonzero(probability > WORTH_THE_ROADS).tolist())
+        around, known = surroundings.around(*ends), len(yards)
+        yards = surroundings.yards(most_false, ends, longest)
+        if not (around & ~wanted).any() and len(yards) == known:
+            break
+        wanted |= around
     return Reconstruction(
         window=window,
         step_s=model.step_s,
@@ -152,69 +163,41 @@ def reconstruct(
     )
 
 
-class _Reached:
-    """Which places can be on a way from a sighting to another, in a straight line and no rare haste.
+def _smooth(
+    lattice: Lattice,
+    model: MovementModel,
+    sightings: Sequence[Sighting],
+    window: TimeWindow,
+    watches: Sequence[Watch],
+    samples: int,
+    seed: int,
+    memory_bytes: int,
+    workers: int,
+    most_false: int,
+    tell: Callable[[float], None],
+) -> tuple[Smoothed, tuple[int, ...], dict[int, State]]:
+    """Smooth over one lattice: what is known, the step of each sighting, and what was watched."""
+    steps = int(np.ceil((window.end - window.start).total_seconds() / model.step_s)) + 1
+    anchors = [_anchor(lattice, sighting, window, model) for sighting in sightings]
+    unseen = _unseen(lattice, model, watches, window, steps, memory_bytes)
+    choices = [
+        tuple(round((moment - window.start).total_seconds() / model.step_s) for moment in chosen)
+        for chosen in intervals.moments(sightings)
+    ]
+    draw = np.random.default_rng(seed)
+    done = 0
 
-    Ways that are exp(-rarer) times as likely as the straight line, by their haste, are left out.
-    """
+    def smooth(placed: list[Anchor], samples: int) -> Smoothed:
+        nonlocal done
+        before = done
+        smoother = Smoother(lattice, model, placed, steps, unseen, memory_bytes, workers, most_false)
+        smoother.progress = lambda share: tell((before + share) / len(choices))
+        done += 1
+        return smoother.run(samples, draw)
 
-    def __init__(
-        self,
-        network: RoadNetwork,
-        sightings: Sequence[Sighting],
-        model: MovementModel,
-        window: TimeWindow,
-        rarer: float,
-    ) -> None:
-        lonlat = ([s.lon for s in sightings], [s.lat for s in sightings])
-        self._xy = np.column_stack(network.plane.forward(*lonlat))
-        self._beside_m = max(s.reach_m for s in sightings)
-        reach = Reach(model)
-        reach.extend(int(np.ceil((window.end - window.start).total_seconds() / model.step_s)) + 1)
-
-        def farthest_m(seconds: float, apart_m: float) -> float:
-            steps = int(np.ceil(seconds / model.step_s))
-            return min(seconds * model.top_mps, reach.farthest_m(steps, apart_m, rarer))
-
-        #: Sightings, and how far the way to all of them together can be.
-        self._most: list[tuple[tuple[int, ...], float]] = []
-        # Of one known only to an interval any moment may be the one that lets it be far away.
-        before = (sightings[0].time - window.start).total_seconds()
-        after = (window.end - sightings[-1].time).total_seconds()
-        self._most += [((0,), farthest_m(before, 0.0)), ((len(sightings) - 1,), farthest_m(after, 0.0))]
-        for i, first in enumerate(sightings):
-            for j in range(i + 1, min(len(sightings), i + 4)):
-                apart_m = float(np.hypot(*(self._xy[j] - self._xy[i])))
-                way_m = farthest_m((sightings[j].last - first.time).total_seconds(), apart_m)
-                self._most.append(((i, j), way_m))
-                if sightings[j].probability >= 1.0:
-                    break
-
-    def places(self, x: Array, y: Array, size_m: Array | float = 0.0) -> NDArray[np.bool_]:
-        """Which of some places (k,), each so large."""
-        beside = size_m + self._beside_m
-        distance = [np.hypot(x - x0, y - y0) for x0, y0 in self._xy]
-        found = np.zeros(len(x), bool)
-        for some, most_m in self._most:
-            found |= sum((distance[i] for i in some), np.zeros(len(x))) <= most_m + len(some) * beside
-        return found
-
-    def edges(self, network: RoadNetwork, access: Access | None) -> NDArray[np.bool_]:
-        """Which edges (m,), of those that are open."""
-        middle = (network.vertex_offset[:-1] + network.vertex_offset[1:] - 1) // 2
-        found = self.places(network.vertex_x[middle], network.vertex_y[middle], network.length_m)
-        return found if access is None else found & ((network.access & int(access)) != 0)
-
-    def yards(self, network: RoadNetwork, longest_s: float, closed: Sequence[Area]) -> Yards:
-        """Cells of open ground, the larger the longer nothing is known."""
-        resolution = next(r for limit, r in RESOLUTION if longest_s <= limit)
-        most_m = max(most_m for _, most_m in self._most) + self._beside_m
-        box = (*(self._xy.min(axis=0) - most_m).tolist(), *(self._xy.max(axis=0) + most_m).tolist())
-        return Yards.within(network.plane, box, self.places, resolution, closed)
-
-
-#: How rare haste is that nobody is in, on roads and over open ground, of which there is more.
-RARE_HASTE, RARE_OFF_ROAD = 28.0, 10.0
+    if len(choices) == 1:
+        return smooth(anchors, samples), tuple(anchor.step for anchor in anchors), unseen
+    return *intervals.run(smooth, anchors, choices, samples, draw), unseen
 
 
 def _anchor(lattice: Lattice, sighting: Sighting, window: TimeWindow, model: MovementModel) -> Anchor:
@@ -248,9 +231,26 @@ NEGLIGIBLE = 1e-8
 
 
 def _unseen(
-    lattice: Lattice, model: MovementModel, watches: Sequence[Watch], window: TimeWindow, steps: int
+    lattice: Lattice,
+    model: MovementModel,
+    watches: Sequence[Watch],
+    window: TimeWindow,
+    steps: int,
+    memory_bytes: int,
 ) -> dict[int, State]:
-    """Probability (bins, classes) of passing all watches unseen, at each step that is watched."""
+    """Probability (bins, classes) of passing all watches unseen, at each step that is watched.
+
+    Refused where they and what overlaps of them take more memory than allowed.
+    """
+    used = 0
+
+    def counted(state: State) -> State:
+        nonlocal used
+        used += state[0].nbytes + state[1].nbytes
+        if used > memory_bytes:
+            raise too_much(memory_bytes, "what is told by the watches", "fewer or smaller ones")
+        return state
+
     parts: list[State] = []
     at: dict[int, list[int]] = {}
     for watch in watches:
@@ -261,14 +261,19 @@ def _unseen(
         # Who passes the bins that are seen takes so many steps for it; each step is a part of one passage.
         part = np.minimum(model.speed_mps * model.step_s / passage_m, 1.0)
         part = np.maximum(part, model.step_s / STANDING_S)
+        start_s, end_s = ((t - window.start).total_seconds() for t in (watch.start, watch.end))
+        first, last = int(np.ceil(start_s / model.step_s)), int(np.floor(end_s / model.step_s))
+        if last < first:
+            # It lies between two steps: so much of the nearer one.
+            part *= (end_s - start_s) / model.step_s
+            first = last = round(0.5 * (start_s + end_s) / model.step_s)
         seen = 1.0 - (1.0 - min(watch.detection, 0.999)) ** part
-        first = int(np.ceil((watch.start - window.start).total_seconds() / model.step_s))
-        last = int(np.floor((watch.end - window.start).total_seconds() / model.step_s))
         for step in range(max(first, 0), min(last + 1, steps)):
             at.setdefault(step, []).append(len(parts))
-        parts.append((bins, 1.0 - within[bins, None] * seen))
+        parts.append(counted((bins, 1.0 - within[bins, None] * seen)))
     # Steps at which the same are watched share what that tells.
-    made = {which: _all_unseen([parts[k] for k in which]) for which in {tuple(some) for some in at.values()}}
+    together = {tuple(some) for some in at.values()}
+    made = {which: counted(_all_unseen([parts[k] for k in which])) for which in sorted(together)}
     return {step: made[tuple(some)] for step, some in at.items()}
 
 

@@ -1,7 +1,7 @@
 """The answer: where the suspect was at any moment, on which ways, and how well each sighting fits."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -23,6 +23,8 @@ from geo_policing.tracks.routes import Unfolder, consensus, passing_steps, repre
 from geo_policing.tracks.smoothing import Smoothed
 
 Array = NDArray[np.float64]
+#: A leg of a sampled path: sighting it begins at, edges, steps entered, and bins.
+_SampledLeg = tuple[int, tuple[int, ...], tuple[int, ...], NDArray[np.int32]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,12 +185,23 @@ class Reconstruction:
             self._tables[resolution] = (cell, row, key % len(cell), summed)
         return self._tables[resolution]
 
+    def unfold(self, tell: Callable[[], None] = lambda: None) -> None:
+        """Find the edges of each sampled path, which all that is said of paths begins with, and keep them.
+
+        ``tell`` is called for each of them; what it raises ends the work.
+        """
+        if "_sampled" not in self.__dict__:
+            self.__dict__["_sampled"] = self._unfolded(tell)
+
     @cached_property
-    def _sampled(self) -> list[list[tuple[int, tuple[int, ...], tuple[int, ...], NDArray[np.int32]]]]:
-        """Of each sampled path its legs: sighting it begins at, edges, steps entered, and bins."""
+    def _sampled(self) -> list[list[_SampledLeg]]:
+        return self._unfolded(lambda: None)
+
+    def _unfolded(self, tell: Callable[[], None]) -> list[list[_SampledLeg]]:
         unfold = Unfolder(self.lattice)
         found = []
         for path in self.smoothed.paths:
+            tell()
             legs = []
             for anchor, bins in path:
                 if (bins < 0).any():
@@ -204,7 +217,18 @@ class Reconstruction:
         """The path most alike to all that are probable: leg by leg the consensus of the sampled ones.
 
         It visits the sightings that most sampled paths take for true, each on the edge that most pass there.
+
+        Raises
+        ------
+        InvalidInput
+            If no path was sampled.
         """
+        if not self._sampled:
+            raise InvalidInput(
+                "no path was sampled; reconstruct with samples, 200 by default, or with a smaller prune",
+                field="samples",
+                value=len(self.smoothed.paths),
+            )
         length_m, lattice = self.lattice.length_m, self.lattice
         turns, felt_m = (*lattice.turns[:2], lattice.turn_m), lattice.feels * length_m
         visits = Counter(tuple(leg[0] for leg in legs) for legs in self._sampled)

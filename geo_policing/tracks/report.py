@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 from reportlab import rl_config
@@ -17,10 +16,14 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
-from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
+from reportlab.platypus import KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
+
+from geo_policing.tracks.figures import Figure, figures
 
 #: A font that readers of PDF carry themselves; it has Chinese and Latin letters.
 FONT = "STSong-Light"
+#: How wide what is printed is on A4, points.
+PRINTED = A4[0] - 84
 #: A row does not go over the end of a page, so that the way of hours takes several.
 EDGES_A_ROW = 100
 WARNING = (
@@ -33,8 +36,10 @@ _STYLE = """body{font:14px/1.5 "Noto Sans CJK SC","Microsoft YaHei",system-ui,sa
 margin:2em auto;padding:0 1em;color:#1d2733}h1{font-size:22px}h2{font-size:16px;margin-top:1.6em}
 table{border-collapse:collapse;width:100%;font-size:12.5px}th,td{border:1px solid #c5ced8;padding:4px 7px;
 text-align:left;vertical-align:top;overflow-wrap:anywhere}th{background:#f3f5f8}
-.warning{border:2px solid #b0302a;padding:8px 12px}@media print{body{margin:0}h2{break-after:avoid}
-tr{break-inside:avoid}}"""
+.warning{border:2px solid #b0302a;padding:8px 12px}figure{margin:1em 0;break-inside:avoid}
+figure div{overflow-x:auto}figure svg{display:block;width:100%;min-width:560px;background:#fff}
+figcaption{font-size:12.5px}
+@media print{body{margin:0}h2{break-after:avoid}tr{break-inside:avoid}}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,32 +65,32 @@ class Section:
     widths: tuple[int, ...] = ()
 
 
-def write_report(document: dict[str, Any], path: Path) -> None:
-    """Write a report, as PDF where the name ends so and as HTML otherwise.
+def report_html(document: dict[str, Any], at: datetime | None = None) -> str:
+    """Return the report as a page that loads nothing.
 
     Parameters
     ----------
     document : dict
         What ``geo-policing reconstruct`` writes and the service keeps.
-    path : Path
-        The file.
+    at : datetime, optional
+        Moment of the picture of the regions; see `figures`.
+
+    Raises
+    ------
+    InvalidInput
+        If the moment is outside of the window.
     """
-    if path.suffix.lower() == ".pdf":
-        path.write_bytes(report_pdf(document))
-    else:
-        path.write_text(report_html(document), encoding="utf-8")
-
-
-def report_html(document: dict[str, Any]) -> str:
-    """Return the report as a page that loads nothing."""
     parts = [f"<p class=warning>{escape(WARNING)}</p>"]
-    for section in sections(document):
+    drawn = figures(document, at)
+    for number, section in enumerate(sections(document)):
+        parts += [_on_page(figure) for figure in drawn if figure.before == number]
         head = "".join(f"<th>{escape(name)}</th>" for name in section.head)
         rows = "".join(
             "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in section.rows
         )
         note = f"<p>{escape(section.note)}</p>" if section.note else ""
-        table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        columns = "".join(f'<col style="width:{w / sum(section.widths):.0%}"/>' for w in section.widths)
+        table = f"<table>{columns}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         parts.append(f"<h2>{escape(section.title)}</h2>{note}{table}")
     title = "轨迹还原报告 Reconstruction of a track"
     return (
@@ -96,8 +101,8 @@ def report_html(document: dict[str, Any]) -> str:
     )
 
 
-def report_pdf(document: dict[str, Any]) -> bytes:
-    """Return the report as PDF, A4; the same document gives the same bytes."""
+def report_pdf(document: dict[str, Any], at: datetime | None = None) -> bytes:
+    """Return the report as PDF, A4; the same document gives the same bytes. `at` is as for `report_html`."""
     pdfmetrics.registerFont(UnicodeCIDFont(FONT))
     text = ParagraphStyle("text", fontName=FONT, fontSize=9, leading=13, wordWrap="CJK", spaceAfter=4)
     small = ParagraphStyle("small", parent=text, fontSize=7.5, leading=10, spaceAfter=0)
@@ -117,13 +122,15 @@ def report_pdf(document: dict[str, Any]) -> bytes:
             ("VALIGN", (0, 0), (-1, -1), "TOP"),
         ]
     )
-    for section in sections(document):
+    drawn = figures(document, at)
+    for number, section in enumerate(sections(document)):
+        story += [_on_paper(figure, head, small) for figure in drawn if figure.before == number]
         story.append(Paragraph(escape(section.title), head))
         if section.note:
             story.append(Paragraph(escape(section.note), text))
         cells = [[Paragraph(escape(cell), small) for cell in row] for row in (section.head, *section.rows)]
         weights = section.widths or (1,) * len(section.head)
-        widths = [(A4[0] - 84) * weight / sum(weights) for weight in weights]
+        widths = [PRINTED * weight / sum(weights) for weight in weights]
         story.append(Table(cells, colWidths=widths, style=grid, repeatRows=1, splitInRow=1))
     written = BytesIO()
     # Without the time of printing and a random id: the same input gives the same bytes.
@@ -184,22 +191,26 @@ def _inputs(document: dict[str, Any]) -> Section:
 
 def _sightings(found: Sequence[dict[str, Any]]) -> Section:
     rows = []
-    for one in found:
+    for number, one in enumerate(found, 1):
         alone = one["leave_one_out"]
         fits = "—" if alone is None else f"{alone:.3f}" + ("" if one["fits"] else " 不符 does not fit")
         when = one["time"] + ("" if one["until"] is None else " – " + one["until"])
         rows.append(
             (
-                *(when, one["observer"] or "—", one["kind"], f"{one['given_probability']:.2f}"),
+                *(str(number), when, one["observer"] or "—", one["kind"], f"{one['given_probability']:.2f}"),
                 *(f"{one['probability']:.3f}", fits),
             )
         )
     note = (
-        "Given: as it was entered. After all: that it is the suspect, by all sightings. By its neighbours: "
-        "that the suspect was near, by the sightings before and after it alone; small is a misfit."
+        "By their numbers in the pictures. Given: as it was entered. After all: that it is the suspect, by "
+        "all sightings. By its neighbours: that the suspect was near, by the sightings before and after it "
+        "alone; small is a misfit."
     )
-    head = ("Time 时间", "Observer 来源", "Kind 类型", "Given 初值", "After all 后验", "By its neighbours")
-    return Section("目击 Sightings", note, head, rows, (5, 3, 2, 2, 2, 3))
+    head = (
+        *("No. 序号", "Time 时间", "Observer 来源", "Kind 类型"),
+        *("Given 初值", "After all 后验", "By its neighbours"),
+    )
+    return Section("目击 Sightings", note, head, rows, (1, 5, 3, 2, 2, 2, 3))
 
 
 def _paths(found: Sequence[dict[str, Any]]) -> Section:
@@ -240,6 +251,7 @@ def _gates(found: Sequence[dict[str, Any]]) -> Section:
             _time(one["earliest"]),
             f"{one['passed'][0]:.1%}",
             f"{one['passed'][-1]:.1%}",
+            *([_units(one["units"])] if "units" in one else []),
         )
         for one in found[:40]
     ]
@@ -248,7 +260,19 @@ def _gates(found: Sequence[dict[str, Any]]) -> Section:
         f"Probability of having passed by {first} and by {last}. Nobody comes there before the earliest time."
     )
     head = ("Gate 卡口", "Kind 类型", "Earliest 最早", first, last)
-    return Section("围堵 Containment", note, head, rows)
+    if "units" not in found[0]:
+        return Section("围堵 Containment", note, head, rows)
+    note += (
+        " Units: those that are there first, when in the median, and how probably before the suspect. Each "
+        "is told for every gate, though it can hold but one."
+    )
+    return Section("围堵 Containment", note, (*head, "Units 先到警力"), rows, (4, 2, 2, 2, 2, 5))
+
+
+def _units(arrivals: Sequence[dict[str, Any]]) -> str:
+    return (
+        ", ".join(f"{one['unit']} {_time(one['arrives'])} ({one['in_time']:.0%})" for one in arrivals) or "—"
+    )
 
 
 def _cameras(found: Sequence[dict[str, Any]]) -> Section:
@@ -259,6 +283,16 @@ def _cameras(found: Sequence[dict[str, Any]]) -> Section:
     note = "Bits that asking there is expected to tell about the path."
     head = ("Camera 摄像机", "Edge 路段", "Road 道路", "Bits", "Passing 经过")
     return Section("下一步查看 Where to look next", note, head, rows)
+
+
+def _on_page(figure: Figure) -> str:
+    caption = f"<figcaption>{escape(figure.caption)}</figcaption>"
+    return f"<h2>{escape(figure.title)}</h2><figure><div>{figure.drawing.svg()}</div>{caption}</figure>"
+
+
+def _on_paper(figure: Figure, head: ParagraphStyle, small: ParagraphStyle) -> KeepTogether:
+    parts = [Paragraph(escape(figure.title), head), figure.drawing.flowable(PRINTED - 12, FONT)]
+    return KeepTogether([*parts, Spacer(1, 4), Paragraph(escape(figure.caption), small), Spacer(1, 8)])
 
 
 def _time(text: str) -> str:

@@ -71,6 +71,8 @@ class Smoothed:
         For each step of the window the bins that carry probability, and how much; it sums to 1.
     truth : (n,) float64
         Posterior probability that each sighting is the suspect.
+    first, last : (n,) float64
+        That it is the first, and the last, that is.
     log_evidence : float
         Logarithm of the density of all sightings.
     paths : list of lists of (anchor, bins (n,))
@@ -83,6 +85,8 @@ class Smoothed:
     bins: list[NDArray[Any]]
     mass: list[NDArray[Any]]
     truth: Array
+    first: Array
+    last: Array
     log_evidence: float
     paths: list[list[tuple[int, NDArray[np.int32]]]] = field(default_factory=list)
     ends: list[tuple[int, float, State]] = field(default_factory=list)
@@ -107,6 +111,8 @@ class Smoother:
         What the backward weights may take.
     workers : int
         In how many threads; the answer is the same.
+    most_false : int
+        So many doubtful sightings in a row may be false.
     """
 
     def __init__(
@@ -118,9 +124,11 @@ class Smoother:
         unseen: dict[int, State],
         memory_bytes: int,
         workers: int = 1,
+        most_false: int = MOST_FALSE,
     ) -> None:
         self.lattice, self.model, self.anchors, self.steps = lattice, model, anchors, steps
-        self._gears = Gears(lattice, model)
+        self._most_false = most_false
+        self._gears = Gears(lattice, model, workers)
         self._filter = LegFilter(lattice, model, unseen, self._gears, memory_bytes)
         self._classes, self._workers = len(model.speed_mps), workers
         self._elsewhere = -np.log(lattice.measure_m.sum())
@@ -128,6 +136,7 @@ class Smoother:
         self.progress: Callable[[float], None] = lambda _: None
         self._done = 0.0
         self._truth, self._false = np.zeros(len(anchors)), np.zeros(len(anchors))
+        self._first, self._last = np.zeros(len(anchors)), np.zeros(len(anchors))
         self._collected: list[list[tuple[NDArray[Any], NDArray[Any], float]]] = [[] for _ in range(steps)]
         self._ends: list[tuple[int, float, State]] = []
 
@@ -145,7 +154,8 @@ class Smoother:
         sampler = PathSampler(len(self.anchors), samples, draw)
         log_evidence = self._forward(legs, behind, sampler)
         truth = self._truth / (self._truth + self._false)
-        return Smoothed(*self._collect(), truth, log_evidence, sampler.paths, self._ends)
+        ends = (self._first, self._last)
+        return Smoothed(*self._collect(), truth, *ends, log_evidence, sampler.paths, self._ends)
 
     def _backward(self) -> tuple[list[list[Leg]], list[tuple[State, float]]]:
         """Filter backward: the legs from each sighting on, and the state at each with its logarithm."""
@@ -200,6 +210,7 @@ class Smoother:
         log_evidence = float(most + np.log(np.exp(log_first - most).sum()))
         first = np.exp(log_first - log_evidence)
         self._truth += first
+        self._first = first
         sampler.begin(first, starting)
         outside = Outside(self.lattice, self.model, self._gears, self._filter)
         begins = zip(self.anchors, first.tolist(), behind, strict=True)
@@ -218,6 +229,7 @@ class Smoother:
                 whole = float(np.log(state[1].sum(dtype=np.float64)))
                 weight = float(np.exp(log_state + last + whole - log_evidence))
                 self._false[i + 1 :] += weight
+                self._last[i] = weight
                 if weight > NOTHING_OUTSIDE:
                     self._ends.append((self.anchors[i].step, weight, state))
             sampler.board(i, legs[i], last, len(self.lattice))
@@ -284,10 +296,11 @@ class Smoother:
     def _before(self, j: int) -> list[int]:
         """Sightings that may be the last true one before another, in order of time."""
         found: list[int] = []
-        for i in range(j - 1, max(j - 2 - MOST_FALSE, -1), -1):
+        for i in range(j - 1, -1, -1):
+            # One that is false for sure is no doubt that one more makes too many.
             if self.anchors[i].probability > 0.0:
                 found.insert(0, i)
-            if self.anchors[i].probability >= 1.0:
+            if self.anchors[i].probability >= 1.0 or len(found) > self._most_false:
                 break
         return found
 

@@ -123,6 +123,10 @@ class Suspects:
         if not near.any():
             raise InvalidInput(off_the_roads(self._sightings[0]), field="sightings")
         self._lattice = Lattice.of(network, turns or Turns.of(network, access), model, near)
+        edge = self._lattice.edge
+        self._n_bins = np.bincount(edge, minlength=network.n_edges)
+        self._first_bin = np.full(network.n_edges, -1)
+        self._first_bin[edge[::-1]] = np.arange(len(edge))[::-1]
         self._density = [self._weighed(sighting) for sighting in self._sightings]
         self._share = [watched(self._lattice, watch)[0] for watch in self._watches]
 
@@ -183,15 +187,11 @@ class Suspects:
 
     def _bins(self, edge: NDArray[np.int32], along_m: Array) -> NDArray[np.int64]:
         """Bin (k,) of places on edges; -1 where it is not on the lattice."""
-        lattice = self._lattice
-        first = np.searchsorted(lattice.edge, edge)
-        last = np.searchsorted(lattice.edge, edge, side="right") - 1
-        known = (edge >= 0) & (last >= first)
-        if not known.any():
+        first = np.where(edge >= 0, self._first_bin[edge], -1)
+        if not (first >= 0).any():
             return np.full(len(edge), -1)
-        bin_m = lattice.bin_m[np.minimum(first, len(lattice) - 1)]
-        nth = np.minimum(first + (np.maximum(along_m, 0.0) / bin_m).astype(np.int64), last)
-        return np.where(known, nth, -1)
+        nth = (np.maximum(along_m, 0.0) / self._lattice.bin_m[first]).astype(np.int64)
+        return np.where(first >= 0, first + np.minimum(nth, self._n_bins[edge] - 1), -1)
 
     def _near(self) -> NDArray[np.bool_]:
         """Which edges (m,) some of it can be about."""

@@ -1,5 +1,7 @@
 """Which way on is taken at a node: how often, learned from angles and from how much traffic a road draws."""
 
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -8,6 +10,7 @@ from numpy.typing import NDArray
 
 from geo_policing.kernels import edge_candidates, shortest_trees, turning
 from geo_policing.roads import Access, RoadNetwork
+from geo_policing.tracks import threads
 
 Array = NDArray[np.float64]
 
@@ -161,10 +164,16 @@ def through_traffic(network: RoadNetwork, is_open: NDArray[np.bool_]) -> Array:
     graph: tuple[NDArray[Any], ...] = (before[network.out_offset], network.to_node[used])
     draw = np.random.default_rng(SEED)
     sources = draw.choice(network.n_nodes, min(SOURCES, network.n_nodes), replace=False)
+    graph = (network.from_node[used], *graph, np.maximum(network.length_m[used], 0.01))
+
+    def part(some: NDArray[Any]) -> Callable[[Callable[[], None]], Array]:
+        return lambda _: np.asarray(shortest_trees.flow(some, *graph))
+
+    workers = min(os.cpu_count() or 1, len(sources))
+    # Whole numbers, so the sum is the same whoever counts.
+    flows = threads.each([part(some) for some in np.array_split(sources, workers)], workers, lambda: None)
     passed = np.zeros(network.n_edges)
-    passed[used] = shortest_trees.flow(
-        sources, network.from_node[used], *graph, np.maximum(network.length_m[used], 0.01)
-    )
+    passed[used] = sum(flows)
     two_way = network.reverse >= 0
     both = passed.copy()
     both[two_way] += passed[network.reverse[two_way]]

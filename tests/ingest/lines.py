@@ -62,8 +62,8 @@ class MemorySink:
             raise OSError("disk full")
         self.columns.append(columns)
 
-    def window(self, device, window):
-        return FixColumns.from_fixes(f for f in self.fixes if f.device == device and f.time in window)
+    def pages(self, device, window):
+        yield FixColumns.from_fixes(f for f in self.fixes if f.device == device and f.time in window)
 
     @property
     def fixes(self):

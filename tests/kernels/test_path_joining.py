@@ -11,23 +11,6 @@ from tests.kernels.town import Town
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_a_least_path_is_connected_and_costs_what_the_textbook_says(seed):
-    rng = np.random.default_rng(seed)
-    town = Town(rng)
-    for a, b in rng.integers(0, len(town.length_m), (10, 2)).tolist():
-        path, to_start = path_joining.least_path(a, 25.0, b, math.inf, town.ways)
-        expected = town.roads.cost_to(a, 25.0, b)
-        assert to_start == pytest.approx(expected)
-        if math.isinf(expected):
-            assert len(path) == 0
-        else:
-            assert (path[0], path[-1], len(path) >= 2) == (a, b, True)
-            assert 25.0 + town.roads.path_cost(path.tolist()) == pytest.approx(expected)
-            beyond, _ = path_joining.least_path(a, 25.0, b, expected * 0.99, town.ways)
-            assert len(beyond) == 0
-
-
-@pytest.mark.parametrize("seed", range(8))
 def test_places_are_joined_by_least_ways_and_broken_where_there_is_none(seed):
     rng = np.random.default_rng(seed)
     town = Town(rng)

@@ -66,8 +66,7 @@ class City:
         self.site.publish("units", {"type": "FeatureCollection", "features": changed})
 
     def match(self, device: str, place: Matched | None) -> None:
-        changed = self.picture.match({device: place})
-        self.site.publish("units", {"type": "FeatureCollection", "features": changed})
+        self.site.publish("matched", {"matched": self.picture.match({device: place})})
 
     def report(self, one: Incident) -> None:
         self.site.publish("incident", self.picture.report(one))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from geo_policing.errors import InvalidInput
-from geo_policing.kernels import map_matching, path_joining, path_sampling
+from geo_policing.kernels import gap_routes, map_matching, path_sampling
 from geo_policing.kernels.trace_matching import Lattice
 from geo_policing.matching import Matcher, alternatives
 from geo_policing.matching.alternatives import most_probable
@@ -137,7 +137,7 @@ def test_a_path_is_as_probable_as_all_sequences_that_make_it_together(seed):
             _, arrived = naive.transition_logp(town.roads, a, a_m, b, offset[i, states[i]], way, model)
             last = i
             if arrived == "by way":
-                path += path_joining.least_path(a, 0.0, b, math.inf, town.ways)[0].tolist()[1:]
+                path += gap_routes.fastest_routes(a, 0.0, b, 1, 1.0, town.ways)[0].tolist()[1:]
             elif arrived != "ahead":
                 path.append(b)
         return tuple(path)

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numba import njit
 
 from benchmarks import matching
 from geo_policing.errors import InvalidFile, InvalidInput
-from geo_policing.kernels import path_joining, trace_matching
+from geo_policing.kernels import gap_routes, trace_matching
+from geo_policing.kernels.prefetching import soon
 from geo_policing.matching import Matcher, MatcherParameters
 from geo_policing.roads import Access, RoadNetwork
 from tests.matching.city import LAT, LON, STEP, drive, grid
@@ -189,7 +191,7 @@ def test_a_network_mapped_from_a_file_matches_alike_and_compiles_nothing_again(t
     network.save(tmp_path / "town.roads")
     lon, lat = drive(network, ROUTE, noise_m=5.0)
     lon, lat = np.concatenate([lon, lon[:1]]), np.concatenate([lat, lat[:1]])  # and a leap at the end
-    kernels = [trace_matching.match_trace, path_joining.least_path]
+    kernels = [trace_matching.match_trace, gap_routes.fastest_routes]
     here = matched(network, lon, lat)
     compiled = [len(kernel.signatures) for kernel in kernels]
     for matcher in (Matcher(RoadNetwork.load(tmp_path / "town.roads")), Matcher(network, access=Access.CAR)):
@@ -197,6 +199,17 @@ def test_a_network_mapped_from_a_file_matches_alike_and_compiles_nothing_again(t
         assert [p.edges.tolist() for p in there.pieces] == [p.edges.tolist() for p in here.pieces]
     assert compiled == [len(kernel.signatures) for kernel in kernels]
     assert 0 not in compiled
+
+
+def test_hints_at_what_will_be_read_reach_the_processor():
+    @njit
+    def hint(array):
+        soon(array, 1)
+
+    hint(np.zeros(2))
+    (code,) = hint.inspect_asm().values()
+    # What x86 and Arm call it.
+    assert "prefetch" in code or "prfm" in code
 
 
 def test_every_parameter_is_documented_with_its_default():

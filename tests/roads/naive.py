@@ -105,6 +105,15 @@ def least_time(network, is_open, start, end):
     return min(ways, default=math.inf)
 
 
+def arrivals(network, is_open, start):
+    """Seconds from any of some stretches (edge, from_m, to_m) to the beginning of each open edge."""
+    found = []
+    for f in range(network.n_edges):
+        on_it = any(e == f for e, _, _ in start)
+        found.append(0.0 if on_it else least_time(network, is_open, start, [(f, 0.0, 0.0)]))
+    return [s if is_open[f] else math.inf for f, s in enumerate(found)]
+
+
 def stretches(network, is_open, lon, lat, radius_m, wide_m, k):
     """(edge, from_m, to_m) near a place: the k nearest open edges, a radius to both sides, all of a loop."""
     x, y = (float(v[0]) for v in network.plane.forward(lon, lat))

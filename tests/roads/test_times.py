@@ -38,6 +38,26 @@ def test_least_times_equal_the_naive_twin(seed):
     assert ways
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_arrivals_at_every_edge_equal_the_naive_twin(seed):
+    network = random_network(seed)
+    roads = RoadTimes(network, most_mps=8.0)
+    slow = replace(network, speed_mps=np.minimum(network.speed_mps, np.float32(8.0)))
+    rng = np.random.default_rng(seed)
+    is_open = (network.access & Access.CAR) > 0
+    for radius_m in (5.0, 60.0):
+        lon, lat = 113.13 + 0.01 * rng.random(), 27.83 + 0.01 * rng.random()
+        near = naive.stretches(network, is_open, lon, lat, radius_m, WIDE_M, PLACES)
+        expected = np.array(naive.arrivals(slow, is_open, near))
+        found = roads.arrivals_s((lon, lat), radius_m)
+        assert found == pytest.approx(expected, abs=1e-6)
+        limit = float(np.median(expected[np.isfinite(expected)]))
+        soon = roads.arrivals_s((lon, lat), radius_m, limit)
+        assert (soon[np.isfinite(soon)] == found[np.isfinite(soon)]).all()
+        assert np.isfinite(soon[expected < limit - 1e-6]).all()
+        assert not np.isfinite(soon[expected > limit + 1e-6]).any()
+
+
 def test_nobody_who_drives_the_fastest_route_is_faster():
     network = grid(one_way={"1>2", "2>3", "9>8"}, forbidden=[("0>1", "1>2"), ("6>7", "7>8")])
     roads = RoadTimes(network)

@@ -11,3 +11,13 @@ def service(tmp_path_factory):
     with running(folder, heartbeat_seconds=0.5) as service:
         furnish(service)
         yield service
+
+
+@pytest.fixture(scope="module")
+def dispatcher(service):
+    return service.client("dispatcher")
+
+
+@pytest.fixture(scope="module")
+def detective(service):
+    return service.client("detective")

@@ -66,7 +66,9 @@ def running(folder: Path, ingest=None, **settings):
     """Serve from a folder until the block ends; `ingest` has settings of how receivers reach it.
 
     With a heartbeat that is slower than a client's patience, an event that does not come fails the test.
+    Searches may take as long as it takes to compile what they need.
     """
+    settings = {"search_seconds": 900} | settings
     web = bound_socket("127.0.0.1", 0)
     ready = threading.Event()
     found = {}

@@ -11,6 +11,7 @@ import pytest
 from geo_policing.matching import OnlineMatcher
 from geo_policing.model import Device, DeviceKind, Fix, format_instant
 from geo_policing.service import matched, telling
+from geo_policing.service.admission import admit
 from geo_policing.service.app import create_app, open_rooms
 from geo_policing.service.matched import LiveMatcher
 from geo_policing.service.tracks import Tracks
@@ -88,12 +89,23 @@ def matched_at(us):
     return lambda feature: (feature["properties"]["matched"] or {}).get("time") == at
 
 
+def placed(feature, place):
+    """A unit that was told before, with the place that is told of it now."""
+    assert place.keys() == {"device", "matched"}
+    return feature | {"properties": feature["properties"] | {"matched": place["matched"]}}
+
+
 def told_until(stream, true):
-    """Features of units as the stream tells them, to the first of which something is true."""
-    found = []
+    """Features of units as one knows them who hears the stream, to the first of which something is true."""
+    found, known = [], {}
     for _, kind, data in stream:
-        told = {"snapshot": lambda data: data["units"]["features"], "units": lambda data: data["features"]}
-        for feature in told.get(kind, lambda _: [])(data):
+        features = {
+            "snapshot": lambda data: data["units"]["features"],
+            "units": lambda data: data["features"],
+            "matched": lambda data: [placed(known[one["device"]], one) for one in data["matched"]],
+        }
+        for feature in features.get(kind, lambda _: [])(data):
+            known[feature["id"]] = feature
             found.append(feature)
             if true(feature):
                 return found
@@ -137,6 +149,22 @@ def test_a_position_is_told_before_it_is_matched_and_again_when_its_place_change
             first, *_, last = told_until(told, lambda f: f["properties"]["matched"])
         assert first["properties"] | {"matched": None} == last["properties"] | {"matched": None}
         assert first["properties"]["matched"] is None
+
+
+def test_a_unit_that_moves_is_told_whole_once_and_then_its_place_alone(folder):
+    with running(folder, heartbeat_seconds=60) as service:
+        furnish(service)
+        us, lon, lat = southern_drive(now_us() - 100 * SECOND_US)[0]
+        with service.client("dispatcher").stream("GET", "/api/live") as stream, service.receiver() as line:
+            told = events(stream.iter_lines())
+            line.sendall(rmc(us, lon, lat, tag="s:patrol-07"))
+            kinds, last = [], None
+            while not kinds or kinds[-1] != "matched":
+                _, kind, last = next(told)
+                kinds.append(kind)
+        assert kinds == ["snapshot", "units", "matched"]
+        (place,) = last["matched"]
+        assert (place["device"], place["matched"]["road"]) == ("patrol-07", "建设路")
 
 
 def test_after_a_restart_the_places_of_what_is_on_the_map_are_told_without_a_new_fix(folder):
@@ -274,9 +302,52 @@ async def test_what_fails_is_seen_and_the_next_fixes_are_matched(rooms_of, monke
     assert "matching of positions failed" in caplog.text
 
 
+async def test_a_device_of_which_it_is_learned_what_carries_it_does_not_wait_for_its_next_fix(rooms_of):
+    middle = (LON + 0.5 * STEP, LAT + 2 * STEP + NORTH_10_M)
+    async with rooms_of() as rooms:
+        rooms.registry.admit("07")
+        await rooms.pipeline.submit([Fix("07", now_us(), *middle)])
+        await until(lambda: place_of(rooms, "07"))
+        assert place_of(rooms, "07")["edge"] in FOOTWAYS
+        await admit(rooms, "07", "", DeviceKind.PATROL_CAR, "")
+        # Another one's fix is enough.
+        await rooms.pipeline.submit([Fix("bus", now_us(), LON + 0.001, LAT)])
+        await until(lambda: place_of(rooms, "07") and place_of(rooms, "07")["edge"] not in FOOTWAYS)
+
+
 @pytest.fixture
 def live(folder):
     return LiveMatcher(Tracks(None, None, folder / "city.roads"))
+
+
+def test_who_is_silent_for_a_day_is_forgotten_and_begins_anew(folder):
+    now = [0.0]
+    live = LiveMatcher(Tracks(None, None, folder / "city.roads"), clock=lambda: now[0])
+    kinds = {"car": DeviceKind.TAXI, "bus": DeviceKind.BUS, "boat": DeviceKind.TAXI}
+    car, bus = southern_drive(0)[:2]
+    boat = Fix("boat", 0, LON, LAT - 0.01)
+    first = live.match([Fix("car", *car), Fix("bus", *bus), boat], kinds)
+    assert sorted(first) == ["bus", "car"]
+    rooms = next(iter(live._travellers.values()))
+    assert set(rooms._number) == {"car", "bus", "boat"}
+    for hour in range(1, 25):
+        now[0] = hour * 3600.0
+        live.match([Fix("bus", hour * 3600 * SECOND_US, *bus[1:])], {"bus": DeviceKind.BUS})
+    assert set(rooms._number) == {"car", "bus", "boat"}
+    now[0] += 3600.0
+    changed = live.match([Fix("bus", 25 * 3600 * SECOND_US, *bus[1:])], {"bus": DeviceKind.BUS})
+    # Whoever watches is told that the car has no place any more; the boat had none.
+    assert changed["car"] is None
+    assert "boat" not in changed
+    assert set(rooms._number) == {"bus"}
+    assert (set(live._heard_s), set(live._among)) == ({"bus"}, {"bus"})
+    # Its room is another's, and it begins with nothing of before: what was older is new again.
+    again = live.match(
+        [Fix("lorry", *car), Fix("car", *car)], {"lorry": DeviceKind.TAXI, "car": DeviceKind.TAXI}
+    )
+    assert {device: place.edge for device, place in again.items()} == dict.fromkeys(
+        ("lorry", "car"), first["car"].edge
+    )
 
 
 def test_there_is_always_room_for_one_more_device(live, monkeypatch):

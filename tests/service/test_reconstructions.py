@@ -125,6 +125,20 @@ def test_the_report_has_the_same_bytes_each_time_and_names_case_and_inputs(detec
     assert remote_loads(page) == []
 
 
+def test_the_picture_of_the_report_is_of_the_moment_that_is_asked_for(detective, done):
+    url = f"{URL}/{done['id']}/report"
+    page = detective.get(f"{url}.html", params={"at": at(64)}).text
+    assert page.count("<svg ") == 2
+    assert f"Regions at {(BEGIN + timedelta(seconds=60)):%H:%M:%S}" in page
+    assert detective.get(f"{url}.pdf", params={"at": at(64)}).content.startswith(b"%PDF")
+    for kind in ("html", "pdf"):
+        for moment, says in ((at(999), "is outside"), ("noon", "no RFC 3339 time")):
+            answer = detective.get(f"{url}.{kind}", params={"at": moment})
+            assert answer.status_code == 422
+            assert answer.json()["field"] == "at"
+            assert says in answer.json()["detail"]
+
+
 def test_the_same_question_gives_the_same_answer(detective, done):
     again = ended(detective, detective.post(URL, json=GOOD).json()["id"])
     assert again["features"] == done["features"]

@@ -29,6 +29,13 @@ def store(tmp_path):
         yield store
 
 
+def test_a_question_that_takes_long_draws_nothing_on_standard_output(tmp_path):
+    with FixStore(tmp_path / "fixes.duckdb") as store, store.snapshot() as now:
+        # DuckDB would begin after two seconds.
+        ((draws,),) = now.cursor.execute("SELECT current_setting('enable_progress_bar')").fetchall()
+    assert draws is False
+
+
 def test_a_device_and_a_window_give_its_fixes_by_time_and_not_the_end(store):
     store.append(columns(*(Fix("car", T + s * SECOND, 113.1, 27.8) for s in (3600, 5, 0, 3599))))
     store.append(columns(Fix("bus", T, 113.1, 27.8), Fix("car", T - 1, 113.1, 27.8)))

@@ -1,5 +1,6 @@
 """Finished days are sealed, merged, and asked as if nothing had happened."""
 
+import json
 import threading
 
 import h3
@@ -12,10 +13,13 @@ from geo_policing.errors import InvalidFile, Unavailable
 from geo_policing.model import BoundingBox, Fix, FixColumns, TimeWindow, from_us
 from geo_policing.store import FixStore
 from geo_policing.store.history import keeper as keeper_module
+from geo_policing.store.history import layout, spill
 from geo_policing.store.history.checks import verify
 from geo_policing.store.history.keeper import Keeper
 from geo_policing.store.history.manifest import NAME, Manifest
+from geo_policing.store.history.questions import Questions
 from geo_policing.store.history.sealing import make_part
+from geo_policing.tracks.searches import Area, presences
 from tests.store.moving import DAY_US, FIRST_DAY, T, fixes_at, rows, walks
 
 HOUR_US = 3_600_000_000
@@ -122,6 +126,39 @@ def test_sealed_in_pieces_and_merged_the_visits_are_those_of_days_sealed_at_once
     assert found[0] == found[1]
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_sealed_and_merged_in_slices_the_files_are_those_of_days_sealed_at_once(tmp_path, monkeypatch, seed):
+    fixes = walks(np.random.default_rng(30 + seed), devices=12)
+    fixes.source[::3] = "jt808:tcp:8000"
+    late = np.random.default_rng(seed).random(len(fixes)) < 0.2
+    found = []
+    for slice_rows in (1_000_000, 97):
+        monkeypatch.setattr(spill, "SLICE_ROWS", slice_rows)
+        with FixStore(tmp_path / str(slice_rows) / "fixes.duckdb") as store:
+            keeper = Keeper(store)
+            for part in (fixes.take(~late), fixes.take(late)):
+                store.append(part)
+                keeper.seal(FIRST_DAY + 9)
+                assert faults(store) == []
+                found.append(contents(store))
+            keeper.compact()
+            assert faults(store) == []
+            found.append(contents(store))
+            assert [path for path in store.folder.rglob("*") if path.suffix in {".spill", ".new"}] == []
+    assert found[:3] == found[3:]
+
+
+def contents(store):
+    """Return what each file has, row by row in its order, and how its row groups are cut."""
+    return {
+        name: (
+            repr(pq.read_table(store.folder / name).to_pylist()),  # NaN is not NaN
+            pq.read_metadata(store.folder / name).num_row_groups,
+        )
+        for name in sorted(store.manifest.names)
+    }
+
+
 def test_fixes_that_come_while_their_day_is_sealed_are_kept(store):
     fixes = walks(np.random.default_rng(5), days=1, fixes=200)
     keeper = Keeper(store)
@@ -200,13 +237,17 @@ def test_any_parquet_reader_reads_the_sealed_days(store):
         *(table.column(n).to_pylist() for n in ("device", "time", "lon", "lat")), strict=True
     ):
         assert (float(lon), float(lat)) in {placed[device, time]} or list(fixes.time).count(time) > 1
-    cells = pq.read_table(folder / store.manifest.parts[0].by_cell.name)
-    keys = [
-        (t // 3_600_000_000, c, t)
-        for t, c in zip(*(cells.column(n).to_pylist() for n in ("time", "cell")), strict=True)
-    ]
+    ways = pq.read_table(folder / store.manifest.parts[0].by_cell.name)
+    keys = list(zip(*(ways.column(n).to_pylist() for n in ("hour", "block", "device", "time")), strict=True))
     assert keys == sorted(keys)
-    assert h3.get_resolution(h3.int_to_str(keys[0][1])) == 10
+    assert h3.get_resolution(h3.int_to_str(keys[0][1])) == 8
+    # Each fix is there once as one in its block and hour, and the row after says where its way leads.
+    here = [k for k, f in zip(keys, ways.column("flags").to_pylist(), strict=True) if f & 1]
+    first_day = fixes.time // DAY_US == FIRST_DAY
+    assert sorted((d, t) for _, _, d, t in here) == sorted(
+        zip(fixes.device[first_day].tolist(), fixes.time[first_day].tolist(), strict=True)
+    )
+    assert all(hour == t // HOUR_US for hour, _, _, t in here)
 
 
 @pytest.mark.parametrize("digits", [7, 9, 15])
@@ -230,6 +271,50 @@ def test_parts_of_different_digits_are_read_and_merged(store):
     assert store.window("car", ALL).lon.tolist() == wanted
     keeper.compact()
     assert store.window("car", ALL).lon.tolist() == wanted
+
+
+def test_a_day_of_before_there_were_blocks_is_read_and_written_anew(store, tmp_path):
+    fixes = walks(np.random.default_rng(15))
+    store.append(fixes)
+    keeper = Keeper(store)
+    keeper.seal(FIRST_DAY + 9)
+    area, w = Area.circle(113.13, 27.83, 1500), TimeWindow(from_us(T), from_us(T + DAY_US))
+    expected = presences(Questions(store), area, w)
+    assert len(expected) > 3
+    # As the version before wrote it: fixes by hour, cell and time, and a manifest of format 1.
+    manifest = store.manifest
+    folder = store.folder
+    for part in manifest.parts:
+        table = pq.read_table(folder / part.by_device.name, columns=["device", "time", "lon", "lat", "cell"])
+        hours = pa.array(table.column("time").to_numpy() // HOUR_US)
+        order = [(name, "ascending") for name in ("hour", "cell", "time")]
+        old = table.append_column("hour", hours).sort_by(order).drop_columns(["hour"])
+        pq.write_table(old, folder / part.by_cell.name, store_decimal_as_integer=True)
+    store.close()
+    said = json.loads((folder / NAME).read_text())
+    said["format"] = 1
+    for part in said["parts"]:
+        del part["has_blocks"]
+        path = folder / part["by_cell"]["name"]
+        part["by_cell"] |= {
+            "rows": part["by_device"]["rows"],
+            "bytes": path.stat().st_size,
+            "sha256": layout.digest(path),
+        }
+    (folder / NAME).write_text(json.dumps(said))
+    with FixStore(tmp_path / "fixes.duckdb") as again:
+        keeper = Keeper(again)
+        assert faults(again) == []
+        ways = Questions(again).ways(area, w.start_us, w.end_us)
+        assert ways.unsure >= {p.device for p in expected}
+        assert presences(Questions(again), area, w) == expected
+        again.append(fixes.take(slice(0, 5)))  # late ones, whose neighbours are in the old files
+        keeper.seal(FIRST_DAY + 9)
+        assert faults(again) == []
+        assert len(keeper.compact(renew=True)) == len(manifest.parts)
+        assert all(part.has_blocks for part in again.manifest.parts)
+        assert faults(again) == []
+        assert presences(Questions(again), area, w) == expected
 
 
 def test_a_store_of_one_table_is_divided_into_days(tmp_path):
@@ -305,9 +390,9 @@ def test_sealing_on_a_disk_that_is_full_changes_nothing(store, monkeypatch):
 def test_of_the_day_so_far_only_neighbours_of_what_is_sealed_are_looked_at(store, monkeypatch):
     looked_at = []
 
-    def counted(cursor, folder, part_id, day, mine, others):
+    def counted(cursor, folder, part_id, day, mine, others, devices):
         looked_at.append(cursor.execute(f"SELECT count(*) FROM ({others})").fetchall()[0][0])
-        return make_part(cursor, folder, part_id, day, mine, others)
+        return make_part(cursor, folder, part_id, day, mine, others, devices)
 
     monkeypatch.setattr(keeper_module, "make_part", counted)
     n, devices = 480, 20

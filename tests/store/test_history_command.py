@@ -1,12 +1,16 @@
 """``geo-policing history``: one line a thing, and one line when it cannot be."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from geo_policing.cli import main
+from geo_policing.errors import Conflict
 from geo_policing.model import Device, DeviceKind
 from geo_policing.store import FixStore, open_records
 from tests.store.moving import walks
+from tests.store.test_kept_searches import ANSWER, KEPT, LOOK
 
 
 @pytest.fixture
@@ -52,6 +56,23 @@ def test_from_sealing_to_deletion(run, fixes):
     assert run("verify")[0] == 0
 
 
+def test_answers_go_in_time_also_beside_a_service_but_for_those_of_a_case_that_holds(run, fixes, tmp_path):
+    with open_records(tmp_path) as records:
+        for case in ("A1", "B2"):
+            records.searches.add(replace(KEPT, id=case, case_number=case), ANSWER, LOOK)
+    window = "2026-03-01T00:00:00Z/2026-03-02T00:00:00Z"
+    assert run("hold", "B2", "--datetime", window)[0] == 0
+    with FixStore(tmp_path / "fixes.duckdb"):
+        code, out, _ = run("expire", "--answers", "30")
+    assert (code, out) == (0, ["deleted of case A1: 1 answers of searches (answers=30)"])
+    with open_records(tmp_path) as records:
+        assert records.searches.answer("B2") == ANSWER
+        with pytest.raises(Conflict):
+            records.searches.answer("A1")
+    (line,) = run("deletions")[1]
+    assert line.split("\t")[1:5] == ["A1", "searches", "answers=30", "1"]
+
+
 def test_damage_is_named_and_ends_with_1(run, fixes, tmp_path):
     run("seal")
     path = next(tmp_path.glob("fixes-sealed/day=2026-03-02/visits/*"))
@@ -83,6 +104,8 @@ def test_beside_a_running_service_what_is_sealed_is_shown_and_nothing_is_changed
     [
         (["expire", "--keep", "officer"], "write KIND=DAYS"),
         (["expire", "--keep", "tram=3"], "no kind of device"),
+        (["expire"], "no rule; give --keep KIND=DAYS or --answers DAYS"),
+        (["expire", "--answers", "0"], "less than a day"),
         (["release", "nobody"], "no hold of case 'nobody'"),
         (["hold", "A", "--datetime", "yesterday"], "is no window"),
     ],

@@ -1,6 +1,7 @@
 """Killed at any instant of sealing, merging and deleting, the history has each row once."""
 
 import math
+import os
 import random
 import shutil
 import subprocess
@@ -18,17 +19,21 @@ from tests.store.moving import DAY_US, FIRST_DAY, T, rows, walks
 ALL = TimeWindow(from_us(T - DAY_US), from_us(T + 9 * DAY_US))
 KILLS = 50
 
-# What takes long is to start Python: one process that has everything loaded forks a child for each kill.
+# Starting Python takes long: one process that has everything loaded forks a child for each kill. A child
+# has the thread that forked alone, and what another one held stays locked in it: so there must be no other.
+ALONE = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
 KEEPER = """
 import os, signal, sys, time
 from pathlib import Path
 import numpy as np
 from geo_policing.store import FixStore
 from geo_policing.geodesy import cells
+from geo_policing.store.history import spill
 from geo_policing.store.history.keeper import Keeper
 from geo_policing.store.history.sealing import visits_of
 from tests.store.moving import FIRST_DAY, walks
 
+spill.SLICE_ROWS = 100  # less than a day has
 fixes = walks(np.random.default_rng(20), days=2)
 moved = fixes.to_arrow()
 cells(fixes.lon, fixes.lat)
@@ -45,6 +50,9 @@ def keep(path):
 
 for line in sys.stdin:
     wait_s, path = line.strip().split(" ", 1)
+    others = [open(f"/proc/self/task/{task}/comm").read() for task in os.listdir("/proc/self/task")][1:]
+    if others:
+        sys.exit(f"a process with the threads {others} must not fork")
     child = os.fork()
     if child == 0:
         keep(Path(path))
@@ -66,7 +74,8 @@ def test_each_row_is_there_once_whenever_the_process_is_killed(tmp_path):
         store.append(fixes.take(number % 3 == 2))
     chance, took_s, states = random.Random(21), 0.0, set()
     command = [sys.executable, "-W", "ignore", "-c", KEEPER]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as forker:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env={**os.environ, **ALONE}, **pipes) as forker:
         for kill in range(KILLS + 2):
             folder = tmp_path / "history"
             shutil.rmtree(folder, ignore_errors=True)
@@ -80,10 +89,12 @@ def test_each_row_is_there_once_whenever_the_process_is_killed(tmp_path):
             said = []
             while "ended" not in said:
                 said.append(forker.stdout.readline().strip())
+                assert said[-1], "the process that forks has ended"
             took_s = took_s if kill > 1 else time.monotonic() - began
             with FixStore(path) as store:
                 kept = rows(store.between(ALL))
                 assert kept in (first, late)
+                assert not list(store.folder.rglob("*.spill"))
                 assert kept == late or "late" not in said
                 assert store.count() == len(kept)
                 assert list(verify(store.folder, store.manifest)) == []

@@ -44,7 +44,7 @@ def test_one_of_another_case_is_not_there(records):
 def test_one_that_was_refused_has_no_answer_but_why(records):
     records.searches.add(replace(KEPT, found=0, told=0, problem="the window is too long"), None, LOOK)
     assert records.searches.get("k1").problem == "the window is too long"
-    with pytest.raises(Conflict, match="refused: the window is too long; ask again"):
+    with pytest.raises(Conflict, match="no answer, ask again: the window is too long"):
         records.searches.answer("k1")
 
 

@@ -1,6 +1,8 @@
 """``geo-policing match-day``: a sealed day to the edges that each device drove."""
 
+import getpass
 import json
+import sqlite3
 import sys
 
 import numpy as np
@@ -13,9 +15,9 @@ from geo_policing.cli.match_day import match_history_day
 from geo_policing.errors import Conflict, InvalidFile, InvalidInput, Unavailable
 from geo_policing.matching import Matcher, match_track
 from geo_policing.matching.table import DRIVEN
-from geo_policing.model import FixColumns, TimeWindow, from_us
+from geo_policing.model import Device, DeviceKind, FixColumns, TimeWindow, from_us
 from geo_policing.roads import Access, RoadNetwork
-from geo_policing.store import FixStore
+from geo_policing.store import FixStore, open_records
 from geo_policing.store.history import matched
 from geo_policing.store.history.keeper import OTHERS, Keeper
 from tests.matching.city import grid
@@ -207,7 +209,10 @@ def test_two_do_not_match_the_same_day_at_once(data):
 @pytest.fixture
 def run(data, capsys, monkeypatch):
     def run(*words):
-        monkeypatch.setattr("sys.argv", ["geo-policing", "match-day", *words, "--data-dir", str(data)])
+        asked = ["geo-policing", "match-day", *words, "--data-dir", str(data)]
+        if "--reason" not in words:
+            asked += ["--reason", "monthly statistics"]
+        monkeypatch.setattr("sys.argv", asked)
         with pytest.raises(SystemExit) as ended:
             main()
         said = capsys.readouterr()
@@ -226,6 +231,80 @@ def test_the_command_matches_a_day_on_the_roads_of_the_data_folder_or_others(run
     assert (code, err) == (0, [])
     assert "1>2" in {row["edge"] for row in edges_of(data / "matched" / f"day={DAY}")}
     assert "1>2" not in {row["edge"] for row in edges_of(data / "out" / f"day={DAY}")}
+
+
+def kept(data, case=""):
+    with open_records(data) as records:
+        return records.searches.of_case(case), records.looks.list()
+
+
+def test_who_asked_why_and_of_how_many_tracks_were_written_is_recorded(run, data):
+    assert run(DAY, "--case", "A1", "--reason", "盗窃案嫌疑车辆排查")[0] == 0
+    (search,), looks = kept(data, "A1")
+    assert (search.search, search.reason, search.role) == ("match-day", "盗窃案嫌疑车辆排查", "command line")
+    assert (search.account, search.found, search.problem) == (getpass.getuser(), 12, None)
+    assert (search.question["day"], search.question["access"]) == (DAY, "any")
+    ended, begun = looks
+    assert (begun.question, begun.rows) == ("geo-policing match-day (case A1: 盗窃案嫌疑车辆排查): begun", 0)
+    assert (ended.question, ended.rows) == ("geo-policing match-day (case A1: 盗窃案嫌疑车辆排查): ended", 12)
+    assert {(look.start_us, look.end_us) for look in looks} == {(T, T + DAY_US)}
+    with open_records(data) as records, pytest.raises(Conflict, match="in the files that it wrote"):
+        records.searches.answer(search.id)
+
+
+def test_what_is_refused_or_stopped_is_recorded_with_why(run, data, monkeypatch):
+    from geo_policing.cli import day_work
+
+    assert run("2026-03-05")[0] == 1
+    (search,), looks = kept(data)
+    assert "2026-03-05 is not sealed" in search.problem
+    assert [look.question.rpartition(": ")[2] for look in looks] == ["refused or stopped", "begun"]
+    one = day_work.match_range
+
+    def stopped(work, index):
+        one(work, index)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(day_work, "match_range", stopped)
+    run(DAY)
+    assert kept(data)[0][0].problem == "it was ended by who asked"
+
+
+def test_nothing_is_read_that_cannot_be_recorded(run, data):
+    with open_records(data):
+        pass
+    db = sqlite3.connect(data / "records.sqlite")
+    db.execute("ALTER TABLE looks RENAME TO away")
+    code, out, err = run(DAY)
+    assert (code, out, len(err)) == (1, [], 1)
+    assert "records" in err[0]
+    assert not (data / "matched").exists()
+    db.close()
+
+
+def test_devices_of_community_corrections_are_left_out_also_when_it_is_learned_later(run, data):
+    assert run(DAY)[0] == 0
+    folder = data / "matched" / f"day={DAY}"
+    assert "d05" in {row["device"] for row in edges_of(folder)}
+    with open_records(data) as records:
+        records.devices.create(Device("d05", DeviceKind.CORRECTIONS))
+    code, out, err = run(DAY)
+    assert (code, err) == (0, [f"{DAY}: left out: 1 devices of community corrections"])
+    assert "of 11 devices" in out[0]
+    assert {row["device"] for row in edges_of(folder)} == {f"d{n:02}" for n in range(12) if n != 5}
+    # By processes as well.
+    assert run(DAY, "--out", str(data / "out"), "--workers", "2")[0] == 0
+    assert edges_of(data / "out" / f"day={DAY}") == edges_of(folder)
+
+
+@pytest.mark.parametrize("why", [[], ["--reason", " x "], ["--case", "  ", "--reason", "monthly"]])
+def test_nobody_matches_a_day_without_a_reason(data, capsys, monkeypatch, why):
+    monkeypatch.setattr("sys.argv", ["geo-policing", "match-day", DAY, *why, "--data-dir", str(data)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code != 0
+    assert "reason" in capsys.readouterr().err or "--case" in why
+    assert not (data / "matched").exists()
 
 
 @pytest.mark.parametrize(

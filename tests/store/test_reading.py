@@ -1,15 +1,19 @@
 """A few rows of sealed files are found by what is known of their row groups."""
 
+from itertools import pairwise
+
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from geo_policing.errors import Unavailable
 from geo_policing.geodesy import cells
+from geo_policing.kernels import cell_visits
+from geo_policing.kernels.block_ways import HOUR_US, ONWARD
 from geo_policing.model import TimeWindow, from_us
 from geo_policing.store import FixStore
 from geo_policing.store.history import layout
 from geo_policing.store.history.keeper import Keeper
-from geo_policing.store.history.questions import Questions
 from geo_policing.store.history.reading import Groups, SealedReader
 from tests.store.moving import DAY_US, FIRST_DAY, T, rows, walks
 
@@ -62,21 +66,40 @@ def test_the_fixes_of_a_device_in_a_window_are_those_that_were_appended(store, f
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_fixes_in_some_cells_are_those_of_everybody_by_device_and_time(store, fixes, seed):
+def test_the_ways_through_some_blocks_are_those_of_everybody_that_lead_through_them(store, fixes, seed):
     rng = np.random.default_rng(seed)
-    cell = cells(fixes.lon, fixes.lat)
+    part = store.manifest.of_day(FIRST_DAY + 1)[0]
+    mine = fixes.take(fixes.time // DAY_US == FIRST_DAY + 1)
+    mine = mine.take(np.lexsort((mine.time, mine.device.astype(str))))
+    block = cells(mine.lon, mine.lat, 8)
     for start, end in some_windows(rng):
-        wanted = rng.permutation(np.unique(cell))[:9]
-        moves, of_fix = Questions(store).near(wanted, start, end)
-        here = np.isin(cell, wanted) & (fixes.time >= start) & (fixes.time < end)
-        expected = sorted(
-            zip(fixes.device[here], fixes.time[here].tolist(), fixes.lon[here].tolist(), strict=True)
-        )
-        names = [moves.names[code] for code in moves.device]
-        assert list(zip(names, moves.time.tolist(), moves.lon.tolist(), strict=True)) == expected
-        assert of_fix.tolist() == cells(moves.lon, moves.lat).tolist()
-    nothing, _ = Questions(store).near(np.empty(0, np.uint64), T, T + DAY_US)
-    assert len(nothing) == 0
+        blocks = np.sort(rng.permutation(np.unique(block))[:3])
+        hours = (start // HOUR_US, (end - 1) // HOUR_US)
+        everywhere = np.array([-180.0, -90.0, 180.0, 90.0])
+        found = set()
+        for table in store.sealed.in_blocks([part.by_cell], blocks, hours, everywhere):
+            columns = [table.column(name).to_pylist() for name in ("device", "time", "lon", "flags")]
+            rows = list(zip(*columns, strict=True))
+            found |= {(a[:3], b[:3]) for a, b in pairwise(rows) if a[3] & ONWARD}
+        expected = set()
+        for i in range(len(mine) - 1):
+            j = i + 1
+            if mine.device[i] != mine.device[j] or not is_known(mine, i, j):
+                continue
+            # Both ends in one of the blocks: at least these ways lead through it.
+            inside = block[i] == block[j] and block[i] in blocks
+            if inside and hours[0] <= mine.time[j] // HOUR_US and mine.time[i] // HOUR_US <= hours[1]:
+                ends = [(str(mine.device[k]), int(mine.time[k]), float(mine.lon[k])) for k in (i, j)]
+                expected.add(tuple(ends))
+        assert expected <= found
+        # And each one is a way from a fix to the next one.
+        order = {(str(d), int(t)): n for n, (d, t) in enumerate(zip(mine.device, mine.time, strict=True))}
+        assert all(order[b[:2]] == order[a[:2]] + 1 for a, b in found)
+
+
+def is_known(fixes, i, j):
+    metres = cell_visits.distance_m(fixes.lon[i], fixes.lat[i], fixes.lon[j], fixes.lat[j])
+    return cell_visits.joined(fixes.time[j] - fixes.time[i], metres)
 
 
 def test_many_row_groups_are_read_some_at_a_time(store, monkeypatch):
@@ -109,3 +132,20 @@ def test_a_sealed_file_that_is_damaged_or_gone_is_told_in_one_line(store):
     path.unlink()
     with pytest.raises(Unavailable, match=path.name):
         store.window("d1", window)
+
+
+def test_footers_tell_of_no_column_that_nobody_is_found_by(tmp_path):
+    with FixStore(tmp_path / "fixes.duckdb") as store:
+        store.append(walks(np.random.default_rng(40)))
+        Keeper(store).seal(FIRST_DAY + 9)
+        told = {}
+        for kind in ("by_device", "by_cell", "visits"):
+            path = store.folder / getattr(store.manifest.parts[0], kind).name
+            group = pq.read_metadata(path).row_group(0)
+            columns = map(group.column, range(group.num_columns))
+            told[kind] = {column.path_in_schema for column in columns if column.is_stats_set}
+    assert told == {
+        "by_device": {"device", "time", "cell"},
+        "by_cell": {"device", "time", "hour", "block"},
+        "visits": {"device", "cell", "first_s", "last_s"},
+    }

@@ -1,7 +1,7 @@
 """Sightings of every kind: points, cameras on edges, areas, cells, and intervals of time."""
 
+import weakref
 from dataclasses import replace
-from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from geo_policing.errors import InvalidInput
 from geo_policing.model import Sighting, TimeWindow, Watch
 from geo_policing.tracks import leave_one_out, reconstruct
 from geo_policing.tracks.evidence import likelihood, watched
+from geo_policing.tracks.smoothing import Smoother
 from tests.matching.city import LAT, LON, STEP, grid
 from tests.tracks.test_reconstruct import BEGIN, at, seen
 
@@ -132,9 +133,54 @@ def test_an_area_and_a_cell_without_roads_are_refused_with_what_to_do(town):
         reconstruct(town, [Sighting.in_cell(at(0), empty)])
 
 
+@pytest.mark.parametrize("accuracy_m", [1e-9, 0.02, 2.0])
+def test_a_sighting_known_to_the_centimetre_is_on_the_road_wherever_it_is(lattice, accuracy_m):
+    for column in np.arange(1.0, 2.0, 0.013):
+        weight = likelihood(lattice, seen(column, 2, 0, accuracy_m=accuracy_m))
+        assert weight.max() > 0.1
+        (x,), (y,) = lattice.network.plane.forward(LON + STEP * column, LAT + 2 * STEP)
+        there = np.isin(lattice.point_bin, np.flatnonzero(weight))
+        assert np.hypot(lattice.point_x[there] - x, lattice.point_y[there] - y).max() < 36.0 + 48.0
+
+
+@pytest.mark.parametrize("much", [1e9, 1e200, 1e308])
+def test_an_accuracy_or_a_radius_beyond_all_bounds_tells_nothing_and_breaks_nothing(town, much):
+    anywhere = reconstruct(town, [seen(0, 0, 0), seen(5, 5, 240, accuracy_m=much)])
+    assert anywhere.truth == pytest.approx([1.0, 1.0])
+    everywhere = Watch(at(0), at(60), LON, LAT, radius_m=much)
+    assert watched(anywhere.lattice, everywhere)[0].min() == 1.0
+    assert reconstruct(town, [seen(0, 0, 0), seen(2, 0, 60)], watches=[everywhere]).truth.min() > 0.999
+    assert leave_one_out(town, [seen(0, 0, 0), seen(2, 0, 60, accuracy_m=much)])[1] == pytest.approx(1.0)
+
+
+def test_a_watch_of_a_step_of_road_sees_who_passes(lattice):
+    for column in np.arange(1.0, 1.5, 0.013):
+        small = Watch(at(0), at(60), LON + STEP * column, LAT, radius_m=0.5)
+        assert watched(lattice, small)[0].max() > 0.0
+
+
 def test_an_edge_far_from_its_place_is_refused_with_both(town):
     with pytest.raises(InvalidInput, match="edge 0>1, accuracy 20 m"):
         reconstruct(town, [seen(5, 5, 0, edge="0>1")])
+
+
+@pytest.mark.parametrize("edge", ["", "1>2", "7>8"])
+def test_a_watched_circle_is_what_of_each_bin_lies_in_it(town, lattice, edge):
+    """Around the middle of 1>2, also where only one direction, or another street beside, is watched."""
+    lon, lat = LON + 1.5 * STEP, LAT
+    share, passage_m = watched(lattice, Watch(at(0), at(60), lon, lat, radius_m=60.0, edge=edge))
+    (x,), (y,) = town.plane.forward(lon, lat)
+    expected = []
+    for b in range(len(lattice)):
+        points = np.flatnonzero(lattice.point_bin == b)
+        inside = [np.hypot(lattice.point_x[p] - x, lattice.point_y[p] - y) <= 60.0 for p in points]
+        there = not edge or town.edge_ids[lattice.edge[b]] == edge
+        expected.append(np.mean(inside) if there else 0.0)
+    assert share == pytest.approx(np.array(expected))
+    if edge:
+        assert passage_m == pytest.approx(max(float((share * lattice.bin_m).sum()), 1.0))
+    else:
+        assert passage_m == 120.0
 
 
 def test_an_area_watched_in_vain_takes_probability_away(town):
@@ -178,7 +224,7 @@ def test_progress_grows_and_what_it_raises_ends_the_work(town):
 def test_a_window_beyond_the_memory_is_refused_with_the_number_and_a_remedy(town):
     far = [seen(0, 0, 0), seen(5, 5, 1400)]
     with pytest.raises(InvalidInput, match=r"takes more than the 1 MB allowed.*coarser steps"):
-        reconstruct(town, far, window=TimeWindow(at(0), at(0) + timedelta(seconds=1400)), memory_bytes=10**6)
+        reconstruct(town, far, window=TimeWindow(at(0), at(36_000)), memory_bytes=10**6)
 
 
 def test_a_window_long_after_the_last_sighting_counts_as_well(town):
@@ -189,3 +235,22 @@ def test_a_window_long_after_the_last_sighting_counts_as_well(town):
 def test_sightings_of_which_none_may_be_true_are_refused(town):
     with pytest.raises(InvalidInput, match="all sightings have probability 0; give at least one"):
         reconstruct(town, [seen(0, 0, 0, probability=0.0), seen(1, 0, 20, probability=0.0)])
+
+
+def test_of_all_moments_of_an_interval_only_the_mixture_is_kept(town, monkeypatch):
+    """27 answers of three intervals at once would take 27 times what is allowed."""
+    kept, most = [], []
+    run = Smoother.run
+
+    def watched_run(self, samples, draw):
+        answer = run(self, samples, draw)
+        most.append(sum(one() is not None for one in kept))
+        kept.append(weakref.ref(answer.mass[5]))
+        return answer
+
+    monkeypatch.setattr(Smoother, "run", watched_run)
+    found = reconstruct(town, [seen(0, 0, 0), replace(seen(2, 0, 5), until=at(55)), seen(4, 0, 60)])
+    assert len(most) == 7
+    assert max(most) <= 1
+    for mass in found.smoothed.mass:
+        assert mass.sum() == pytest.approx(1.0, abs=1e-5)

@@ -2,22 +2,19 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from importlib import import_module
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from geo_policing.model import TimeWindow
-from geo_policing.tracks import MovementModel, gears, ground, outside, reconstruct
+from geo_policing.tracks import MovementModel, gears, ground, outside, reconstruct, surroundings
 from geo_policing.tracks.gears import COARSE, FINE, Gears, Schedule, together
 from geo_policing.tracks.lattice import Lattice
 from geo_policing.tracks.reach import Reach
 from geo_policing.tracks.turns import Turns
 from tests.matching.city import grid
 from tests.tracks.test_reconstruct import BEGIN, at, seen
-
-reconstructing = import_module("geo_policing.tracks.reconstruct")
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +119,7 @@ def test_what_only_rare_haste_leads_to_is_left_out_and_missed_by_nobody(monkeypa
         model, chain=np.tile(model.start / model.start.sum(), (len(model.chain), len(model.start), 1))
     )
     near = reconstruct(town, sightings, fickle)
-    monkeypatch.setattr(reconstructing, "RARE_HASTE", 1e9)
+    monkeypatch.setattr(surroundings, "RARE_HASTE", 1e9)
     monkeypatch.setattr(ground, "CELL_M", 1e9)
     whole = reconstruct(town, sightings, fickle)
     assert len(near.lattice) < 0.8 * len(whole.lattice)
@@ -142,6 +139,15 @@ def test_the_chance_of_having_come_far_falls_with_the_way_and_grows_with_time():
     assert (reach.table[300] >= reach.table[50] - 1e-3).all()
     assert reach.farthest_m(30, 0.0, 10.0) < reach.farthest_m(30, 0.0, 20.0) < 60.0 * 42.0 + 1000.0
     assert reach.table[30, int(4000.0 / 20.0) :].max() == 0.0
+
+
+def test_of_a_month_no_more_is_worked_out_than_of_hours_and_it_bounds_nobody():
+    reach = Reach(MovementModel.of())
+    reach.extend(2_000_000)
+    assert reach.table.nbytes < 100e6
+    assert (reach.table[reach.row(np.array([3999, 4000, 2_000_000]))][1:] == 1.0).all()
+    assert reach.farthest_m(2_000_000, 0.0, 28.0) == np.inf
+    assert reach.table[3999].min() > 0.5
 
 
 def test_the_answer_is_the_same_in_one_thread_and_in_several(town):
@@ -177,3 +183,19 @@ def test_what_fails_in_a_thread_is_said(town, workers):
     short = replace(MovementModel.of(), prune=0.0)
     with pytest.raises(Exception, match="more than the 0 MB allowed"):
         reconstruct(town, [seen(0, 0, 0), seen(5, 5, 600)], short, memory_bytes=10_000, workers=workers)
+
+
+def test_from_a_start_that_does_not_lead_there_nothing_comes_also_where_detours_cost_nothing():
+    # Nobody comes to the last crossing, but one may have been there.
+    alone = grid(3, closed=("5>8", "7>8"))
+    model = MovementModel.of()
+    lattice = Lattice.of(alone, Turns.of(alone), model, np.ones(alone.n_edges, bool))
+    names = np.array(alone.edge_ids)[lattice.edge]
+    starts, goal = [np.flatnonzero(names == name) for name in ("8>7", "4>5")], np.flatnonzero(names == "0>1")
+    ways = ground.Distances.of(lattice, starts, goal, [1e9, 1e9], [np.ones(ground.CELLS)] * 2)
+    for penalty in (0.0, 0.01):
+        there = ground.Ground.of(lattice, ways, penalty, 0.0)
+        closed = there.number[starts[0]]
+        assert there.prior[0, closed].min() > 0.0
+        assert (there.prior[1, closed] == 0.0).all()
+        assert np.isfinite(there.prior).all()

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from geo_policing.model import Device, DeviceKind, FixColumns
-from geo_policing.model.moves import Moves, Proof, Visits
+from geo_policing.model.moves import Moves, Proof, Visits, Ways
 from geo_policing.tracks.inquiry import SEARCHES, Permitted, document
 from geo_policing.tracks.inquiry.answer import FIXES_A_SPAN, SPANS, SPANS_A_HIT
 from geo_policing.tracks.inquiry.found import Found, Hit, Span
 from geo_policing.tracks.inquiry.questions import Companions, Presences
+from geo_policing.tracks.searches import Area
 
 AREA = {"type": "Point", "coordinates": [113.14, 27.83], "radius_m": 100}
 WINDOW = "2026-03-01T00:00:00Z/2026-03-02T00:00:00Z"
@@ -99,8 +100,9 @@ def test_who_may_not_be_searched_was_never_there(seed):
         def visits(self, cells, start_us, end_us):
             return Visits(names, device, *rows)
 
-        def near(self, cells, start_us, end_us):
-            return Moves(names, device, rows[1], rows[1] / 2, rows[1] / 4), rows[0]
+        def ways(self, place, start_us, end_us):
+            moves = Moves(names, device, rows[1], rows[1] / 2, rows[1] / 4)
+            return Ways(moves, rows[0] % 2 == 0, frozenset(names[:4]))
 
         def moves(self, start_us, end_us, devices):
             return sorted(devices)
@@ -116,8 +118,12 @@ def test_who_may_not_be_searched_was_never_there(seed):
     assert without.isdisjoint(found.names)
     assert found.first_s.tolist() == [k for _, k in kept]
     assert found.last_s.tolist() == [k + 5 for _, k in kept]
-    moves, cell = Permitted(History(), without).near(np.empty(0, np.uint64), 0, 1)
-    assert [(moves.names[d], c) for d, c in zip(moves.device.tolist(), cell.tolist(), strict=True)] == kept
+    ways = Permitted(History(), without).ways(Area.circle(113.13, 27.83, 100), 0, 1)
+    moves = ways.moves
+    found = [(moves.names[d], k) for d, k in zip(moves.device.tolist(), moves.time.tolist(), strict=True)]
+    assert found == kept
+    assert ways.onward.tolist() == [k % 2 == 0 for _, k in kept]
+    assert ways.unsure == set(names[:4]) - without
     assert moves.time.tolist() == [k for _, k in kept]
     assert moves.lon.tolist() == [k / 2 for _, k in kept]
     assert moves.lat.tolist() == [k / 4 for _, k in kept]

@@ -22,7 +22,7 @@ def random_roads(seed, edges=7):
 
 
 def nothing_aside(n, classes):
-    return np.full((n, 2), -1, np.int32), 60.0, np.zeros((classes, 2)), 1e-4
+    return np.full((n, 2), -1, np.int32), 60.0, np.zeros((classes, 2)), 1e-4, 0, n
 
 
 def stepped(seed, distance_m):
@@ -42,6 +42,18 @@ def dense(offset, other, weight, classes):
     return found
 
 
+def bins_of(offset, place, weight, classes):
+    """Rows of places as rows of bins, each of which has to be of the class of its row."""
+    assert (place % classes == np.repeat(np.arange(len(offset) - 1) % classes, np.diff(offset))).all()
+    return offset, place // classes, weight
+
+
+def places_of(offset, source, weight, classes):
+    """Rows of bins as rows of places."""
+    row_class = np.repeat(np.arange(len(offset) - 1) % classes, np.diff(offset))
+    return offset, (source * classes + row_class).astype(np.uint32), weight
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_a_step_leads_where_moving_many_places_leads(seed):
     bin_m, bin_edge, first, turns, shares, _ = random_roads(seed)
@@ -49,6 +61,34 @@ def test_a_step_leads_where_moving_many_places_leads(seed):
     offset, target, weight, _ = stepped(seed, distance_m)
     expected = naive.step_matrix(bin_m, bin_edge, first, turns, shares, distance_m, places=400)
     assert dense(offset, target, weight, 3) == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize("least", [1e-4, 0.02, 0.3])
+def test_who_passes_many_crossings_in_a_step_is_not_lost_where_each_way_is_rare(least):
+    """Behind eight crossings at which as many go on as turn off no way has even one in a hundred."""
+    edges, classes = 2**9 - 1, 1
+    turns = [[2 * e + 1, 2 * e + 2] if 2 * e + 2 < edges else [] for e in range(edges)]
+    offset = np.concatenate([[0], np.cumsum([len(t) for t in turns])])
+    flat = (offset, np.concatenate(turns).astype(np.int32), np.full((offset[-1], 1), 0.5))
+    lengths, every = np.full(edges, 10.0), np.arange(edges, dtype=np.int32)
+    first = np.arange(edges + 1, dtype=np.int32)
+    aside, aside_m, aside_weight, *_ = nothing_aside(edges, classes)
+    rows, target, weight, _ = bin_steps.step_matrix(
+        *(lengths, every, first, *flat, np.zeros(classes, np.int32), np.array([80.0])),
+        *(aside, aside_m, aside_weight, least, 0, edges),
+    )
+    ends = target[rows[0] : rows[1]]
+    assert set(ends.tolist()) <= set(range(2**8 - 1, edges))
+    assert np.add.reduceat(weight, rows[:-1]) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_turns_that_nobody_takes_lead_nowhere():
+    rows, target, *_ = bin_steps.step_matrix(
+        *(np.full(2, 10.0), np.arange(2, dtype=np.int32), np.arange(3, dtype=np.int32), np.array([0, 1, 1])),
+        *(np.array([1], np.int32), np.zeros((1, 1)), np.zeros(1, np.int32), np.array([30.0])),
+        *nothing_aside(2, 1),
+    )
+    assert (rows.tolist(), target.tolist()) == ([0, 0, 1], [1])
 
 
 def test_who_stands_may_turn_back_and_keeps_all_probability():
@@ -62,7 +102,7 @@ def test_who_stands_may_turn_back_and_keeps_all_probability():
             np.zeros(3, np.int64),
         ),
         *(np.empty(0, np.int32), np.empty((0, 1)), np.zeros(1, np.int32), np.array([0.0])),
-        *(aside, 60.0, np.array([[0.1, 0.01]]), 1e-4),
+        *(aside, 60.0, np.array([[0.1, 0.01]]), 1e-4, 0, n),
     )
     moved = dense(*matrix[:3], 1)[:, 0]
     assert moved[1] == pytest.approx([0.01, 0.89, 0.1, 0.0])
@@ -84,7 +124,7 @@ def test_the_way_of_a_step_is_the_least_sum_of_arcs(seed):
     lengths = rng.uniform(1.0, 50.0, len(arcs))
     arc_offset = np.searchsorted([a for a, _ in arcs], np.arange(bins + 1))
     found = bin_ways.step_ways(
-        *(matrix[0], matrix[1], 3, arc_offset, np.array([b for _, b in arcs], np.int32), lengths)
+        *(matrix[0], matrix[1], 3, arc_offset, np.array([b for _, b in arcs], np.int32), lengths, 0, bins)
     )
     weighted = [(a, b, length) for (a, b), length in zip(arcs, lengths, strict=True)]
     for i in range(bins):
@@ -105,7 +145,7 @@ def test_a_detour_costs_and_the_straight_way_does_not():
     every = np.arange(n, dtype=np.int32)
     toward = bin_steps.cut_out(every, every, np.array([150.0, 100.0, 50.0, 0.0]), 0.1, 1, *back)
     away = bin_steps.cut_out(every, every, np.array([0.0, 50.0, 100.0, 150.0]), 0.1, 1, *back)
-    assert dense(*toward, 1) == pytest.approx(dense(*back[:3], 1))
+    assert dense(*toward, 1) == pytest.approx(dense(*back[:3], 1))  # of one class places are bins
     assert dense(*away, 1)[1, 0, 0] == pytest.approx(dense(*back[:3], 1)[1, 0, 0] * np.exp(-0.1 * 100.0))
 
 
@@ -118,16 +158,38 @@ def test_what_is_cut_out_is_the_part_between_its_bins_each_step_by_its_detour(se
     number = np.full(n, -1, np.int32)
     number[bins] = np.arange(len(bins))
     to_go_m = rng.uniform(0.0, 200.0, len(bins))
-    got = dense(*bin_steps.cut_out(bins, number, to_go_m, 0.02, classes, *back), classes)
+    cut = bin_steps.cut_out(bins, number, to_go_m, 0.02, classes, *back)
+    got = dense(*bins_of(*cut, classes), classes)
     assert got == pytest.approx(naive.cut_out(bins, to_go_m, 0.02, classes, *back), rel=1e-5)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_are_the_same_whichever_part_of_the_bins_they_are_made_for(seed):
+    bin_m, bin_edge, first, _, _, flat = random_roads(seed, edges=120)
+    n, distance_m = len(bin_m), np.array([120.0, 200.0, 250.0])
+    arcs = (np.arange(n + 1), np.roll(np.arange(n, dtype=np.int32), 1), np.full(n, 10.0))
+    moves = (bin_m, bin_edge, first, *flat, np.zeros(3, np.int32), distance_m, *nothing_aside(n, 3)[:-2])
+
+    def made(begin, end):
+        rows = bin_steps.step_matrix(*moves, begin, end)
+        return *rows[:3], bin_ways.step_ways(*rows[:2], 3, *arcs, begin, end)
+
+    whole = made(0, n)
+    assert whole[0][-1] > 3 * 4 * n + 64, "too few to need more room than there is at first"
+    for begin, end in ((0, 7), (7, 8), (8, n), (n, n)):
+        offset, *others = made(begin, end)
+        first_entry, last_entry = whole[0][3 * begin], whole[0][3 * end]
+        assert (offset + first_entry == whole[0][3 * begin : 3 * end + 1]).all()
+        for mine, all_of_it in zip(others, whole[1:], strict=True):
+            assert (mine == all_of_it[first_entry:last_entry]).all()
+
+
 def scratch(n, classes):
-    return np.zeros((n, classes), np.float32), np.zeros(n, np.int32), np.full(n, -1, np.int8)
+    return np.zeros(n * classes, np.float32), np.zeros(-(-n * classes // bin_approach.BLOCK), bool)
 
 
-def untouched(dense_, touched, mark):
-    return (dense_ == 0).all() and len(touched) and (mark == -1).all()
+def untouched(dense_, mark):
+    return len(dense_) and (dense_ == 0).all() and not mark.any()
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -141,18 +203,22 @@ def test_filters_equal_dense_products_also_from_some_classes_to_others(seed, bef
     bins = np.sort(rng.choice(n, n - 2, replace=False)).astype(np.int32)
     state, later = np.zeros((n, before), np.float32), rng.random((n, after)).astype(np.float32)
     state[bins] = rng.random((len(bins), before))
-    back = bin_steps.transpose(*matrix, after)
+    back = places_of(*bin_steps.transpose(*matrix, after)[:3], after)
     used = scratch(n, after)
+    touched, mark = np.zeros(n, np.int32), np.full(n, -1, np.int8)
 
     expected = np.einsum("bc,bcd,bdj->jd", state, chain[kind], move)
-    there, values, log = bin_filter.forward(bins, state[bins], *matrix[:3], chain, kind, 0.0, *used)
+    there, values, log = bin_filter.forward(
+        *(bins, state[bins], *matrix[:3], chain, kind, 0.0, used[0].reshape(n, after), touched, mark)
+    )
+    assert (mark == -1).all()
     got = np.zeros((n, after))
     got[there] = values * np.exp(log)
     assert got == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
     to = np.sort(rng.choice(n, n - 1, replace=False)).astype(np.int32)
     there, values, log, mass = bin_approach.forward(
-        *(bins, state[bins], *back[:3], chain, kind, to, later[to], 0.0, used[0])
+        *(bins, state[bins], *back, chain, kind, to, later[to], 0.0, used[0])
     )
     got = np.zeros((n, after))
     got[there] = values * np.exp(log)
@@ -164,7 +230,7 @@ def test_filters_equal_dense_products_also_from_some_classes_to_others(seed, bef
     anywhere = (np.zeros((1, n), np.float32), np.ones((1, n), np.float32), np.zeros(1), np.zeros(1, np.int64))
     turned = np.ascontiguousarray(chain.transpose(0, 2, 1))
     there, values, log = bin_approach.backward(
-        *(to, later[to], *back[:3], turned, kind, *anywhere, np.ones((1, 1)), 1.0, 0.0, *used)
+        *(to, later[to], *back, turned, kind, *anywhere, np.ones((1, 1)), 1.0, 0.0, *used)
     )
     got = np.zeros((n, before))
     got[there] = values * np.exp(log)
@@ -173,11 +239,49 @@ def test_filters_equal_dense_products_also_from_some_classes_to_others(seed, bef
     assert untouched(*used)
 
 
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("share", [0.01, 0.3])
+def test_filters_equal_dense_products_where_little_and_where_much_of_many_bins_is_reached(seed, share):
+    classes, rng = 3, np.random.default_rng(seed)
+    n = 400
+    source = np.array([rng.choice(n, 4, replace=False) for _ in range(n * classes)])
+    offset, weight = 4 * np.arange(n * classes + 1), rng.random(4 * n * classes).astype(np.float32)
+    rows = (offset, source.ravel().astype(np.int32), weight)
+    bins = np.sort(rng.choice(n, round(share * n), replace=False)).astype(np.int32)
+    state = np.zeros((n, classes), np.float32)
+    state[bins] = rng.random((len(bins), classes))
+    chain = rng.dirichlet(np.ones(classes), (2, classes)).astype(np.float32)
+    kind = rng.integers(0, 2, n).astype(np.uint8)
+    used = scratch(n, classes)
+    touched, mark = np.zeros(n, np.int32), np.full(n, -1, np.int8)
+    moved = dense(*rows, classes)
+
+    anywhere = (np.zeros((1, n), np.float32), np.ones((1, n), np.float32), np.zeros(1), np.zeros(1, np.int64))
+    there, values, log = bin_approach.backward(
+        *(bins, state[bins], *places_of(*rows, classes), chain, kind),
+        *(*anywhere, np.ones((1, 1)), 1.0, 0.0, *used),
+    )
+    got = np.zeros((n, classes))
+    got[there] = values * np.exp(log)
+    assert got == pytest.approx(np.einsum("idc,jdi,jd->ic", chain[kind], moved, state), rel=1e-4, abs=1e-6)
+    assert there.tolist() == sorted(there)
+    assert untouched(*used)
+
+    there, values, log = bin_filter.forward(
+        *(bins, state[bins], *rows, chain, kind, 0.0, used[0].reshape(n, classes), touched, mark)
+    )
+    got = np.zeros((n, classes))
+    got[there] = values * np.exp(log)
+    assert got == pytest.approx(np.einsum("ic,icd,idj->jd", state, chain[kind], moved), rel=1e-4, abs=1e-6)
+    assert untouched(*used)
+    assert (mark == -1).all()
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_backward_a_bin_is_kept_that_one_start_still_needs_and_can_have_come_to(seed):
     rng = np.random.default_rng(seed)
     n, starts = 12, 3
-    stay = (np.arange(n + 1), np.arange(n, dtype=np.int32), np.ones(n, np.float32))
+    stay = (np.arange(n + 1), np.arange(n, dtype=np.uint32), np.ones(n, np.float32))
     state = rng.random((n, 1)).astype(np.float32)
     came_m, prior = rng.uniform(0.0, 50.0, (starts, n)), rng.random((starts, n))
     reach_m, age = np.array([20.0, 30.0, 5.0]), np.array([2, 1, 0])

@@ -11,6 +11,7 @@ from geo_policing.geodesy import cells
 from geo_policing.model import Sighting, TimeWindow, Watch
 from geo_policing.tracks import MovementModel, information_bits, leave_one_out, legs, reconstruct
 from geo_policing.tracks.answer import Wanted, features_of
+from geo_policing.tracks.containment import Gate, containment
 from geo_policing.tracks.lattice import Lattice
 from geo_policing.tracks.routes import without_wavering
 from geo_policing.tracks.smoothing import Anchor, Smoother
@@ -72,6 +73,11 @@ def test_the_same_input_gives_the_same_answer_in_any_order(town, along):
     assert all((a == b).all() for a, b in zip(again.smoothed.mass, along.smoothed.mass, strict=True))
     assert again.paths(3) is not along.paths(3)
     assert [p.edges.tolist() for p in again.paths(3)] == [p.edges.tolist() for p in along.paths(3)]
+
+
+def test_a_doubtful_sighting_where_nobody_can_have_come_to_is_false_and_not_off_the_roads(town):
+    found = reconstruct(town, [seen(0, 0, 0), seen(5, 5, 12, probability=0.9), seen(1, 0, 30)])
+    assert found.truth.round(6).tolist() == [1.0, 0.0, 1.0]
 
 
 def test_a_doubtful_sighting_that_does_not_fit_is_found_out(town):
@@ -141,6 +147,28 @@ def test_watches_that_overlap_are_passed_unseen_by_the_product_of_their_chances(
         assert chance(of_both, second) == pytest.approx(product, rel=1e-5)
     # What is known of a moment is kept once for all moments at which the same is watched.
     assert len({id(unseen) for unseen in of_both.unseen.values()}) == 3
+
+
+def test_a_watch_shorter_than_a_step_counts_for_its_part_of_one(town):
+    def unseen(start_s, end_s):
+        watch = Watch(at(start_s), at(end_s), LON, LAT, detection=0.9)
+        return reconstruct(town, [seen(0, 0, 0), seen(1, 0, 30)], watches=[watch], samples=0).unseen
+
+    ((step, (bins, chance)),) = unseen(10.6, 11.6).items()
+    (whole_bins, whole) = unseen(11.9, 12.1)[6]
+    assert step == 6
+    assert bins.tolist() == whole_bins.tolist()
+    # Who passes in one step is seen as probably in half of it as if half of the chances to be were taken.
+    assert chance**2 == pytest.approx(whole, rel=1e-4)
+
+
+def test_without_sampled_paths_there_is_no_path_to_tell(town):
+    found = reconstruct(town, [seen(0, 0, 0), seen(1, 0, 30)], samples=0)
+    assert (found.paths(5), found.passing(0), found.likely_edges()) == ([], 0.0, [])
+    with pytest.raises(InvalidInput, match="no path was sampled; reconstruct with samples"):
+        _ = found.best_path
+    with pytest.raises(InvalidInput, match="samples -1 is below 0"):
+        reconstruct(town, [seen(0, 0, 0)], samples=-1)
 
 
 def test_a_camera_over_an_edge_tells_the_direction(town):
@@ -278,7 +306,7 @@ def test_what_is_made_again_is_what_was_not_kept(town, monkeypatch):
     sightings = [seen(0, 0, 0), seen(4, 0, 61), seen(5, 3, 160)]
     watches = [Watch(at(70), at(120), LON + STEP * 5, LAT, radius_m=60.0)]
     kept = reconstruct(town, sightings, watches=watches)
-    monkeypatch.setattr(legs, "LONG", 3)
+    monkeypatch.setattr(legs, "WHOLE", 1e-6)
     monkeypatch.setattr(legs, "KEPT_EVERY", 7)
     again = reconstruct(town, sightings, watches=watches)
     assert again.log_evidence == kept.log_evidence
@@ -303,8 +331,33 @@ def test_reading_an_answer_out_can_be_ended_at_any_part_of_it(town):
         features_of(found, MovementModel.of(), Wanted(every_s=20), tell=tell)
         return len(told)
 
-    # Before the paths, where one sighting after the other is left out, at the moments, before the cameras.
-    for most in (1, 2, 5, 10):
+    # Path by path, where one sighting after the other is left out, at the moments, before the cameras.
+    for most in (1, 2, 150, 205):
         with pytest.raises(Enough):
             read(most)
-    assert read(10**9) > 10
+    assert read(-1) > len(found.smoothed.paths)
+
+
+def test_drawing_ways_to_the_gates_can_be_ended_between_any_two(town):
+    found = reconstruct(town, [seen(0, 0, 0)], window=TimeWindow(at(0), at(120)))
+    told = []
+
+    def tell():
+        told.append(len(told))
+        if len(told) == 100:
+            raise InterruptedError
+
+    gate = Gate.given(town, [3])
+    with pytest.raises(InterruptedError):
+        containment(found, [gate], [at(60)], samples=200, tell=tell)
+    containment(found, [gate], [at(60)], samples=200, tell=lambda: told.append(0))
+    assert len(told) > 100 + 200
+
+
+def test_watches_whose_overlaps_take_too_much_memory_are_refused_with_the_number_and_a_remedy(town):
+    # Each begins and ends at moments of its own: at each step others overlap.
+    watches = [Watch(at(2 * k), at(200 + 2 * k), LON, LAT, radius_m=1500.0) for k in range(80)]
+    sightings = [seen(0, 0, 0), seen(4, 0, 400)]
+    with pytest.raises(InvalidInput, match=r"told by the watches takes more than the 2 MB.*fewer or smaller"):
+        reconstruct(town, sightings, watches=watches, memory_bytes=2_000_000)
+    assert reconstruct(town, sightings, watches=watches[:2], memory_bytes=20_000_000).unseen

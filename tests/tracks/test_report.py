@@ -54,7 +54,8 @@ def test_a_path_longer_than_a_page_is_printed_over_several(town):
     for feature in document["features"]:
         about = feature["properties"]
         if about["what"] == "path":
-            about["edges"], about["entered"] = about["edges"] * 100, about["entered"] * 100
+            for name in ("edges", "entered", "begins_m"):
+                about[name] = about[name] * 100
     assert report_pdf(document).count(b"/Type /Page\n") > 4
 
 

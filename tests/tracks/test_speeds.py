@@ -196,7 +196,7 @@ def test_speeds_of_others_or_of_other_classes_are_refused():
 @cache
 def lived():
     """Network of the sample city, its cars for half an hour, and how fast each class truly was, m/s."""
-    city = watches.old_centre()
+    city = watches.city_of()
     network, world = city.network, make_world(city, 8.0, 1800, 3)
     moved = []
     cars = [member for member in enlist(120) if member.kind in watches.CARS][:24]
@@ -282,6 +282,12 @@ def test_the_command_learns_from_the_cars_of_the_history_alone(tmp_path):
     )
     found = Speeds.read(tmp_path / "speeds.json")
     assert found.seconds[RoadClass.ARTERIAL, None] == pytest.approx(t[-1] - t[0], abs=5.0)
+    with open_records(tmp_path, None) as records:
+        ended, begun = records.looks.list()
+    # That tracks were read is recorded, before they are and with how many.
+    assert (begun.question.startswith("geo-policing learn-speeds ("), begun.rows) == (True, 0)
+    assert (ended.question.endswith(": ended"), ended.rows) == (True, 1)
+    assert (ended.start_us, ended.end_us) == (window.start_us, window.end_us)
 
 
 def test_the_command_says_what_it_needs(tmp_path):

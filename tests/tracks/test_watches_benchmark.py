@@ -37,7 +37,7 @@ def test_no_car_is_lost_by_what_cameras_did_not_see(found):
 
 
 def test_no_sure_camera_that_a_car_came_by_is_given_as_a_watch_in_vain():
-    city = watches.old_centre()
+    city = watches.city_of()
     heading = dict(zip(city.cameras.id, np.radians(city.cameras.heading_deg), strict=True))
     for car in watches.drives(1, 8, 1.0):
         assert car.missed == 0
@@ -51,5 +51,5 @@ def test_no_sure_camera_that_a_car_came_by_is_given_as_a_watch_in_vain():
 
 def test_a_blind_camera_is_a_watch_in_vain_of_all_cars_and_misses_those_that_come_by():
     cars = watches.drives(1, 8, 0.0)
-    assert {len(car.watches) for car in cars} == {len(watches.old_centre().cameras)}
+    assert {len(car.watches) for car in cars} == {len(watches.city_of().cameras)}
     assert sum(car.missed for car in cars) >= 4

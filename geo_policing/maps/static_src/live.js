@@ -63,6 +63,12 @@
       Object.assign(unit, { lon, lat, time, p: feature.properties });
     }
 
+    /* Where on the roads a unit is, told after where it was received. */
+    place(device, matched) {
+      const unit = this.units.get(String(device));
+      if (unit) unit.p = { ...unit.p, matched };
+    }
+
     /* What is told again was received long ago and says nothing of the server's clock. */
     heard(features) {
       const received = lastReceived(features);
@@ -142,6 +148,10 @@
         for (const feature of data.features) this.picture.move(feature);
         this.panel.unitsMoved();
         this.keepInSight();
+      });
+      take("matched", (data) => {
+        for (const { device, matched } of data.matched) this.picture.place(device, matched);
+        this.panel.unitsMoved();
       });
       take("incident", (feature) => {
         this.picture.report(feature, performance.now());

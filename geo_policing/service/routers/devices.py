@@ -1,14 +1,16 @@
 """Devices that are known, those in quarantine, and what was refused of whom."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
 from pydantic import BaseModel, Field
 
-from geo_policing.model import DeviceKind, format_instant
+from geo_policing.model import Account, Device, DeviceKind, format_instant
 from geo_policing.service.admission import admit
-from geo_policing.service.dependencies import Asking, Dispatching, InRooms, OneLine
+from geo_policing.service.dependencies import DISPATCHERS, Asking, Dispatching, InRooms, OneLine
 from geo_policing.service.parameters import KNOWN_ONLY
+from geo_policing.service.sight import seen_by, sight_of
 
 router = APIRouter(prefix="/api/devices", tags=["devices"], dependencies=[KNOWN_ONLY])
 
@@ -52,8 +54,8 @@ class Admission(BaseModel):
 
 
 @router.get("")
-def read_devices(rooms: InRooms, _: Asking) -> list[DeviceOut]:
-    """Return all devices by id."""
+def read_devices(rooms: InRooms, who: Asking) -> list[DeviceOut]:
+    """Return the devices that one sees by id; to those who admit devices, all."""
     refused: dict[str, dict[str, int]] = {}
     for (reason, device), count in rooms.pipeline.refusals.items():
         refused.setdefault(device, {})[reason] = count
@@ -66,8 +68,14 @@ def read_devices(rooms: InRooms, _: Asking) -> list[DeviceOut]:
             last_seen=format_instant(newest[device.id].time) if device.id in newest else None,
             refused=refused.get(device.id, {}),
         )
-        for device in rooms.records.devices.list()
+        for device in known_to(who, rooms.records.devices.list())
     ]
+
+
+def known_to(who: Account, devices: Iterable[Device]) -> list[Device]:
+    """Return the devices that somebody sees on the map, or all to who admits them."""
+    every = who.role in DISPATCHERS
+    return [device for device in devices if every or seen_by(device.kind) is sight_of(who.role)]
 
 
 @router.get("/quarantine")

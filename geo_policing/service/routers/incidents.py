@@ -17,12 +17,12 @@ from geo_policing.errors import InvalidCoordinates, InvalidInput
 from geo_policing.geodesy.crs import to_wgs84
 from geo_policing.model import Incident, IncidentState, Severity, format_instant, parse_instant
 from geo_policing.service.dependencies import (
-    Asking,
     Box,
     Dispatching,
     InRooms,
     OneLine,
     OptionalWindow,
+    Policing,
     Rooms,
 )
 from geo_policing.service.looks import Answer, recorded
@@ -94,7 +94,7 @@ class Move(BaseModel):
 def read_incidents(
     request: Request,
     rooms: InRooms,
-    who: Asking,
+    who: Policing,
     bbox: Box,
     window: OptionalWindow,
     status: Annotated[
@@ -151,7 +151,7 @@ async def create_incident(rooms: InRooms, who: Dispatching, call: Annotated[Call
 
 
 @router.get("/{incident_id}")
-def read_incident(request: Request, rooms: InRooms, who: Asking, incident_id: IncidentId) -> dict[str, Any]:
+def read_incident(request: Request, rooms: InRooms, who: Policing, incident_id: IncidentId) -> dict[str, Any]:
     """Return an incident with the history of its states; who asks for one that is over is recorded."""
     incident = rooms.records.incidents.get(incident_id)
     if incident.state.is_final:

@@ -10,7 +10,8 @@ from geo_policing.model import format_instant
 from geo_policing.service.dependencies import Case, InRooms, Investigating, OneLine
 from geo_policing.service.looks import recorded
 from geo_policing.service.parameters import KNOWN_ONLY
-from geo_policing.service.searches import Asker
+from geo_policing.service.running_searches import Running
+from geo_policing.service.searches import Asker, plain
 from geo_policing.store.searches import KeptSearch
 from geo_policing.tracks.inquiry import SEARCHES, Question, Search
 
@@ -74,12 +75,26 @@ class Asked(BaseModel):
     question: dict[str, Any]
     found: int
     told: int
-    problem: str | None = Field(description="Why it was refused; null where it was answered.")
+    problem: str | None = Field(description="Why it was refused or ended; null where it was answered.")
+    deleted: str | None = Field(description="When the answer was deleted in time; null while it is kept.")
+
+
+class Begun(BaseModel):
+    """A search that waits for its turn or runs."""
+
+    id: str = Field(description="Under which it will be kept.")
+    search: str
+    reason: str
+    account: str
+    question: dict[str, Any]
+    seconds: float | None = Field(description="How long it has run; null while it waits.")
+    done: str = Field(description="How far it is.")
 
 
 class Page(BaseModel):
     """Searches of a case, the newest first."""
 
+    running: list[Begun] = Field(description="Those that wait or run, the oldest first.")
     searches: list[Asked]
     next: str | None = Field(description="For the parameter of this name, while there are more.")
 
@@ -101,15 +116,22 @@ def _route(name: str, search: Search) -> Callable[..., Awaitable[dict[str, Any]]
             client=request.client.host if request.client else "",
             path=request.scope["raw_path"].decode("latin-1"),
         )
-        return await rooms.searches.ask(name, given, asker)
+        return await rooms.searches.ask(name, given, asker, lambda: _gone(request))
 
     ask.__annotations__["question"] = body
     ask.__name__ = f"search_{name.replace('-', '_')}"
     ask.__doc__ = (
         f"{search.definition}\n\nWho asked, in which case and why, the whole question and the answer are "
-        "recorded before it is given."
+        "recorded before it is given. One that takes too long, or whose client goes away, is ended, and "
+        "recorded as such."
     )
     return ask
+
+
+async def _gone(request: Request) -> None:
+    """Return when the client has gone away."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 for _name, _search in SEARCHES.items():
@@ -127,11 +149,15 @@ def read_searches(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     next: Annotated[str | None, Query(max_length=64, description="From the page before.")] = None,  # noqa: A002 - the API's word
 ) -> Page:
-    """Return what was searched in a case, by whom and why, the newest first, without answers. Recorded."""
+    """Return what is and was searched in a case, by whom and why, the newest first, without answers.
+
+    It is recorded.
+    """
     with recorded(request, rooms, who) as answer:
         found = list(rooms.records.searches.of_case(case, limit=limit + 1, before=next))
         answer.rows = len(found[:limit])
     return Page(
+        running=[_begun(one) for one in rooms.searches.of_case(case)],
         searches=[_asked(kept) for kept in found[:limit]],
         next=found[limit - 1].id if len(found) > limit else None,
     )
@@ -144,6 +170,29 @@ def read_search(request: Request, rooms: InRooms, who: Investigating, case: Case
         document = rooms.records.searches.answer(key, case)
         answer.rows = document["told"]
     return Answer.model_validate(document)
+
+
+@router.delete("/searches/{key}", status_code=202)
+def cancel_search(request: Request, rooms: InRooms, who: Investigating, case: Case, key: Key) -> Begun:
+    """End a search that waits or runs; whoever asked is told (409). What was answered is not deleted.
+
+    It is ended by the account that asked, or an administrator. It is recorded.
+    """
+    with recorded(request, rooms, who):
+        return _begun(rooms.searches.cancel(key, case, who))
+
+
+def _begun(one: Running) -> Begun:
+    took_s = one.halt.took_s
+    return Begun(
+        id=one.key,
+        search=one.name,
+        reason=one.asker.reason,
+        account=one.asker.account,
+        question=plain(one.question.model_dump()),
+        seconds=None if took_s is None else round(took_s, 1),
+        done=one.halt.done,
+    )
 
 
 def _asked(kept: KeptSearch) -> Asked:
@@ -159,4 +208,5 @@ def _asked(kept: KeptSearch) -> Asked:
         found=kept.found,
         told=kept.told,
         problem=kept.problem,
+        deleted=None if kept.deleted_us is None else format_instant(kept.deleted_us),
     )

@@ -11,9 +11,9 @@ from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
 from geo_policing.errors import NotSignedIn, Unavailable
-from geo_policing.service.dependencies import Asking, InRooms, Rooms
+from geo_policing.service.dependencies import InRooms, Rooms, Seeing
 from geo_policing.service.guard import token_of
-from geo_policing.service.hub import Event
+from geo_policing.service.hub import Event, Hub
 from geo_policing.service.parameters import KNOWN_ONLY
 
 router = APIRouter(prefix="/api", tags=["live"], dependencies=[KNOWN_ONLY])
@@ -26,30 +26,32 @@ SESSION_CHECK_S = 30.0
 async def read_live(
     request: Request,
     rooms: InRooms,
-    _: Asking,
+    seeing: Seeing,
     last_event_id: Annotated[str | None, Header(description="Go on after this event.")] = None,
 ) -> EventSourceResponse:
-    """Stream ``snapshot`` (units and open incidents), then ``units`` and ``incident`` as they change.
+    """Stream ``snapshot`` (units and open incidents), then ``units``, ``matched`` and ``incident``.
+
+    ``units`` are those that have moved, ``matched`` the places on the roads of those told before.
 
     Each event has an id; a client that comes back with ``Last-Event-ID`` gets what it missed, or a snapshot
     when that is no longer kept. A comment is sent as heartbeat. The stream ends with the session.
     """
     return EventSourceResponse(
-        _events(rooms, token_of(request), last_event_id),
+        _events(rooms, rooms.hubs[seeing], token_of(request), last_event_id),
         ping=rooms.settings.heartbeat_seconds,
         headers={"X-Accel-Buffering": "no"},
     )
 
 
-async def _events(rooms: Rooms, token: str, last_event_id: str | None) -> AsyncIterator[bytes]:
+async def _events(rooms: Rooms, hub: Hub, token: str, last_event_id: str | None) -> AsyncIterator[bytes]:
     checked = time.monotonic()
-    with rooms.hub.watch(last_event_id) as watcher:
+    with hub.watch(last_event_id) as watcher:
         while True:
             event = None
             with suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, checked + SESSION_CHECK_S - time.monotonic())):
                     event = await watcher.next()
-            if rooms.hub.closed:
+            if hub.closed:
                 return
             if time.monotonic() - checked >= SESSION_CHECK_S:
                 checked = time.monotonic()

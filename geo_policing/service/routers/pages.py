@@ -22,7 +22,7 @@ from geo_policing.service.dependencies import (
 )
 from geo_policing.service.pages import page
 from geo_policing.service.problems import status_of
-from geo_policing.service.routers.devices import Admission, admit_device
+from geo_policing.service.routers.devices import Admission, admit_device, known_to
 
 router = APIRouter(include_in_schema=False)
 
@@ -34,12 +34,13 @@ _PLACE = {kind: place for place, kind in enumerate(DeviceKind)}
 def show_start(rooms: InRooms, who: Asking) -> HTMLResponse:
     """Show where to go from here."""
     zone = ZoneInfo(rooms.settings.time_zone)
+    devices = known_to(who, rooms.records.devices.list())
     now = datetime.now(zone).replace(microsecond=0)
     start = (now - timedelta(minutes=30)).isoformat()
     return page(
         "start.html",
         who=who,
-        devices=sorted(rooms.records.devices.list(), key=lambda device: (_PLACE[device.kind], device.id)),
+        devices=sorted(devices, key=lambda device: (_PLACE[device.kind], device.id)),
         seen={device: _clock(fix.time, zone) for device, fix in rooms.pipeline.latest.items()},
         strangers=len(rooms.registry.quarantine),
         may_investigate=who.role in INVESTIGATORS,

@@ -1,9 +1,11 @@
 """Where a suspect was: reconstructions from sightings, kept under their case."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from h3.api import basic_int as h3
 from pydantic import BaseModel, Field
@@ -11,16 +13,22 @@ from pydantic import BaseModel, Field
 from geo_policing.errors import InvalidInput
 from geo_policing.model import format_instant, parse_instant
 from geo_policing.service.dependencies import InRooms, Investigating, OneLine, Rooms
+from geo_policing.service.gates import Going, gates_first, live_units, read_units
 from geo_policing.service.looks import recorded
 from geo_policing.service.parameters import KNOWN_ONLY
 from geo_policing.store.reconstructions import KeptReconstruction, WorkState
 from geo_policing.tracks import Occupancy
 from geo_policing.tracks.answer import cell_features, region_features
+from geo_policing.tracks.holding import PACE
 from geo_policing.tracks.report import report_html, report_pdf
 
 router = APIRouter(prefix="/api/reconstructions", tags=["reconstructions"], dependencies=[KNOWN_ONLY])
 
 Key = Annotated[str, Path(description="Id of a reconstruction.", max_length=64)]
+At = Annotated[
+    str | None,
+    Query(max_length=60, description="Moment of the regions in the picture, RFC 3339 with an offset."),
+]
 CaseNumber = Annotated[str, Query(min_length=1, max_length=64, description="Number of a case.")]
 
 
@@ -45,6 +53,30 @@ class Question(BaseModel):
         max_length=5000,
         description="Edges that cameras look at, by camera; every likely edge without them.",
     )
+
+
+class Places(BaseModel):
+    """Where units are, and how they go."""
+
+    model_config = {"extra": "forbid"}
+
+    units: list[dict[str, Any]] = Field(
+        description="unit, lon, lat of each; time from which it can go, and on_foot.",
+        examples=[[{"unit": "芦淞07", "lon": 113.1557, "lat": 27.8316}]],
+    )
+    at: str | None = Field(None, max_length=60, description="When they set off; now when absent.")
+    pace: float = Field(PACE, description="How many times the least time by road a drive takes.")
+    delay_s: float = Field(0.0, description="Until a unit has set off.")
+    most: int = Field(3, ge=1, le=50, description="How many units are told of each gate.")
+
+
+async def _on_the_map(rooms: InRooms) -> list[dict[str, Any]]:
+    # In the loop, where the picture changes.
+    found: list[dict[str, Any]] = rooms.picture.units()["features"]
+    return found
+
+
+OnTheMap = Annotated[list[dict[str, Any]], Depends(_on_the_map)]
 
 
 @router.post("", status_code=202)
@@ -73,7 +105,8 @@ def read_one(request: Request, rooms: InRooms, who: Investigating, key: Key) -> 
     """Return how far it is, and once it is done the sightings with their fit, and the gates. Recorded."""
     with recorded(request, rooms, who) as answer:
         kept = rooms.records.reconstructions.get(key)
-        features = _features(rooms, key, "sighting", "gate") if kept.state is WorkState.DONE else []
+        there = kept.state is WorkState.DONE and kept.deleted_us is None
+        features = _features(rooms, key, "sighting", "gate") if there else []
         answer.rows = len(features)
     return _told(rooms, kept, features)
 
@@ -126,6 +159,50 @@ def read_paths(request: Request, rooms: InRooms, who: Investigating, key: Key) -
     return _part(request, rooms, who, key, "path")
 
 
+@router.get("/{key}/gates")
+def read_gates(
+    request: Request,
+    rooms: InRooms,
+    who: Investigating,
+    key: Key,
+    on_the_map: OnTheMap,
+    at: Annotated[
+        str | None, Query(max_length=60, description="When units set off, RFC 3339; now when absent.")
+    ] = None,
+    pace: Annotated[float, Query(description="How many times the least time by road a drive takes.")] = PACE,
+    delay_s: Annotated[float, Query(description="Until a unit has set off.")] = 0.0,
+    most: Annotated[int, Query(ge=1, le=50, description="How many units are told of each gate.")] = 3,
+) -> dict[str, Any]:
+    """Return the gates with the units on the live map that reach them first. It is recorded.
+
+    Units are patrol cars, and officers and handhelds, who walk; not those off duty. ``old`` names those whose
+    position is older than five minutes.
+    """
+    with recorded(request, rooms, who) as answer:
+        units, old = live_units(on_the_map, datetime.now(UTC))
+        leaving = datetime.now(UTC) if at is None else parse_instant(at, field="at")
+        document = rooms.records.reconstructions.answer(key)
+        ready = [replace(unit, free=leaving) for unit in units]
+        found = gates_first(document, rooms.tracks, ready, Going(leaving, pace, delay_s, most))
+        answer.rows = len(found["features"])
+    return found | {"old": old}
+
+
+@router.post("/{key}/gates")
+def ask_gates(
+    request: Request, rooms: InRooms, who: Investigating, key: Key, places: Places
+) -> dict[str, Any]:
+    """Return the gates with those of some units that reach them first. It is recorded."""
+    with recorded(request, rooms, who) as answer:
+        leaving = datetime.now(UTC) if places.at is None else parse_instant(places.at, field="at")
+        units = read_units(places.units, leaving)
+        document = rooms.records.reconstructions.answer(key)
+        going = Going(leaving, places.pace, places.delay_s, places.most)
+        found = gates_first(document, rooms.tracks, units, going)
+        answer.rows = len(found["features"])
+    return found
+
+
 @router.get("/{key}/next-cameras")
 def read_next_cameras(request: Request, rooms: InRooms, who: Investigating, key: Key) -> dict[str, Any]:
     """Return the cameras that are expected to tell most about the path, by bits. It is recorded."""
@@ -133,21 +210,29 @@ def read_next_cameras(request: Request, rooms: InRooms, who: Investigating, key:
 
 
 @router.get("/{key}/report.html", response_class=HTMLResponse)
-def read_report(request: Request, rooms: InRooms, who: Investigating, key: Key) -> HTMLResponse:
+def read_report(
+    request: Request, rooms: InRooms, who: Investigating, key: Key, at: At = None
+) -> HTMLResponse:
     """Return the report to print. It is recorded."""
     with recorded(request, rooms, who) as answer:
+        moment = None if at is None else parse_instant(at, field="at")
         document = rooms.records.reconstructions.answer(key)
+        page = report_html(document, moment)
         answer.rows = len(document["features"])
-    return HTMLResponse(report_html(document))
+    return HTMLResponse(page)
 
 
 @router.get("/{key}/report.pdf", response_class=Response)
-def read_report_pdf(request: Request, rooms: InRooms, who: Investigating, key: Key) -> Response:
+def read_report_pdf(
+    request: Request, rooms: InRooms, who: Investigating, key: Key, at: At = None
+) -> Response:
     """Return the report as PDF; the same bytes each time. It is recorded."""
     with recorded(request, rooms, who) as answer:
+        moment = None if at is None else parse_instant(at, field="at")
         document = rooms.records.reconstructions.answer(key)
+        pdf = report_pdf(document, moment)
         answer.rows = len(document["features"])
-    return Response(report_pdf(document), media_type="application/pdf")
+    return Response(pdf, media_type="application/pdf")
 
 
 def _part(request: Request, rooms: Rooms, who: Any, key: str, what: str) -> dict[str, Any]:
@@ -173,6 +258,7 @@ def _about(rooms: Rooms, kept: KeptReconstruction) -> dict[str, Any]:
         "state": kept.state.value,
         "progress": round(rooms.reconstructions.progress(kept), 3),
         "problem": kept.problem,
+        "deleted": None if kept.deleted_us is None else format_instant(kept.deleted_us),
     }
 
 

@@ -1,4 +1,4 @@
-"""Finished days, sealed in Parquet: the manifest of their files, how they are made, checked and deleted.
+"""The days of the history: those being written, in DuckDB (`hot`), and those sealed in Parquet, all the rest.
 
-`FixStore` is the way in; what is here knows nothing of the days that are still being written.
+Of these the manifest of their files, how they are made, read, checked and deleted. `FixStore` is the way in.
 """

@@ -11,16 +11,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from geo_policing.kernels.block_ways import HOUR_US
 from geo_policing.store.history import layout
+from geo_policing.store.history.blocks import block_rows
 from geo_policing.store.history.manifest import KINDS, Manifest, Part, SealedFile, date
+from geo_policing.store.history.reading import plain
 from geo_policing.store.history.sealing import movements, visits_of
 
 _ORDER = {
     "by_device": ("device", "time", "received"),
-    "by_cell": ("hour", "cell", "time"),
+    "by_cell": ("hour", "block", "device", "time"),
     "visits": ("cell", "first_s", "last_s"),
 }
-_HOUR_US = 3_600_000_000
+#: Before there were blocks.
+_ORDER_BY_CELL = ("hour", "cell", "time")
 
 
 def verify(folder: Path, manifest: Manifest) -> Iterator[str]:
@@ -34,13 +38,12 @@ def verify(folder: Path, manifest: Manifest) -> Iterator[str]:
             f"part {part.id}: {line}"
             for part in parts
             for kind in KINDS
-            for line in _check_file(folder, kind, getattr(part, kind))
+            for line in _check_file(folder, getattr(part, kind), _order(part, kind))
         ]
         if not wrong:
             with duckdb.connect() as db:
-                db.execute(
-                    f"SET memory_limit = '1GB'; SET temp_directory = {layout.quoted(folder / 'sorting')}"
-                )
+                db.execute("SET memory_limit = '512MB'; SET enable_progress_bar = false")
+                db.execute(f"SET temp_directory = {layout.quoted(folder / 'sorting')}")
                 wrong = [
                     f"part {part.id}: {line}" for part in parts for line in _check_fixes(db, folder, part)
                 ]
@@ -48,7 +51,11 @@ def verify(folder: Path, manifest: Manifest) -> Iterator[str]:
         yield from (f"day {date(day)}: {line}" for line in wrong)
 
 
-def _check_file(folder: Path, kind: str, file: SealedFile) -> Iterator[str]:
+def _order(part: Part, kind: str) -> tuple[str, ...]:
+    return _ORDER_BY_CELL if kind == "by_cell" and not part.has_blocks else _ORDER[kind]
+
+
+def _check_file(folder: Path, file: SealedFile, order: tuple[str, ...]) -> Iterator[str]:
     path = folder / file.name
     try:
         size = path.stat().st_size
@@ -64,24 +71,24 @@ def _check_file(folder: Path, kind: str, file: SealedFile) -> Iterator[str]:
     with pq.ParquetFile(path) as parquet:
         if parquet.metadata.num_rows != file.rows:
             yield f"{file.name} has {parquet.metadata.num_rows} rows, not {file.rows}"
-        if not _is_sorted(parquet, kind):
-            yield f"{file.name} is not sorted by {', '.join(_ORDER[kind])}"
+        if not _is_sorted(parquet, order):
+            yield f"{file.name} is not sorted by {', '.join(order)}"
 
 
-def _is_sorted(parquet: pq.ParquetFile, kind: str) -> bool:
+def _is_sorted(parquet: pq.ParquetFile, order: tuple[str, ...]) -> bool:
     """Whether each row is not before the one before it."""
     last: pa.Table | None = None
-    names = [name for name in _ORDER[kind] if name != "hour"] + (["time"] if kind == "by_cell" else [])
-    for batch in parquet.iter_batches(columns=sorted(set(names))):
+    known = set(parquet.schema_arrow.names)
+    for batch in parquet.iter_batches(columns=[name for name in order if name in known]):
         table = pa.Table.from_batches([batch])
-        if "hour" in _ORDER[kind]:
-            hours = pa.array(table.column("time").to_numpy() // _HOUR_US)
+        if not known.issuperset(order):
+            hours = pa.array(table.column("time").to_numpy() // HOUR_US)
             table = table.append_column("hour", hours)
         both = table if last is None else pa.concat_tables([last, table])
         last = table.slice(len(table) - 1)
         before, after = both.slice(0, len(both) - 1), both.slice(1)
         wrong: Any = pa.scalar(False)
-        for name in reversed(_ORDER[kind]):
+        for name in reversed(order):
             a, b = before.column(name), after.column(name)
             wrong = pc.or_(pc.greater(a, b), pc.and_(pc.equal(a, b), wrong))
         if len(after) and pc.any(wrong).as_py():
@@ -91,14 +98,40 @@ def _is_sorted(parquet: pq.ParquetFile, kind: str) -> bool:
 
 def _check_fixes(db: Any, folder: Path, part: Part) -> Iterator[str]:
     sums = []
-    for file in (part.by_device, part.by_cell):
-        query = layout.scan([str(folder / file.name)], layout.BY_CELL)
-        total = "count(*), sum(hash(device, time, lon, lat, cell)::HUGEINT), min(time), max(time)"
+    for kind in ("by_device", "by_cell"):
+        (query,) = layout.scan_parts(folder, (part,), kind, layout.MOVED)
+        total = "count(*), sum(hash(device, time, lon, lat)::HUGEINT), min(time), max(time)"
         sums += db.execute(f"SELECT {total} FROM ({query})").fetchall()
     if sums[0] != sums[1]:
         yield "the fixes by device are not those by cell"
+    elif part.has_blocks and not _has_its_ways(db, folder, part):
+        yield "the movement by cell is not that through the fixes by device"
     if sums[0][2:] != (part.first_us, part.last_us):
         yield "the first and the last fix are not at the times that the manifest says"
+
+
+def _has_its_ways(db: Any, folder: Path, part: Part) -> bool:
+    """Whether `by_cell` has the rows that its fixes by device give."""
+    again = (folder / part.by_cell.name).with_suffix(".again")
+    try:
+        with (
+            layout.SortedFile(again, layout.schema(layout.BY_CELL, part.digits)) as file,
+            pq.ParquetFile(folder / part.by_device.name) as parquet,
+        ):
+            batches = parquet.iter_batches(layout.GROUP_ROWS, columns=list(layout.MOVED))
+            exact = (plain(pa.Table.from_batches([batch])) for batch in batches)
+            for moved in movements(batch for table in exact for batch in table.to_batches()):
+                file.write(block_rows(moved))
+        sums = [
+            db.execute(
+                f"SELECT count(*), sum(hash({', '.join(layout.BY_CELL)})::HUGEINT) "
+                f"FROM ({layout.scan([str(path)], layout.BY_CELL)})"
+            ).fetchall()
+            for path in (again, folder / part.by_cell.name)
+        ]
+        return bool(sums[0] == sums[1])
+    finally:
+        again.unlink(missing_ok=True)
 
 
 #: Stays of a device in a cell that touch are one.
@@ -113,7 +146,7 @@ GROUP BY device, cell, stay
 
 def _check_visits(db: Any, folder: Path, parts: tuple[Part, ...]) -> Iterator[str]:
     """Compare the visits of a day with those of the movement through its fixes."""
-    fixes = " UNION ALL ".join(layout.scan_parts(folder, parts, "by_device", (*layout.BY_CELL, "received")))
+    fixes = " UNION ALL ".join(layout.scan_parts(folder, parts, "by_device", (*layout.MOVED, "received")))
     (visits,) = layout.scan_parts(folder, parts, "visits", tuple(layout.VISITS.names))
     again = (folder / parts[0].visits.name).with_suffix(".again")
     try:

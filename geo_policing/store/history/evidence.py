@@ -5,19 +5,21 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
-from geo_policing.model import FixColumns
+from geo_policing.model import FixColumns, Halt
 from geo_policing.model.fix import FIX_SCHEMA
 from geo_policing.model.moves import Proof, Stretch
-from geo_policing.store.fixes import FixStore, Snapshot
+from geo_policing.store.fixes import FixStore
 from geo_policing.store.history import layout
+from geo_policing.store.history.heeding import heeding
 from geo_policing.store.history.manifest import DAY_US
+from geo_policing.store.history.snapshot import Snapshot
 
 # ruff: noqa: S608 - queries are put together of our own names, numbers and paths
 
 _TOGETHER_US = 2 * DAY_US  # what is asked for in one query lies within such a time
 
 
-def evidence(store: FixStore, asked: Sequence[Stretch], most: int) -> list[Proof]:
+def evidence(store: FixStore, asked: Sequence[Stretch], most: int, halt: Halt | None = None) -> list[Proof]:
     """Return the first and the last fix of each stretch and some evenly between, all from one instant.
 
     Parameters
@@ -28,10 +30,14 @@ def evidence(store: FixStore, asked: Sequence[Stretch], most: int) -> list[Proof
         Which.
     most : int
         About how many of a stretch are returned, at least 2: at most one more.
+    halt : Halt, optional
+        Says when the question must end.
     """
+    halt = halt or Halt()
     found = [Proof(0, FixColumns.from_fixes([]))] * len(asked)
-    with store.snapshot() as now:
+    with heeding(store, halt) as now:
         for batch in _batches(asked):
+            halt.check()
             table = _read(now, [(n, asked[n]) for n in batch], most)
             number, total = (table.column(name).to_numpy() for name in ("n", "total"))
             fixes = FixColumns.from_arrow(table)

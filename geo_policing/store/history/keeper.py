@@ -14,11 +14,12 @@ import pyarrow.compute as pc
 from geo_policing.errors import InvalidInput, NotFound
 from geo_policing.kernels.cell_visits import MAX_GAP_US
 from geo_policing.model.device import DeviceKind, check_device_id
-from geo_policing.store.fixes import FixStore, Snapshot
+from geo_policing.store.fixes import FixStore
 from geo_policing.store.history import layout
 from geo_policing.store.history.manifest import DAY_US, Deletion, Hold, Manifest, Part
 from geo_policing.store.history.matched import remove_outdated
 from geo_policing.store.history.sealing import COLUMNS, make_part
+from geo_policing.store.history.snapshot import Snapshot
 
 #: Stands for every kind of device that has no rule of its own.
 OTHERS = "others"
@@ -74,13 +75,17 @@ class Keeper:
                 made += [] if part is None else [part]
         return made
 
-    def compact(self, at_least: int = 2, before: int | None = None) -> list[Part]:
-        """Merge the parts of each day that has so many, of those before a day when one is given."""
+    def compact(self, at_least: int = 2, before: int | None = None, renew: bool = False) -> list[Part]:
+        """Merge the parts of each day that has so many, of those before a day when one is given.
+
+        To renew is to write days anew as well that have a part as it was before there were blocks.
+        """
         made = []
         with self._turn:
-            every = (part.day for part in self._store.manifest.parts)
-            days = Counter(day for day in every if before is None or day < before)
-            for day in sorted(day for day, parts in days.items() if parts >= at_least):
+            every = [part for part in self._store.manifest.parts if before is None or part.day < before]
+            days = Counter(part.day for part in every)
+            old = {part.day for part in every if renew and not part.has_blocks}
+            for day in sorted(day for day, parts in days.items() if parts >= at_least or day in old):
                 with self._store.snapshot() as now:
                     parts = now.manifest.of_day(day)
                     part = self._make(now, day, _all(now, parts), parts, ())
@@ -215,13 +220,14 @@ class Keeper:
         # Only from and to fixes of a device so near in time to its own can it have moved. A few late ones
         # must not bring in the whole day of everybody, which does not fit into memory.
         spans = now.cursor.sql(
-            f"SELECT device, min(time) AS first, max(time) AS last FROM ({mine}) GROUP BY device"
+            "SELECT device, min(time) AS first, max(time) AS last "
+            f"FROM ({mine}) GROUP BY device ORDER BY device"
         ).to_arrow_table()
         if not len(spans):
             return None
         now.cursor.register("spans", spans)
         others = rest.select(
-            layout.BY_CELL,
+            layout.MOVED,
             pc.min(spans.column("first")).as_py() - MAX_GAP_US,
             pc.max(spans.column("last")).as_py() + MAX_GAP_US + 1,
             kind="by_cell",
@@ -230,7 +236,8 @@ class Keeper:
             f"SELECT others.* FROM ({others}) others JOIN spans ON others.device = spans.device "
             f"AND others.time BETWEEN spans.first - {MAX_GAP_US} AND spans.last + {MAX_GAP_US}"
         )
-        return make_part(now.cursor, now.folder, self._store.manifest.next_part, day, mine, near)
+        devices = spans.column("device").combine_chunks()
+        return make_part(now.cursor, now.folder, self._store.manifest.next_part, day, mine, near, devices)
 
     def _replace(self, parts: tuple[Part, ...], part: Part | None, **changes: Any) -> None:
         now = self._store.manifest

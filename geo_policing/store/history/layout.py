@@ -7,7 +7,6 @@ take a third of the space of doubles; columns that grow or hardly change are sto
 # ruff: noqa: S608 - queries are put together of our own names, numbers and paths
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from geo_policing.kernels.block_ways import HERE
 from geo_policing.model.fix import FIX_SCHEMA
 from geo_policing.store.history.manifest import Part, SealedFile
 from geo_policing.store.private import private
@@ -22,17 +22,27 @@ from geo_policing.store.private import private
 #: Rows in a row group: the least that is read of a column. Four times as many take 7 % less space, and a
 #: question for an hour of 1 km² decodes three times as many rows.
 GROUP_ROWS = 16_384
-#: Columns of `by_cell`: where everybody was; what else is known of a fix is in `by_device`.
-BY_CELL = ("device", "time", "lon", "lat", "cell")
+#: Columns of `by_cell`: the movement through blocks; what else is known of a fix is in `by_device`.
+BY_CELL = ("hour", "block", "device", "time", "lon", "lat", "flags")
+#: Columns by which movement is known, which all files of fixes have.
+MOVED = ("device", "time", "lon", "lat")
+#: What row groups are found by. Nobody asks for the least and the most of other columns, but all read them.
+_FOUND_BY = ("device", "time", "cell", "hour", "block", "first_s", "last_s")
 _DIFFERENCES = ("time", "received", "lon", "lat", "first_s", "last_s")
 _COMPRESSION_LEVEL = 3
+#: Those of `by_cell` that are not of the fix alone.
+_OF_BLOCKS = {
+    "hour": pa.field("hour", pa.int32(), nullable=False),
+    "block": pa.field("block", pa.uint64(), nullable=False),
+    "flags": pa.field("flags", pa.uint8(), nullable=False),
+}
 
 
 def schema(names: tuple[str, ...], digits: int | None) -> pa.Schema:
     """Return the schema of a file of fixes; places have so many digits after the point, or are doubles."""
     fields = []
     for name in names:
-        field = FIX_SCHEMA.field(name)
+        field = _OF_BLOCKS[name] if name in _OF_BLOCKS else FIX_SCHEMA.field(name)
         if name in {"lon", "lat"} and digits is not None:
             field = pa.field(name, pa.decimal128(digits + 3, digits), nullable=False)
         fields.append(field)
@@ -60,8 +70,15 @@ def decimals(values: np.ndarray[Any, Any], digits: int) -> pa.Array:
     )
 
 
+def is_exact(values: np.ndarray[Any, Any], digits: int) -> bool:
+    """Whether (n,) f64 degrees are what decimals with so many digits after the point give back."""
+    scale = 10.0**digits
+    within = np.abs(values) < 1000.0  # and no NaN
+    return bool(np.all(within) and np.all(np.rint(values * scale) / scale == values))
+
+
 class SortedFile:
-    """A Parquet file that is written batch by batch, each a row group; for its owner alone.
+    """A Parquet file in row groups, whatever pieces it is given in; for its owner alone.
 
     Parameters
     ----------
@@ -79,6 +96,7 @@ class SortedFile:
         self.path = path
         self.rows = 0
         self.columns = columns
+        self._waiting: list[pa.Table] = []
         with private():
             self._writer = pq.ParquetWriter(
                 path,
@@ -86,6 +104,7 @@ class SortedFile:
                 compression="zstd",
                 compression_level=_COMPRESSION_LEVEL,
                 version="2.6",
+                write_statistics=[name for name in columns.names if name in _FOUND_BY],
                 use_dictionary=[name for name in columns.names if name not in differences],
                 column_encoding=dict.fromkeys(doubles, "BYTE_STREAM_SPLIT")
                 | {name: "DELTA_BINARY_PACKED" for name in differences if name not in doubles},
@@ -97,7 +116,10 @@ class SortedFile:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """Write the footer."""
+        """Write what is left, and the footer."""
+        if self._waiting:
+            self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=GROUP_ROWS)
+            self._waiting = []
         self._writer.close()
 
     def write(self, batch: pa.RecordBatch | pa.Table) -> None:
@@ -110,8 +132,13 @@ class SortedFile:
             if pa.types.is_decimal(field.type) and not pa.types.is_decimal(values.type):
                 values = decimals(values.to_numpy(zero_copy_only=False), field.type.scale)
             arrays.append(values)
-        self._writer.write_table(pa.table(arrays, schema=self.columns), row_group_size=GROUP_ROWS)
         self.rows += batch.num_rows
+        rows = pa.concat_tables([*self._waiting, pa.table(arrays, schema=self.columns)])
+        whole = len(rows) - len(rows) % GROUP_ROWS
+        if whole:
+            self._writer.write_table(rows.slice(0, whole), row_group_size=GROUP_ROWS)
+        # A copy: a slice would keep all the rows that it is of.
+        self._waiting = [rows.take(pa.array(np.arange(whole, len(rows))))]
 
 
 def sealed(path: Path, name: str, rows: int) -> SealedFile:
@@ -123,23 +150,6 @@ def digest(path: Path) -> str:
     """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def grouped(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Join small batches to tables of a row group."""
-    waiting: list[pa.RecordBatch] = []
-    rows = 0
-    for batch in batches:
-        waiting.append(batch)
-        rows += batch.num_rows
-        if rows < GROUP_ROWS:
-            continue
-        table = pa.Table.from_batches(waiting)
-        whole = rows - rows % GROUP_ROWS
-        yield table.slice(0, whole)
-        waiting, rows = table.slice(whole).to_batches(), rows - whole
-    if rows:
-        yield pa.Table.from_batches(waiting)
 
 
 def quoted(path: Path | str) -> str:
@@ -155,9 +165,16 @@ def scan(paths: list[str], names: tuple[str, ...]) -> str:
 
 
 def scan_parts(folder: Path, parts: tuple[Part, ...], kind: str, names: tuple[str, ...]) -> list[str]:
-    """Return the queries for columns of parts, one for all those that DuckDB can read together."""
-    alike: dict[int | None, list[str]] = {}
+    """Return the queries for columns of parts, one for all those that DuckDB can read together.
+
+    Of `by_cell` each fix once.
+    """
+    alike: dict[tuple[int | None, bool], list[str]] = {}
     for part in parts:
         digits = None if kind == "visits" else part.digits
-        alike.setdefault(digits, []).append(str(folder / getattr(part, kind).name))
-    return [scan(paths, names) for paths in alike.values()]
+        by_block = kind == "by_cell" and part.has_blocks
+        alike.setdefault((digits, by_block), []).append(str(folder / getattr(part, kind).name))
+    return [
+        scan(paths, names) + (f" WHERE flags & {HERE} > 0" if by_block else "")
+        for (_, by_block), paths in alike.items()
+    ]

@@ -16,9 +16,10 @@ from geo_policing.errors import InvalidFile
 from geo_policing.store.private import private
 
 DAY_US = 86_400_000_000
-FORMAT = 1
+#: What is written; parts of format 1 are read as well (`Part.has_blocks`).
+FORMAT = 2
 NAME = "manifest.json"
-#: What a part is kept as: all columns by device and time; place by hour, cell and time; stays in cells.
+#: What a part is kept as: all columns by device and time; movement by hour, block and device; stays in cells.
 KINDS = ("by_device", "by_cell", "visits")
 
 
@@ -48,6 +49,9 @@ class Part:
         Digits after the point of its places; none when they are doubles.
     by_device, by_cell, visits : SealedFile
         The files.
+    has_blocks : bool
+        Whether `by_cell` has the movement through blocks. Before format 2 it had fixes by hour, cell, time:
+        who was in an area is asked by device until the day is written anew.
     """
 
     id: int
@@ -58,6 +62,7 @@ class Part:
     by_device: SealedFile
     by_cell: SealedFile
     visits: SealedFile
+    has_blocks: bool = True
 
     @property
     def files(self) -> tuple[SealedFile, SealedFile, SealedFile]:
@@ -190,9 +195,9 @@ class Manifest:
             return cls()
         try:
             said = json.loads(text)
-            if said["format"] != FORMAT:
+            if said["format"] not in {1, FORMAT}:
                 raise InvalidFile(
-                    f"{path} is of format {said['format']}, not {FORMAT}; use the version that wrote it",
+                    f"{path} is of format {said['format']}, not 1 to {FORMAT}; use the version that wrote it",
                     field="format",
                     value=said["format"],
                 )
@@ -256,5 +261,6 @@ def _part(said: dict[str, Any]) -> Part:
         first_us=int(said["first_us"]),
         last_us=int(said["last_us"]),
         digits=said["digits"],
+        has_blocks=bool(said.get("has_blocks", False)),
         **{kind: SealedFile(**said[kind]) for kind in KINDS},
     )

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from geo_policing.kernels import block_ways
 from geo_policing.store.history.manifest import SealedFile
 
 #: Row groups read at a time: what is filtered away of them is in memory only so long.
@@ -23,7 +24,7 @@ _GROUPS = 64
 #: Columns of row groups that are kept in mind, 0.8 kB each: those of a month at 20 million fixes a day.
 _KEPT = 800_000
 #: What files are asked by.
-_BOUNDS = ("device", "time", "cell")
+_BOUNDS = ("device", "time", "cell", "hour", "block")
 
 Mask = NDArray[np.bool_]
 
@@ -46,7 +47,7 @@ class Groups:
             if name not in _BOUNDS:
                 continue
             found = [metadata.row_group(g).column(at).statistics for g in range(metadata.num_row_groups)]
-            kind: Any = {"device": object, "cell": np.uint64}.get(name, np.int64)
+            kind: Any = {"device": object, "cell": np.uint64, "block": np.uint64}.get(name, np.int64)
             least[name] = np.array([s.min for s in found], kind)
             most[name] = np.array([s.max for s in found], kind)
         return cls(metadata, least, most)
@@ -88,10 +89,12 @@ class SealedReader:
         devices: Collection[str],
         start_us: int,
         end_us: int,
+        most: int | None = None,
     ) -> list[pa.Table]:
         """Return columns of the fixes of devices in [start, end), in the order of each file.
 
-        In what is returned, places are doubles and texts dictionaries.
+        In what is returned, places are doubles and texts dictionaries. It is not all when it is more than
+        ``most`` rows.
         """
         named = frozenset(devices)
         wanted = np.array(sorted(named), object)
@@ -103,28 +106,53 @@ class SealedReader:
             time = table.column("time").to_numpy()
             return _is_among(table.column("device"), named) & (time >= start_us) & (time < end_us)
 
-        return self._read(files, names, ("device", "time"), near, chosen)
+        return self._read(files, names, ("device", "time"), near, chosen, most)
 
-    def in_cells(
+    def least_rows(self, files: Iterable[SealedFile], device: str, start_us: int, end_us: int) -> int:
+        """Return how many rows `of_devices` would find at least, without reading them."""
+        rows = 0.0
+        for file in files:
+            groups = self._groups(file)
+            its = (groups.least["device"] == device) & (groups.most["device"] == device)
+            inside = its & (groups.least["time"] >= start_us) & (groups.most["time"] < end_us)
+            # The last row group may be smaller than the others.
+            rows += np.count_nonzero(inside[:-1]) * (file.rows / len(inside))
+        return int(rows)
+
+    def in_blocks(
         self,
         files: Iterable[SealedFile],
-        names: tuple[str, ...],
-        cells: NDArray[np.uint64],
-        start_us: int,
-        end_us: int,
-    ) -> list[pa.Table]:
-        """Return columns of the fixes in [start, end) in some of the cells, which ascend."""
+        blocks: NDArray[np.uint64],
+        hours: tuple[int, int],
+        box: NDArray[np.float64],
+    ) -> Iterator[pa.Table]:
+        """Yield the rows of the movement through some blocks, which ascend, that meets a box.
 
-        def near(groups: Groups) -> Mask:
-            return groups.among("cell", cells) & groups.during(start_us, end_us)
+        Parameters
+        ----------
+        files : iterable of SealedFile
+            Files by cell.
+        blocks : (b,) uint64
+            Which.
+        hours : (int, int)
+            The first and the last hour since 1970.
+        box : (4,) float64
+            West, south, east, north, degrees.
 
-        def chosen(table: pa.Table) -> Mask:
-            time = table.column("time").to_numpy()
-            rows = (time >= start_us) & (time < end_us)
-            rows[rows] = within(table.column("cell").to_numpy()[rows], cells)
-            return rows
-
-        return self._read(files, names, ("cell", "time"), near, chosen)
+        Yields
+        ------
+        Table
+            device (a dictionary), time, lon, lat and flags, in which ways that do not meet the box are none.
+        """
+        names = ("device", "time", "lon", "lat", "flags")
+        for file in files:
+            groups = self._groups(file)
+            near = groups.among("block", blocks)
+            near &= (groups.most["hour"] >= hours[0]) & (groups.least["hour"] <= hours[1])
+            at = np.flatnonzero(near).tolist()
+            for table in self._tables(file, groups, at, [*names, "block"]):
+                here = within(table.column("block").to_numpy(), blocks)
+                yield meeting(plain(table.select(names).filter(pa.array(here))), box)
 
     def visits(
         self,
@@ -154,8 +182,10 @@ class SealedReader:
         asked: tuple[str, ...],
         near: Callable[[Groups], Mask],
         chosen: Callable[[pa.Table], Mask],
+        most: int | None = None,
     ) -> list[pa.Table]:
-        found = []
+        found: list[pa.Table] = []
+        count = 0
         columns = list(dict.fromkeys((*names, *asked)))
         for file in files:
             groups = self._groups(file)
@@ -164,6 +194,9 @@ class SealedReader:
                 rows = chosen(table)
                 if rows.any():
                     found.append(plain(table.select(names).filter(pa.array(rows))))
+                    count += len(found[-1])
+                if most is not None and count > most:
+                    return found
         return found
 
     def _tables(
@@ -193,6 +226,14 @@ class SealedReader:
             while self._columns > _KEPT and len(self._known) > 1:
                 self._columns -= self._known.popitem(last=False)[1].columns
         return known
+
+
+def meeting(rows: pa.Table, box: NDArray[np.float64]) -> pa.Table:
+    """Return the rows with flags, as `kernels.block_ways.rows` has them, whose ways meet a box."""
+    numbers = (np.ascontiguousarray(rows.column(name).to_numpy()) for name in ("time", "lon", "lat", "flags"))
+    at, flags = block_ways.near(*numbers, box)
+    found = rows.take(pa.array(at))
+    return found.set_column(found.schema.get_field_index("flags"), "flags", pa.array(flags))
 
 
 def within(values: NDArray[Any], among: NDArray[Any]) -> Mask:

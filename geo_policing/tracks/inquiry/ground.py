@@ -1,11 +1,11 @@
 """What a search is run on."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from typing import Any, Protocol
 
 from geo_policing.matching import Matcher
-from geo_policing.model import DeviceKind
+from geo_policing.model import DeviceKind, Halt
 from geo_policing.roads import Access, RoadNetwork
 from geo_policing.roads.times import RoadTimes
 from geo_policing.tracks.inquiry.areas import area_of
@@ -45,15 +45,19 @@ class Asked:
         Whose clock tells night from day.
     ground : Ground
         The roads, and the tracks on them.
+    halt : Halt
+        Says when the search must end, and hears how far it is.
     """
 
     history: History
     zone: tzinfo
     ground: Ground
+    halt: Halt = field(default_factory=Halt)
 
     def along_roads(self) -> "Asked":
         """Return the same, with devices that move along the roads between their fixes."""
-        return replace(self, history=OnRoads(self.history, self.ground.matcher(DeviceKind.UNKNOWN)))
+        on_roads = OnRoads(self.history, self.ground.matcher(DeviceKind.UNKNOWN), self.halt)
+        return replace(self, history=on_roads)
 
     def area(self, given: dict[str, Any], field: str = "area") -> Area:
         """Return the area that JSON says, along the roads as well."""

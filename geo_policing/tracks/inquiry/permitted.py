@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo_policing.model import FixColumns
-from geo_policing.model.moves import Moves, Visits
+from geo_policing.model.moves import Moves, Place, Visits, Ways
 from geo_policing.tracks.searches import History
 
 
@@ -35,11 +35,15 @@ class Permitted:
         """Return the fixes of those of the devices that may be searched, as `History` does."""
         return self._history.fixes(start_us, end_us, set(devices) - self._without)
 
-    def near(self, cells: NDArray[np.uint64], start_us: int, end_us: int) -> tuple[Moves, NDArray[np.uint64]]:
-        """Return the fixes in some of the cells of those who may be searched, as `History` does."""
-        found, cell = self._history.near(cells, start_us, end_us)
-        names, number, kept = self._allowed(found.names, found.device)
-        return Moves(names, number, found.time[kept], found.lon[kept], found.lat[kept]), cell[kept]
+    def ways(self, place: Place, start_us: int, end_us: int) -> Ways | None:
+        """Return the movement through a place of those who may be searched, as `History` does."""
+        found = self._history.ways(place, start_us, end_us)
+        if found is None:
+            return None
+        moves = found.moves
+        names, number, kept = self._allowed(moves.names, moves.device)
+        mine = Moves(names, number, moves.time[kept], moves.lon[kept], moves.lat[kept])
+        return Ways(mine, found.onward[kept], found.unsure - self._without)
 
     def visits(self, cells: NDArray[np.uint64], start_us: int, end_us: int) -> Visits:
         """Return who was in some of the cells and may be searched, as `History` does."""

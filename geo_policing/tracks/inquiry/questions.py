@@ -114,7 +114,7 @@ class Collision(AlongRoads):
     """Two to 100 areas, each with its window of at most 24 hours."""
 
     places: list[Place] = Field(
-        description="n areas, each with its window.", json_schema_extra={"kind": "places"}
+        max_length=100, description="n areas, each with its window.", json_schema_extra={"kind": "places"}
     )
     at_least: int | None = Field(None, description="k, in how many of them, 1 to n; all when absent.")
 

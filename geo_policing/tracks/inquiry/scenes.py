@@ -87,6 +87,7 @@ def suspects(asked: Asked, question: q.Suspects) -> Found:
     for some in batches(names, window.start_us, window.end_us, WHOLE_DEVICE_DAYS):
         every = asked.history.fixes(window.start_us, window.end_us, some)
         for name in some:
+            asked.halt.tell(f"{len(fits)} of {len(names)} candidates held against the sightings")
             # They come by device and time.
             rows = slice(*(int(np.searchsorted(every.device, name, side=s)) for s in ("left", "right")))
             fixes = every.take(rows)

@@ -110,6 +110,7 @@ def cloned(asked: Asked, question: q.Cloned) -> Found:
         sigmas=question.sigmas,
         radius_m=question.radius_m,
         support=question.support,
+        halt=asked.halt,
     )
     return Found([_twofold(one) for one in found])
 

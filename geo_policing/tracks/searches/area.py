@@ -15,10 +15,9 @@ from shapely.geometry.base import BaseGeometry
 
 from geo_policing.errors import InvalidGeometry, InvalidInput
 from geo_policing.geodesy import LocalPlane
-from geo_policing.geodesy.cells import CELL_RESOLUTION
+from geo_policing.geodesy.cells import BLOCK_RESOLUTION, CELL_RESOLUTION
 from geo_policing.kernels.cell_visits import TOLERANCE_M
 from geo_policing.tracks.searches.drawn import DrawnPath
-from geo_policing.tracks.searches.explained import NEAR_M
 from geo_policing.tracks.searches.history import check_number
 
 _CORNERS = 360  # of a circle: 4 mm off at 100 m
@@ -168,16 +167,19 @@ class Area:
         return covering(self.shape)
 
     @cached_property
-    def near_cells(self) -> NDArray[np.uint64]:
-        """H3 cells within `explained.NEAR_M` of the area."""
-        return covering(self.shape, NEAR_M)
+    def blocks(self) -> NDArray[np.uint64]:
+        """H3 cells of resolution 8 that the area, widened likewise, touches."""
+        return covering(self.shape, BLOCK_RESOLUTION)
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """West, south, east and north, degrees."""
+        west, south, east, north = self.shape.bounds
+        return west, south, east, north
 
 
-def covering(shape: BaseGeometry, within_m: float = 2 * TOLERANCE_M) -> NDArray[np.uint64]:
-    """Return the H3 cells within 2 m of a shape: what a visit may miss of a cell is shorter than that.
-
-    Or those within another distance.
-    """
+def covering(shape: BaseGeometry, resolution: int = CELL_RESOLUTION) -> NDArray[np.uint64]:
+    """Return the H3 cells within 2 m of a shape: what a visit may miss of a cell is shorter than that."""
     west, south, east, north = shape.bounds
     if (east - west) * (north - south) > 4:
         raise InvalidGeometry("the area is larger than 4 square degrees; ask for a smaller one", field="area")
@@ -185,7 +187,7 @@ def covering(shape: BaseGeometry, within_m: float = 2 * TOLERANCE_M) -> NDArray[
     if shape.area * np.cos(np.radians((south + north) / 2)) * _METRES_A_DEGREE**2 > _MAX_CELLS * 20_000:
         raise InvalidGeometry("the area is larger than 4,000 km²; ask for a smaller one", field="area")
     # A degree of longitude is shorter than one of latitude: this much of it is at least as wide as meant.
-    wide = within_m / (_METRES_A_DEGREE * np.cos(np.radians(min(max(abs(south), abs(north)), 85.0))))
+    wide = 2 * TOLERANCE_M / (_METRES_A_DEGREE * np.cos(np.radians(min(max(abs(south), abs(north)), 85.0))))
     buffered = shapely.buffer(shape, wide, quad_segs=2)
     found: set[str] = set()
     for part in shapely.get_parts(buffered):
@@ -193,7 +195,7 @@ def covering(shape: BaseGeometry, within_m: float = 2 * TOLERANCE_M) -> NDArray[
             [(lat, lon) for lon, lat in part.exterior.coords[:-1]],
             *([(lat, lon) for lon, lat in ring.coords[:-1]] for ring in part.interiors),
         )
-        found.update(h3.polygon_to_cells_experimental(polygon, CELL_RESOLUTION, contain="overlap"))
+        found.update(h3.polygon_to_cells_experimental(polygon, resolution, contain="overlap"))
     if len(found) > _MAX_CELLS:
         raise InvalidGeometry(f"the area has {len(found)} cells; ask for a smaller one", field="area")
     return np.sort(np.array([h3.str_to_int(cell) for cell in found], np.uint64))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from geo_policing.errors import InvalidInput
 from geo_policing.kernels import identity_strands
 from geo_policing.kernels.identity_strands import Limits
-from geo_policing.model import FixColumns, TimeWindow
+from geo_policing.model import FixColumns, Halt, TimeWindow
 from geo_policing.roads.times import RoadTimes
 from geo_policing.tracks.searches.history import History, check_count, check_length, check_number
 from geo_policing.tracks.searches.seen import Seen
@@ -106,6 +106,7 @@ def cloned(
     sigmas: float = 3.0,
     radius_m: float = 50.0,
     support: int = 3,
+    halt: Halt | None = None,
 ) -> list[Cloned]:
     """Which identities were in two places too far apart for the time between, by road travel time.
 
@@ -150,6 +151,8 @@ def cloned(
         How far it may be off at least, 1 to 500 metres.
     support : int
         Fixes that make a strand firm, at least 1.
+    halt : Halt, optional
+        Says when the search must end, and hears which device it is at.
 
     Returns
     -------
@@ -168,12 +171,15 @@ def cloned(
             f"{len(devices)} devices are more than {MOST_DEVICES}; ask for fewer at once", field="devices"
         )
     found = []
-    for device in sorted(set(devices)):
+    halt = halt or Halt()
+    ordered = sorted(set(devices))
+    for n, device in enumerate(ordered):
+        halt.tell(f"{n:,} of {len(ordered):,} devices")
         fixes = history.fixes(window.start_us, window.end_us, [device])
         fixes = fixes.take(~(fixes.accuracy_m > WORST_ACCURACY_M))
         limits = Limits(float(apart_m), float(tolerance_s), float(haste), max(roads.top_mps, EXPRESSWAY_MPS))
         said = np.nan_to_num(fixes.accuracy_m.astype(np.float64), nan=0.0)
-        one = _of_one(device, fixes, np.maximum(sigmas * said, radius_m), roads, limits, support)
+        one = _of_one(device, fixes, np.maximum(sigmas * said, radius_m), roads, limits, support, halt)
         if one is not None:
             found.append(one)
     return sorted(found, key=lambda c: (-c.firm, -c.leaps, c.device))
@@ -186,13 +192,15 @@ def _of_one(
     roads: RoadTimes,
     limits: Limits,
     support: int,
+    halt: Halt,
 ) -> Cloned | None:
     if len(fixes) < 2:
         return None
     x, y = roads.plane.forward(fixes.lon, fixes.lat)
     strand, broken = identity_strands.strands(
-        fixes.time, fixes.lon, fixes.lat, radius_m, x, y, limits, roads.for_kernels()
+        fixes.time, fixes.lon, fixes.lat, radius_m, x, y, limits, roads.for_kernels(), halt.flag
     )
+    halt.check()
     after = np.flatnonzero(broken)
     if not len(after):
         return None

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from geo_policing.errors import InvalidInput, InvalidTimeWindow
 from geo_policing.model import FixColumns, TimeWindow
-from geo_policing.model.moves import Moves, Visits
+from geo_policing.model.moves import Moves, Place, Visits, Ways
 
 HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US
@@ -22,8 +22,11 @@ class History(Protocol):
     def moves(self, start_us: int, end_us: int, devices: Collection[str]) -> Moves:
         """Return the fixes of devices in [start, end), and those from and to which they may have moved."""
 
-    def near(self, cells: NDArray[np.uint64], start_us: int, end_us: int) -> tuple[Moves, NDArray[np.uint64]]:
-        """Return everybody's fixes in some of the cells in [start, end), and the cell of each."""
+    def ways(self, place: Place, start_us: int, end_us: int) -> Ways | None:
+        """Return all ways through a place in [start, end), and others.
+
+        None where they would be too many to be returned at once.
+        """
 
     def fixes(self, start_us: int, end_us: int, devices: Collection[str]) -> FixColumns:
         """Return the fixes of devices in [start, end) with all that is known of them, by device and time."""

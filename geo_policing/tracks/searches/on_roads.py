@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from geo_policing.geodesy import cells as cells_of
 from geo_policing.geodesy.cells import CELL_RESOLUTION
-from geo_policing.kernels import cell_visits
+from geo_policing.kernels import block_ways, cell_visits
 from geo_policing.kernels.edge_grid import along
 from geo_policing.matching import Match, Matcher
-from geo_policing.model import FixColumns
-from geo_policing.model.moves import Moves, Visits
+from geo_policing.model import FixColumns, Halt
+from geo_policing.model.moves import Moves, Place, Visits, Ways
 from geo_policing.tracks.searches.history import History, batches
 
 Array = NDArray[np.float64]
@@ -44,11 +44,14 @@ class OnRoads:
         The fixes.
     matcher : Matcher
         The roads.
+    halt : Halt, optional
+        Says when a search must end, and hears how many devices are matched.
     """
 
-    def __init__(self, history: History, matcher: Matcher) -> None:
+    def __init__(self, history: History, matcher: Matcher, halt: Halt | None = None) -> None:
         self._history = history
         self._matcher = matcher
+        self._halt = halt or Halt()
 
     def fixes(self, start_us: int, end_us: int, devices: Collection[str]) -> FixColumns:
         """Return the fixes of devices in [start, end) with all that is known of them, by device and time."""
@@ -62,6 +65,7 @@ class OnRoads:
         for code in range(len(moves.names)):
             mine = slice(*np.searchsorted(moves.device, [code, code + 1]).tolist())
             time, lon, lat = moves.time[mine], moves.lon[mine], moves.lat[mine]
+            self._halt.tell(f"{code:,} of {len(moves.names):,} devices matched that were read together")
             if len(time):
                 time, lon, lat = on_roads(self._matcher, time, lon, lat)
             near = (time >= start_us - cell_visits.MAX_GAP_US) & (time <= end_us + cell_visits.MAX_GAP_US)
@@ -70,16 +74,17 @@ class OnRoads:
             return moves
         return Moves(moves.names, *(np.concatenate(column) for column in zip(*parts, strict=True)))
 
-    def near(self, cells: NDArray[np.uint64], start_us: int, end_us: int) -> tuple[Moves, NDArray[np.uint64]]:
-        """Return everybody's fixes and places on paths in some cells in [start, end), and each one's cell."""
-        parts: list[tuple[Moves, NDArray[np.uint64]]] = []
-        for moves in self._about(cells, start_us, end_us):
-            cell = cells_of(moves.lon, moves.lat)
-            here = np.isin(cell, cells) & (moves.time >= start_us) & (moves.time < end_us)
-            parts.append((_rows(moves, here), cell[here]))
-        if not parts:
-            return Moves.none(), np.empty(0, np.uint64)
-        return _together([moves for moves, _ in parts]), np.concatenate([cell for _, cell in parts])
+    def ways(self, place: Place, start_us: int, end_us: int) -> Ways | None:
+        """Return everybody's movement through a place in [start, end)."""
+        parts: list[Moves] = []
+        onward = [np.empty(0, np.bool_)]
+        for moves in self._about(place.cells, start_us, end_us):
+            flags = block_ways.chained(moves.device)
+            rows, flags = block_ways.near(moves.time, moves.lon, moves.lat, flags, np.array(place.bounds))
+            parts.append(_rows(moves, rows))
+            onward.append(flags & block_ways.ONWARD > 0)
+        together = _together(parts) if parts else Moves.none()
+        return Ways(together, np.concatenate(onward), frozenset())
 
     def visits(self, cells: NDArray[np.uint64], start_us: int, end_us: int) -> Visits:
         """Return who was in some of the cells in [start, end), to the second."""
@@ -111,7 +116,7 @@ class OnRoads:
             yield self.moves(start_us, end_us, names)
 
 
-def _rows(moves: Moves, rows: NDArray[np.bool_]) -> Moves:
+def _rows(moves: Moves, rows: NDArray[np.int64]) -> Moves:
     return Moves(moves.names, moves.device[rows], moves.time[rows], moves.lon[rows], moves.lat[rows])
 
 

@@ -11,16 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geo_policing.errors import InvalidInput
 from geo_policing.kernels import area_presence
 from geo_policing.model import TimeWindow, from_us, to_us
 from geo_policing.model.moves import Moves, Visits
 from geo_policing.tracks.searches.area import Area
-from geo_policing.tracks.searches.explained import BEFORE_US, explained
 from geo_policing.tracks.searches.history import (
     DAY_US,
-    DEVICE_DAYS,
     HOUR_US,
     History,
     batches,
@@ -28,8 +27,8 @@ from geo_policing.tracks.searches.history import (
     check_length,
 )
 
-#: Of so few devices it is quicker to read the fixes by device than all those near an area.
-FEW = 40
+#: Of so few devices it is quicker to read the fixes by device than the ways of all through an area.
+FEW = 8
 _S = 1_000_000
 
 
@@ -99,18 +98,13 @@ def collision(
     check_count("at_least", wanted, 1, len(places))
     for _, window in places:
         check_length(window, 1)
-    stays = [_visits(history, area, w.start_us, w.end_us) for area, w in places]
-    met: dict[str, int] = {}
-    for (_, window), visits in zip(places, stays, strict=True):
-        for name in _names(visits, window.start_us, window.end_us):
-            met[name] = met.get(name, 0) + 1
-    asked = {name for name, count in met.items() if count >= wanted}
     found: dict[str, list[list[Presence]]] = {}
-    for n, ((area, window), visits) in enumerate(zip(places, stays, strict=True)):
-        if n > len(places) - wanted:  # too few are left for those who have not been met yet
-            asked = {name for name in asked if name in found}
-        devices = asked & _names(visits, window.start_us, window.end_us)
-        for presence in _presences(history, area, window.start_us, window.end_us, devices, visits):
+    for n, (area, window) in enumerate(places):
+        # At last too few places are left for those who have not been met yet, or too seldom.
+        left = wanted - (len(places) - n)
+        often = {name for name, of_name in found.items() if sum(map(bool, of_name)) >= left}
+        asked = often if left > 0 else None
+        for presence in _presences(history, area, window.start_us, window.end_us, asked):
             found.setdefault(presence.device, [[] for _ in places])[n].append(presence)
     counts = {name: sum(map(bool, of_name)) for name, of_name in found.items()}
     ranked = sorted(found, key=lambda name: (-counts[name], name))
@@ -134,20 +128,15 @@ def first_entry(history: History, area: Area, window: TimeWindow, days: int) -> 
     check_length(window, 31)
     check_count("days", days, 1, 366)
     start_us = window.start_us
-    visits = _visits(history, area, start_us, window.end_us)
-    now = _names(visits, start_us, window.end_us)
-    before = (start_us - days * DAY_US, start_us)
-    known = _names(_visits(history, area, *before), *before) & now
-    found = {p.device: p for p in reversed(_presences(history, area, start_us, window.end_us, now, visits))}
-    # Who is there in both is looked at closely, day by day and the last one first: most came yesterday.
-    doubtful = known & found.keys()
+    found = {p.device: p for p in reversed(_presences(history, area, start_us, window.end_us, None))}
+    # Day by day and the last one first: most came yesterday.
     for day in range(1, days + 1):
-        if not doubtful:
+        if not found:
             break
         end = start_us - (day - 1) * DAY_US
-        for presence in _presences(history, area, end - DAY_US, end, doubtful):
+        known = _names(history.visits(area.cells, end - DAY_US, end), end - DAY_US, end) & found.keys()
+        for presence in _presences(history, area, end - DAY_US, end, known):
             found.pop(presence.device, None)
-        doubtful &= found.keys()
     return [found[name] for name in sorted(found)]
 
 
@@ -263,11 +252,6 @@ def vanished(
     return [often[name][-1] for name in sorted(often) if again.get(name, 0) <= after]
 
 
-def _visits(history: History, area: Area, start_us: int, end_us: int) -> Visits:
-    """Return the visits to the cells of an area in [start, end), and as long around as `explained` asks."""
-    return history.visits(area.cells, start_us - BEFORE_US, end_us + BEFORE_US)
-
-
 def _names(visits: Visits, start_us: int, end_us: int) -> set[str]:
     """Return at least those who were there in [start, end)."""
     during = (visits.first_s * _S < end_us) & ((visits.last_s + 1) * _S > start_us)
@@ -275,65 +259,52 @@ def _names(visits: Visits, start_us: int, end_us: int) -> set[str]:
 
 
 def _presences(
-    history: History,
-    area: Area,
-    start_us: int,
-    end_us: int,
-    devices: Collection[str] | None,
-    visits: Visits | None = None,
+    history: History, area: Area, start_us: int, end_us: int, devices: Collection[str] | None
 ) -> list[Presence]:
-    """Presences of these devices; visits are what `_visits` returns, asked for if need be.
+    """Presences of these devices, or of all.
 
-    Of many devices the fixes near the area are read, which lie together in the history, and only of those
-    whose movement they do not explain all of them. Where that would be more than is read at once, as in weeks
+    Of many devices the ways through the area are read, which lie together in the history, and all fixes only
+    of those of whom these ways may not be all. Where the ways would be more than is read at once, as in weeks
     of a whole city, all fixes are read, of some devices at a time.
     """
-    if visits is None:
-        visits = _visits(history, area, start_us, end_us)
-    asked = _names(visits, start_us, end_us)
-    if devices is not None:
-        asked &= set(devices)
-    if len(asked) <= FEW or _near_s(visits, area) > DEVICE_DAYS * DAY_US // _S:
-        return _of_all(history, area, start_us, end_us, asked)
-    near, cell = history.near(area.near_cells, start_us - 2 * BEFORE_US, end_us + 2 * BEFORE_US + 1)
-    clear = (
-        explained(visits, near, cell, area.cells, area.near_cells, area.shape.bounds, start_us, end_us)
-        & asked
-    )
-    found = _exact(near, area, start_us, end_us, clear)
-    found += _of_all(history, area, start_us, end_us, asked - clear)
+    if devices is not None and len(devices) <= FEW:
+        return _of_all(history, area, start_us, end_us, set(devices))
+    ways = history.ways(area, start_us, end_us)
+    if ways is None:
+        asked = _names(history.visits(area.cells, start_us, end_us), start_us, end_us)
+        return _of_all(history, area, start_us, end_us, asked if devices is None else asked & set(devices))
+    asked = set(ways.moves.names) if devices is None else set(devices)
+    found = _exact(ways.moves, ways.onward, area, start_us, end_us, asked)
+    unsure = set(ways.unsure) if devices is None else asked & ways.unsure
+    if not unsure:
+        return found
+    found += _of_all(history, area, start_us, end_us, unsure)
     return sorted(found, key=lambda p: (p.device, p.enter_us))
-
-
-def _near_s(visits: Visits, area: Area) -> float:
-    """Return about how many seconds together devices were near an area, at a fix a second so many fixes."""
-    inside_s = int((visits.last_s - visits.first_s).sum()) + len(visits.first_s)
-    return inside_s * len(area.near_cells) / len(area.cells)
 
 
 def _of_all(history: History, area: Area, start_us: int, end_us: int, devices: set[str]) -> list[Presence]:
     """Presences of these devices in the movement through all of their fixes."""
     found: list[Presence] = []
     for names in batches(devices, start_us, end_us):
-        found += _exact(history.moves(start_us, end_us, names), area, start_us, end_us, devices)
+        moves = history.moves(start_us, end_us, names)
+        found += _exact(moves, np.ones(len(moves), np.bool_), area, start_us, end_us, devices)
     return found
 
 
-def _exact(moves: Moves, area: Area, start_us: int, end_us: int, devices: set[str]) -> list[Presence]:
-    """Presences of these devices in the movement through fixes."""
+def _exact(
+    moves: Moves, onward: NDArray[np.bool_], area: Area, start_us: int, end_us: int, devices: set[str]
+) -> list[Presence]:
+    """Presences, by device and time, in the movement through fixes; onward: the next row is the next fix."""
     wanted = np.array([name in devices for name in moves.names], np.bool_)[moves.device]
     if not wanted.any():
         return []
     time = moves.time[wanted]
     found = area_presence.presences(
-        *(moves.device[wanted], time, moves.lon[wanted], moves.lat[wanted]),
+        *(moves.device[wanted], time, moves.lon[wanted], moves.lat[wanted], onward[wanted]),
         *(area.edges, start_us, end_us),
     )
     device, enter, leave, first, last = (column.tolist() for column in found)
-    return sorted(
-        (
-            Presence(moves.names[d], round(a), round(b), int(time[i]), int(time[j]))
-            for d, a, b, i, j in zip(device, enter, leave, first, last, strict=True)
-        ),
-        key=lambda p: (p.device, p.enter_us),
-    )
+    return [
+        Presence(moves.names[d], round(a), round(b), t, u)
+        for d, a, b, t, u in zip(device, enter, leave, time[first].tolist(), time[last].tolist(), strict=True)
+    ]

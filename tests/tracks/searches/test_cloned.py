@@ -2,13 +2,14 @@
 
 import itertools
 import math
+import threading
 
 import numpy as np
 import pytest
 
-from geo_policing.errors import InvalidInput, InvalidTimeWindow
+from geo_policing.errors import Cancelled, InvalidInput, InvalidTimeWindow
 from geo_policing.kernels.road_times import PLACES, WIDE_M
-from geo_policing.model import TimeWindow, from_us
+from geo_policing.model import Halt, TimeWindow, from_us
 from geo_policing.roads.times import RoadTimes
 from geo_policing.tracks.searches import cloned
 from tests.roads import naive as naive_roads
@@ -191,3 +192,15 @@ def test_a_window_of_ten_years_and_too_many_identities_are_refused():
     with pytest.raises(InvalidInput, match="10001 devices are more than 10000"):
         cloned(MemoryHistory({}), roads, [str(n) for n in range(10_001)], EVER)
     assert cloned(MemoryHistory({}), roads, [], EVER) == []
+
+
+def test_a_device_whose_fixes_take_for_ever_ends_when_it_must():
+    """Every fix of it is somewhere else: each is held against all that were before, roads and all."""
+    rng = np.random.default_rng(5)
+    places = rng.uniform((100.0, 20.0), (120.0, 40.0), (20_000, 2)).tolist()
+    history = MemoryHistory({"many": [(MIDNIGHT + n * 1_000_000, *at) for n, at in enumerate(places)]})
+    halt = Halt()
+    threading.Timer(1.0, halt.end, ["enough"]).start()
+    with halt, pytest.raises(Cancelled, match="enough"):
+        cloned(history, RoadTimes(NETWORK), ["many"], EVER, halt=halt)
+    assert halt.done == "0 of 1 devices"

@@ -5,6 +5,7 @@ import pytest
 import shapely
 
 from geo_policing.errors import InvalidGeometry, InvalidInput, InvalidTimeWindow
+from geo_policing.kernels import line_passages
 from geo_policing.store import FixStore
 from geo_policing.store.history.keeper import Keeper
 from geo_policing.store.history.questions import Questions
@@ -186,3 +187,18 @@ def test_a_gate_that_cannot_be_is_refused():
     with pytest.raises(InvalidTimeWindow, match="longer than 31 days"):
         passages(MemoryHistory({}), LINE, window(0, 3650 * DAY_US))
     assert passages(MemoryHistory({"car": []}), [(100.0, 20.0), (100.0, 20.1)], EVER) == []
+
+
+@pytest.mark.parametrize("beside", [1e-15, 1e-18, 1e-20, 1e-25])
+def test_who_stops_a_hair_beside_the_line_has_passed_it_once(beside):
+    """So near that the share of the way up to the line is 1, or 0, to the last bit of a number."""
+    line = np.zeros(2), np.array([-1e-3, 1e-3])
+    time = np.array([0, 1, 2], np.int64) * 60_000_000
+    for at in (beside, -beside):
+        lon = np.array([-1e-3, at, 1e-3])
+        device, _, side, first, last = line_passages.passages(
+            *(np.zeros(3, np.int32), time, lon, np.zeros(3), *line, 0, 200_000_000)
+        )
+        before = 0 if at > 0 else 1
+        assert (len(device), side.tolist()) == (1, [1])
+        assert (first.tolist(), last.tolist()) == ([before], [before + 1])

@@ -101,6 +101,9 @@ def test_what_is_read_at_once_is_bounded_and_answers_are_the_same(monkeypatch):
         def visits(self, wanted, start_us, end_us):
             return MemoryHistory(self.town).visits(wanted, start_us, end_us)
 
+        def ways(self, *about):
+            return MemoryHistory(self.town).ways(*about)
+
     def answers(history):
         path = DrawnPath.of_device(history, "d1", EVER)
         return presences(history, area, EVER), passages(history, line, EVER), overlap(history, path, EVER)

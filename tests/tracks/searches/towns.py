@@ -1,14 +1,17 @@
 """Small random towns on a grid, so that borders are touched and roads run along them."""
 
 import numpy as np
+import pyarrow as pa
 import shapely
 
-from geo_policing.geodesy import cells
-from geo_policing.kernels import cell_visits
+from geo_policing.geodesy import cells as cells_of
+from geo_policing.kernels import block_ways, cell_visits
+from geo_policing.kernels.block_ways import HOUR_US
 from geo_policing.model import Fix, FixColumns, TimeWindow, from_us
 from geo_policing.model.fix import NAN
 from geo_policing.model.moves import Moves, Visits
 from geo_policing.roads import RoadNetwork
+from geo_policing.store.history.piecing import Source, pieced
 
 #: About 200 m; coordinates are whole multiples of it, exact in binary.
 STEP = 1 / 512
@@ -138,12 +141,24 @@ class MemoryHistory:
         kinds = (np.int32, np.int64, np.float64, np.float64)
         return Moves(tuple(names), *(np.array(c, k) for c, k in zip(columns, kinds, strict=True)))
 
-    def near(self, wanted, start_us, end_us):
-        moves = self.moves(start_us, end_us, self.town)
-        cell = cells(moves.lon, moves.lat)
-        here = np.isin(cell, wanted) & (moves.time >= start_us) & (moves.time < end_us)
-        columns = (moves.device, moves.time, moves.lon, moves.lat)
-        return Moves(moves.names, *(column[here] for column in columns)), cell[here]
+    def ways(self, place, start_us, end_us):
+        """The rows of blocks that a file by cell has, those of all time."""
+        everything = self.moves(start_us, end_us, self.town)
+        columns = (everything.device, everything.time, everything.lon, everything.lat)
+        of_fix = cells_of(everything.lon, everything.lat, 8)
+        fix, block, hour, flags = block_ways.rows(*columns, of_fix, 8)
+        wanted = (
+            np.isin(block, place.blocks) & (hour >= start_us // HOUR_US) & (hour <= (end_us - 1) // HOUR_US)
+        )
+        at = np.flatnonzero(wanted)
+        at = at[np.lexsort((flags[at], fix[at], block[at], hour[at]))]
+        rows, told = block_ways.near(
+            *(column[fix[at]] for column in columns[1:]), flags[at], np.array(place.bounds)
+        )
+        device = pa.array(list(everything.names), pa.string()).take(pa.array(columns[0][fix[at]][rows]))
+        numbers = (column[fix[at]][rows] for column in columns[1:])
+        names = ("device", "time", "lon", "lat", "flags")
+        return pieced([Source(0, 0, rows=[pa.table([device, *numbers, told], names=names)])])
 
     def fixes(self, start_us, end_us, devices):
         mine = {name: self.town[name] for name in set(devices) & self.town.keys()}
@@ -157,7 +172,7 @@ class MemoryHistory:
             everything.time,
             everything.lon,
             everything.lat,
-            cells(everything.lon, everything.lat),
+            cells_of(everything.lon, everything.lat),
             np.ones(len(everything), bool),
             10,
         )

@@ -4,6 +4,7 @@ import json
 import os
 
 import pytest
+import shapely
 
 from geo_policing import cli
 from geo_policing.maps import remote_loads
@@ -12,8 +13,9 @@ from geo_policing.store import FixStore, open_records
 from geo_policing.tracks import searches
 from geo_policing.tracks.inquiry import SEARCHES
 from geo_policing.tracks.searches import Area
-from tests.service.test_searches import EVENING, TWO_DAYS, WHOLE, areas, geojson, history
-from tests.tracks.searches.towns import MemoryHistory, columns
+from tests.matching.city import LAT, LON, STEP, drive, grid
+from tests.service.searches.asking import EVENING, TWO_DAYS, WHOLE, areas, geojson, history, span
+from tests.tracks.searches.towns import MIDNIGHT, MemoryHistory, columns
 
 WHY = ("--case", "A1", "--reason", "盗窃案嫌疑车辆排查")
 
@@ -111,18 +113,88 @@ def test_every_search_has_its_command_and_an_area_may_be_a_circle(run, folder, t
         "itinerary": ("--device", "d1", *within, "--stay-s", 300, "--radius-m", 250),
         "overlap": ("--line", line, *within, "--within-m", 400, "--least-share", 0.1),
     }
-    for name in SEARCHES:
-        if name not in asked:
-            continue
-        code, told, wrong = run(name, *WHY, "--data-dir", folder, *asked[name])
+    # The two that need roads are below.
+    assert {*asked, "cloned", "suspects"} == set(SEARCHES)
+    for name, words in asked.items():
+        code, told, wrong = run(name, *WHY, "--data-dir", folder, *words)
         assert code == 0, name
         # Nobody has admitted the devices of this history.
-        noted = [f"no device '{asked[name][1]}' is admitted"] if asked[name][0] == "--device" else []
+        noted = [f"no device '{words[1]}' is admitted"] if words[0] == "--device" else []
         assert wrong.splitlines() == noted
         assert all(line.split("\t")[0].isdigit() for line in told.splitlines())
         assert told or name in ("collision", "overlap")
     code, told, _ = run("--help")
-    assert all(name in told for name in asked)
+    assert all(name in told for name in SEARCHES)
+
+
+@pytest.fixture(scope="module")
+def city(tmp_path_factory):
+    """Roads; somebody who drives along three streets at 10 m/s, and one plate on two cars far apart."""
+    folder, roads = tmp_path_factory.mktemp("city"), grid()
+    roads.save(folder / "city.roads")
+    lon, lat = drive(roads, ["0>1", "1>2", "2>8"])
+    corners = [(LON, LAT), (LON + 5 * STEP, LAT + 5 * STEP)]
+    found = {
+        "driver": [(MIDNIGHT + n * 4_000_000, x, y) for n, (x, y) in enumerate(zip(lon, lat, strict=True))],
+        "plate": [(MIDNIGHT + n * 10_000_000, *corners[n % 2]) for n in range(12)],
+    }
+    with FixStore(folder / "fixes.duckdb") as store:
+        store.append(columns(found))
+    return folder, found
+
+
+def test_a_plate_on_two_cars_is_printed_with_its_steps(run, city, tmp_path):
+    folder, _ = city
+    out = tmp_path / "out.geojson"
+    code, told, _ = run(
+        *("cloned", *WHY, "--data-dir", folder, "--devices", "driver", "--devices", "plate"),
+        *("--window", TWO_DAYS, "--out", out),
+    )
+    assert code == 0
+    (row,) = [line.split("\t") for line in told.splitlines()]
+    # Eleven steps from fix to fix, all between two cars that were seen six times each.
+    assert row == ["1", "plate", "plate", "unknown", "11", "0", "2", "11"]
+    steps = [f for f in json.loads(out.read_text())["features"] if f["properties"]["what"] == "step"]
+    assert len(steps) == 11
+    assert all(f["properties"]["needed_s"] > f["properties"]["elapsed_s"] for f in steps)
+    with open_records(folder) as records:
+        kept = records.searches.of_case("A1")[0]
+        assert (kept.search, kept.found, kept.question["devices"]) == ("cloned", 1, ["driver", "plate"])
+
+
+def test_whose_track_fits_the_scenes_is_printed_and_drawn(run, city, tmp_path):
+    folder, found = city
+    scenes = [
+        {
+            "type": "Feature",
+            "geometry": geojson(shapely.Point(x, y).buffer(0.0005)),
+            "properties": {"window": span(t - 5_000_000, t + 5_000_000)},
+        }
+        for t, x, y in (found["driver"][2], found["driver"][-2])
+    ]
+    places = write(tmp_path / "scenes.geojson", {"type": "FeatureCollection", "features": scenes})
+    out, page = tmp_path / "out.geojson", tmp_path / "map.html"
+    code, told, notes = run(
+        *("suspects", *WHY, "--data-dir", folder, "--scenes", places, "--mode", "car"),
+        *("--out", out, "--map", page),
+    )
+    assert code == 0
+    (row,) = [line.split("\t") for line in told.splitlines()]
+    assert row[:4] == ["1", "driver", "driver", "unknown"]
+    assert float(row[4]) > 1  # the score: more than ten times likelier than anybody
+    assert "no probability of guilt" in notes
+    answer = json.loads(out.read_text(encoding="utf-8"))
+    track = [f["properties"] for f in answer["features"] if f["properties"]["what"] == "track"]
+    assert [edge for piece in track for edge in piece["edges"]] == ["0>1", "1>2", "2>8"]
+    assert remote_loads(page.read_text(encoding="utf-8")) == []
+
+
+def test_without_roads_it_is_said_and_recorded(run, folder):
+    code, told, wrong = run("cloned", *WHY, "--data-dir", folder, "--devices", "d0", "--window", TWO_DAYS)
+    assert (code, told) == (1, "")
+    assert "import-roads" in wrong
+    with open_records(folder) as records:
+        assert "import-roads" in records.searches.of_case("A1", limit=1)[0].problem
 
 
 def test_what_is_written_is_for_its_owner_alone(run, folder, tmp_path):
