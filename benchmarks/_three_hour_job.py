@@ -6,9 +6,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
+from shapely import STRtree, linestrings, points
 
 from geo_policing.maps import render, search_map
 from geo_policing.model import BoundingBox, TimeWindow, format_instant
+from geo_policing.roads import RoadNetwork
 from geo_policing.service.searches import Asker, ask
 from geo_policing.service.tracks import Tracks
 from geo_policing.store import FixStore, open_records
@@ -43,6 +46,7 @@ class ThreeHourJob:
         self._start_us = start_us
         self._known: dict[int, tuple[str, dict[str, Any]]] = {}
         self._of: dict[Path, tuple[FixStore, Tracks]] = {}
+        self._lines: STRtree | None = None
 
     def seen(self, store: FixStore, n: int) -> tuple[str, dict[str, Any]]:
         """Return the n-th thief and what was seen of him, made once: who drove about in these hours."""
@@ -57,7 +61,9 @@ class ThreeHourJob:
         )
         for name in (self._names[k] for k in rng.permutation(len(self._names))):
             fixes = store.window(str(name), window)
+            # A camera hangs over a road: of the fixes, some lie on a straight line between two of its bends.
             driving = np.flatnonzero(fixes.speed_mps > 3.0)
+            driving = driving[self._off_m(fixes.lon[driving], fixes.lat[driving]) < CAMERA_M]
             if len(driving) < 300 or fixes.time[driving[-1]] - fixes.time[driving[0]] < 2 * 3_600_000_000:
                 continue
             rows = driving[np.linspace(0, len(driving) - 1, SIGHTINGS).astype(int)]
@@ -72,6 +78,16 @@ class ThreeHourJob:
                 features.append({"type": "Feature", "geometry": place, "properties": about})
             return str(name), {"type": "FeatureCollection", "features": features}
         raise ValueError("nobody drove about for two of the three hours; give more rows")
+
+    def _off_m(self, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How far from the nearest road some places (k,) are, metres."""
+        if self._lines is None:
+            self._network = RoadNetwork.load(self._roads)
+            drawn = [linestrings(self._network.vertices(edge)) for edge in range(self._network.n_edges)]
+            self._lines = STRtree(drawn)
+        places = points(np.column_stack(self._network.plane.forward(lon, lat)))
+        (_, _), off_m = self._lines.query_nearest(places, return_distance=True, all_matches=False)
+        return np.asarray(off_m)
 
     def rank(self, store: FixStore, n: int) -> int:
         """Ask, draw the map, and return the rank of the true one, 0 where it is not among the candidates."""

@@ -81,11 +81,15 @@ def presences(
     west, east = edge[:, 0].min(), edge[:, 0].max()
     south, north = edge[:, 1].min(), edge[:, 1].max()
     share = np.empty(2 * edge.shape[0] + 2, np.float64)
+    settled = -1  # the fix of which is known whether it is inside
+    is_inside = False
     for i in range(n):
         is_way = (
             i + 1 < n
             and onward[i]
             and device[i + 1] == device[i]
+            and max(lon[i], lon[i + 1]) >= west
+            and min(lon[i], lon[i + 1]) <= east
             and joined(time[i + 1] - time[i], distance_m(lon[i], lat[i], lon[i + 1], lat[i + 1]))
         )
         j = i + 1 if is_way else i
@@ -103,18 +107,28 @@ def presences(
         elif not is_way:
             high = 0.0
         m = crossings(lon[i], lat[i], lon[j], lat[j], edge, share) if is_way else 0
+        # A way that meets no edge is inside or outside as a whole, and so is the next one from its end.
+        whole = is_way and m == 0 and low == 0.0 and high == 1.0
+        if whole:
+            if settled != i:
+                is_inside = inside(lon[i], lat[i], edge)
+            settled = j
+            if not is_inside:
+                continue
         share[m], share[m + 1] = low, high
         m += 2
-        at = np.sort(share[:m])
-        for k in range(m):
+        at = np.sort(share[:m]) if m > 2 else share[:2]
+        for k in range(1 if whole else m):
             if at[k] < low or at[k] > high:
                 continue
             for until in (k, k + 1):  # the place itself, then the way to the next
                 if until >= m or at[until] > high or (until > k and at[until] == at[k]):
                     continue
+                if whole and until == k:
+                    continue
                 middle = 0.5 * (at[k] + at[until])
                 # A crossing lies on the border, whatever rounding says of its coordinates.
-                met = until == k and low < at[k] < high
+                met = whole or (until == k and low < at[k] < high)
                 if not met and not inside(
                     lon[i] + middle * (lon[j] - lon[i]), lat[i] + middle * (lat[j] - lat[i]), edge
                 ):

@@ -57,8 +57,9 @@ def backward(
             mass = values[i, d]
             if mass == 0.0:
                 continue
-            row = bins[i] * after + d
-            first, last = np.uint64(offset[row]), np.uint64(offset[row + 1])
+            # Unsigned, so that no index is looked at for being negative.
+            row = np.uint64(bins[i] * after + d)
+            first, last = np.uint64(offset[row]), np.uint64(offset[row + np.uint64(1)])
             if much:
                 for k in range(first, last):
                     dense[place[k]] += mass * weight[k]
@@ -103,9 +104,9 @@ def backward(
                     for begin in range(0, wide, AT_ONCE):
                         for c in range(begin, begin + AT_ONCE):
                             mixed[n, c] += p[d, c] * x
-            mass = 0.0
+            mass = np.float32(0.0)
             for c in range(before):
-                mass += float(mixed[n, c])
+                mass += mixed[n, c]
             total += mass
             for s in range(starts):
                 cell = min(int(min(came_m[s, b], reach_m[s]) / cell_m), reached.shape[1] - 1)
@@ -113,19 +114,20 @@ def backward(
                 worthy[s] += held[n, s]
             there[n] = b
             n += 1
-    found, values_found = np.empty(n, np.int32), np.empty((n, before), np.float32)
-    scale = np.float32(1.0 / total) if total > 0.0 else np.float32(0.0)
-    kept = 0
+    row_of, kept = np.empty(n, np.int32), 0
     for i in range(n):
         worth_it = False
         for s in range(starts):
             worth_it |= held[i, s] > prune * worthy[s]
         if worth_it:
-            found[kept] = there[i]
-            for c in range(before):
-                values_found[kept, c] = mixed[i, c] * scale
+            there[kept], row_of[kept] = there[i], i
             kept += 1
-    return found[:kept].copy(), values_found[:kept].copy(), math.log(total) if total > 0.0 else -math.inf
+    found, moved = there[:kept].copy(), np.empty((kept, before), np.float32)
+    scale = np.float32(1.0 / total) if total > 0.0 else np.float32(0.0)
+    for k in range(kept):
+        for c in range(before):
+            moved[k, c] = mixed[row_of[k], c] * scale
+    return found, moved, math.log(total) if total > 0.0 else -math.inf
 
 
 @njit(cache=True, nogil=True)

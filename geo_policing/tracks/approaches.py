@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo_policing.tracks.gears import Schedule
-from geo_policing.tracks.ground import Ground, State
+from geo_policing.tracks.ground import Ground, State, Walk
 
 #: A step, bins, how probable each is (float32), and what these are to be multiplied by.
 Read = tuple[int, NDArray[Any], NDArray[Any], float]
@@ -51,6 +51,8 @@ class Approach:
         One state in so many is kept.
     behind : list of State
         The states kept, in order of time, before what watches tell of their own step.
+    walk : Walk, optional
+        What is at hand for walking over the ground.
     """
 
     begin: int
@@ -62,6 +64,7 @@ class Approach:
     prune: float
     every: int
     behind: list[State]
+    walk: Walk | None = None
 
 
 @dataclass(slots=True, eq=False)

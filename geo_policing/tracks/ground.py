@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo_policing.kernels import bin_approach, bin_steps
-from geo_policing.tracks.gears import Gear, Gears
+from geo_policing.tracks.gears import COARSE, Gear, Gears
 from geo_policing.tracks.lattice import Lattice
 from geo_policing.tracks.reach import CELL_M, CELLS
 
@@ -205,6 +205,17 @@ class Walk:
         self._dense: dict[int, NDArray[np.float32]] = {}
         self._mark: dict[int, NDArray[np.bool_]] = {}
         self.at = np.full(len(ground), -1, np.int32)
+
+    def rested(self) -> Self:
+        """Return one over the same ground that keeps the rows of the coarse gear alone, which are small."""
+        other = type(self)(self.ground, self._gears)
+        other._rows = {gear: rows for gear, rows in self._rows.items() if gear == COARSE}
+        return other
+
+    @property
+    def nbytes(self) -> int:
+        """What the rows made take."""
+        return sum(array.nbytes for rows in self._rows.values() for array in rows)
 
     def rows(self, gear: int) -> tuple[NDArray[Any], ...]:
         """Return the rows of a gear."""

@@ -294,7 +294,7 @@ class Lattice:
 
     def within(self, x: float, y: float, radius_m: float, edge: int | None = None) -> Array:
         """Share (b,) of each bin within a radius of a place; 0 on other edges."""
-        inside = (self.point_x - x) ** 2 + (self.point_y - y) ** 2 <= radius_m**2
+        inside = np.hypot(self.point_x - x, self.point_y - y) <= radius_m
         bins, count = np.unique(self.point_bin[inside], return_counts=True)
         if edge is not None:
             mine = self.edge[bins] == edge

@@ -7,6 +7,7 @@ under a penalty nothing beyond a certain detour can carry weight; bins that lie 
 at all, which makes all penalties but the smallest cheap however large the city is.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -147,6 +148,9 @@ class LegFilter:
         now, log = ground.of_lattice(end), 0.0
         found: list[tuple[int, State, float]] = []
         kept: list[tuple[int, State]] = []
+        joining: dict[int, list[int]] = {}
+        for nth, k in enumerate(approach.joins):
+            joining.setdefault(k, []).append(nth)
         used = 0
         step = approach.schedule.step
         for t in range(len(step) - 1, -1, -1):
@@ -162,19 +166,20 @@ class LegFilter:
                     kept = [one for one in kept if one[0] % KEPT_EVERY == 0 or one[0] + 1 == len(step)]
                     used = sum(_bytes(state) for _, state in kept)
                 self._allow(self.used + used)
-            for nth in np.flatnonzero(np.array(approach.joins) == step[t]).tolist():
+            for nth in joining.get(int(step[t]), ()):
                 bins, values = ground.to_lattice(now)
                 if np.isin(start[nth], bins).any():
                     held = values * ground.start_weight[nth, now[0], None]
                     found.append((nth, (bins, held), log))
         approach.behind = [state for _, state in reversed(kept)]
+        approach.walk = walk.rested()
         return found
 
     def _step_back(self, approach: Approach, walk: Walk, t: int, after: State) -> tuple[State, float]:
         """Go back to the t-th state of an approach, where only what can have come that far is."""
         ground, (k, later), (before, gear) = approach.ground, *approach.schedule.pair(t)
         bins, values = self.watched(approach.begin + k, approach.begin + later, after, ground)
-        active = int(np.searchsorted(approach.joins, k, side="right"))
+        active = bisect_right(approach.joins, k)
         age = k - np.array(approach.joins[:active])
         reach_m = (age + 1) * self._step_m[-1] + 2.0 * self._bin_m
         there, held, log = bin_approach.backward(
@@ -207,7 +212,7 @@ class LegFilter:
                 joining.setdefault(approach.joins[leg.nth], []).append(leg)
 
         def work(tick: Callable[[], None]) -> Arrival:
-            ground, walk = approach.ground, Walk(approach.ground, self._gears)
+            ground, walk = approach.ground, approach.walk or Walk(approach.ground, self._gears)
             nothing = np.empty((0, len(self._step_m)), np.float32)
             arrival = Arrival((np.empty(0, np.int32), nothing), -np.inf)
             if not joining:
@@ -325,6 +330,8 @@ class LegFilter:
         for approach in {id(leg.approach): leg.approach for leg in legs}.values():
             for state in approach.behind:
                 self.count(state)
+            self.used += approach.walk.nbytes if approach.walk is not None else 0
+        self._allow(self.used)
 
     def _allow(self, used: int) -> None:
         if used > self._memory:

@@ -22,7 +22,9 @@ from geo_policing.tracks.yards import OffRoad
 Array = NDArray[np.float64]
 
 #: Time between sightings for which the penalties are given, and between which they change with it, seconds.
-GAP_S, GAPS_S = 300.0, (60.0, 1200.0)
+GAP_S, GAPS_S = 300.0, (120.0, 650.0)
+#: With which power of that time they fall.
+FALLING = 1.2
 
 
 class Mode(StrEnum):
@@ -164,10 +166,10 @@ class MovementModel:
     def over_gaps_of(self, longest_s: float) -> Self:
         """Return the movement between sightings that are up to so many seconds apart.
 
-        The farther apart they are, the longer are the detours that there is time for: penalties fall with the
-        square root of the time, from what they are at `GAP_S`, and no further than at `GAPS_S`.
+        The farther apart they are, the longer are the detours that there is time for: penalties fall with a
+        power of the time, from what they are at `GAP_S`, and no further than at `GAPS_S`.
         """
-        rarer = (float(np.clip(longest_s, *GAPS_S)) / GAP_S) ** 0.5
+        rarer = (float(np.clip(longest_s, *GAPS_S)) / GAP_S) ** FALLING
         return replace(self, penalty_per_m=self.penalty_per_m / rarer)
 
     def closing(self, areas: Sequence[Area]) -> Self:

@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 
 #: Up to so long between sightings, seconds, how much coarser than the model's steps and bins are. The finer
 #: the bins, the less an even spread in them blurs the time of passing, which short gaps show most.
-COARSER = ((200.0, 1, 1 / 3), (450.0, 1, 2 / 3), (650.0, 1, 1.0), (1500.0, 2, 2.0), (np.inf, 4, 4.0))
+COARSER = ((200.0, 1, 1 / 3), (650.0, 1, 2 / 3), (1500.0, 2, 2.0), (np.inf, 4, 4.0))
 #: All is done once more on more roads where one for whom they were not taken is so likely the first true
 #: sighting, or the last: where one was before, or after, is wrong with as much.
 WORTH_THE_ROADS = 0.02

@@ -19,7 +19,15 @@ from geo_policing.tracks import afoot
 from geo_policing.tracks.ground import State
 from geo_policing.tracks.lattice import Lattice
 from geo_policing.tracks.movement import MovementModel
-from geo_policing.tracks.routes import Unfolder, consensus, passing_steps, representative, without_wavering
+from geo_policing.tracks.routes import (
+    SELDOM,
+    SELDOM_WATCHED,
+    Unfolder,
+    consensus,
+    passing_steps,
+    representative,
+    without_wavering,
+)
 from geo_policing.tracks.smoothing import Smoothed
 
 Array = NDArray[np.float64]
@@ -214,7 +222,7 @@ class Reconstruction:
 
     @cached_property
     def best_path(self) -> Path:
-        """The path most alike to all that are probable: leg by leg the consensus of the sampled ones.
+        """The path that stands for all that are probable: leg by leg the consensus of the sampled ones.
 
         It visits the sightings that most sampled paths take for true, each on the edge that most pass there.
 
@@ -231,6 +239,7 @@ class Reconstruction:
             )
         length_m, lattice = self.lattice.length_m, self.lattice
         turns, felt_m = (*lattice.turns[:2], lattice.turn_m), lattice.feels * length_m
+        seldom = SELDOM_WATCHED if self.unseen else SELDOM
         visits = Counter(tuple(leg[0] for leg in legs) for legs in self._sampled)
         visited = visits.most_common(1)[0][0]
         agreed = [legs for legs in self._sampled if tuple(leg[0] for leg in legs) == visited]
@@ -247,7 +256,7 @@ class Reconstruction:
                 route: tuple[int, ...] = (edge_at[k],)
             else:
                 routes = [leg[1] for leg in legs_here]
-                route = consensus(routes, (edge_at[k], at_end), turns, felt_m)
+                route = consensus(routes, (edge_at[k], at_end), turns, felt_m, seldom)
             begin, steps = self.anchor_step[visited[k]], len(legs_here[0][3]) - 1
             skip = 1 if edges and edges[-1] == route[0] else 0
             times = passing_steps(route, [leg[1:3] for leg in legs_here], steps, length_m)

@@ -15,8 +15,12 @@ Route = tuple[int, ...]
 #: A metre of way counts as much as this share of a natural logarithm of turns, where a step passed several
 #: edges.
 METRE = 0.02
-#: What a metre of way costs where nobody passes, in metres of one that all pass: more than one in five.
-UNPASSED = 1.2
+#: An edge or a turn that fewer than this share of the sampled routes pass counts so many times as long as it
+#: feels, where the consensus is looked for.
+SELDOM, UNPASSED = 0.02, 3.0
+#: That share where places were watched in vain: there a way is rare because nobody was seen on it, which how
+#: long it feels does not tell.
+SELDOM_WATCHED = 0.2
 
 
 class Unfolder:
@@ -108,11 +112,13 @@ def consensus(
     ends: tuple[int, int],
     turns: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]],
     felt_m: NDArray[np.float64],
+    seldom: float = SELDOM,
 ) -> Route:
-    """Way between two edges along what most pass: a metre costs `UNPASSED` less the share that pass it.
+    """Way between two edges that feels shortest of those that are probable: along what enough routes pass.
 
-    The routes need not be alike for it: it puts together what each has in common with the others, and is the
-    way that feels shortest where they have nothing in common. Where it leads back to the edge it starts at,
+    What fewer pass counts `UNPASSED` times. What is passed at all says which ways there was time for; how
+    often is not asked further, since of those the one that feels shortest was driven more often than the one
+    most sampled. Parts of several routes may be put together. Where it leads back to the edge it starts at,
     or the most representative route costs no more, as one that turns back within an edge, that one is taken.
 
     Parameters
@@ -125,6 +131,8 @@ def consensus(
         The edges that follow each edge, and what turning into each costs; it counts like metres of way.
     felt_m : (m,) float64
         How long each edge feels.
+    seldom : float
+        Share of the routes that is enough.
     """
     start, end = ends
     fit = [route for route in routes if (route[0], route[-1]) == ends] or list(routes)
@@ -133,11 +141,12 @@ def consensus(
         return sampled
     passing = Counter(edge for route in routes for edge in set(route))
     turning = Counter(pair for route in routes for pair in set(pairwise(route)))
+    least = seldom * len(routes)
     offset, target, turn_m = turns
 
     def cost(before: int, edge: int, metres: float) -> float:
-        way = float(felt_m[edge]) * (UNPASSED - passing[edge] / len(routes))
-        return way + metres * (UNPASSED - turning[before, edge] / len(routes))
+        way = float(felt_m[edge]) * (1.0 if passing[edge] >= least else UNPASSED)
+        return way + metres * (1.0 if turning[before, edge] >= least else UNPASSED)
 
     def whole(route: Route) -> float:
         total = 0.0

@@ -5,7 +5,7 @@ false can be left out, so legs join each sighting to the next and to the next bu
 absolute logarithms, so that all of it adds up to one posterior.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -90,6 +90,13 @@ class Smoothed:
     log_evidence: float
     paths: list[list[tuple[int, NDArray[np.int32]]]] = field(default_factory=list)
     ends: list[tuple[int, float, State]] = field(default_factory=list)
+
+
+def ticking(steps: Iterable[T], tick: Callable[[], None]) -> Iterator[T]:
+    """Call something before each of several steps."""
+    for step in steps:
+        tick()
+        yield step
 
 
 class Smoother:
@@ -199,7 +206,6 @@ class Smoother:
         self, legs: list[list[Leg]], behind: list[tuple[State, float]], sampler: PathSampler
     ) -> float:
         """Filter forward, read out each step, and return the logarithm of the evidence."""
-        n = len(self.anchors)
         starting = [self._weighed_start(state) for state, _ in behind]
         with np.errstate(divide="ignore"):
             log_first = np.array([np.log(held.sum()) for _, held in starting])
@@ -214,7 +220,23 @@ class Smoother:
         sampler.begin(first, starting)
         outside = Outside(self.lattice, self.model, self._gears, self._filter)
         begins = zip(self.anchors, first.tolist(), behind, strict=True)
-        self._read(outside.before([(a.step, p, state) for a, p, (state, _) in begins if p > NOTHING_OUTSIDE]))
+        firsts = [(a.step, p, state) for a, p, (state, _) in begins if p > NOTHING_OUTSIDE]
+
+        def came(tick: Callable[[], None]) -> list[Read]:
+            return list(ticking(outside.before(firsts), tick))
+
+        with threads.beside(came, self._workers, lambda: self._tell(self._done)) as before:
+            self._drive(legs, log_first, log_evidence, sampler)
+            read = before()
+        self._read(read)
+        self._read(outside.after(self._ends, self.steps))
+        return log_evidence
+
+    def _drive(
+        self, legs: list[list[Leg]], log_first: Array, log_evidence: float, sampler: PathSampler
+    ) -> None:
+        """Filter forward from sighting to sighting."""
+        n, first = len(self.anchors), np.exp(log_first - log_evidence)
         for i in range(n):
             self._tell(0.5 + 0.5 * i / n)
             self._false[:i] += first[i]
@@ -234,8 +256,6 @@ class Smoother:
                     self._ends.append((self.anchors[i].step, weight, state))
             sampler.board(i, legs[i], last, len(self.lattice))
             self._set_out(legs[i], state, log_state, log_evidence)
-        self._read(outside.after(self._ends, self.steps))
-        return log_evidence
 
     def _start(self, i: int) -> State:
         """Where and how fast one is at a sighting of which nothing before is known."""
@@ -274,7 +294,7 @@ class Smoother:
         for arrival in arrivals:
             self._read(arrival.read)
         for approach, mine in of.values():
-            approach.behind = []
+            approach.behind, approach.walk = [], None
             for leg in mine:
                 sampler.land(leg)
         return [(arrival.state, arrival.log) for arrival in arrivals]

@@ -1,8 +1,9 @@
 """Several things at once, in threads, that can be ended together."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -53,3 +54,47 @@ def each(
             stop.set()
             raise
         return [one.result() for one in running]
+
+
+@contextmanager
+def beside(
+    work: Callable[[Callable[[], None]], T], workers: int, tick: Callable[[], None]
+) -> Iterator[Callable[[], T]]:
+    """Do something in a thread of its own while the body of a ``with`` does other things.
+
+    Parameters
+    ----------
+    work : callable
+        Called with what it shall call now and then; it lets pass what that raises, as when the body fails.
+    workers : int
+        With one there is no other thread: it is done when its result is asked for.
+    tick : callable
+        Called now and then, always in this thread, while the result is waited for; what it raises ends it.
+
+    Yields
+    ------
+    callable
+        Waits for the result and returns it, or raises what went wrong.
+    """
+    if workers <= 1:
+        yield lambda: work(tick)
+        return
+    stop = threading.Event()
+
+    def go_on() -> None:
+        if stop.is_set():
+            raise _Stopped
+
+    with ThreadPoolExecutor(1) as thread:
+        running = thread.submit(work, go_on)
+
+        def result() -> T:
+            while not running.done():
+                wait([running], timeout=LOOK_S)
+                tick()
+            return running.result()
+
+        try:
+            yield result
+        finally:
+            stop.set()

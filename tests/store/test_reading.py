@@ -149,3 +149,15 @@ def test_footers_tell_of_no_column_that_nobody_is_found_by(tmp_path):
         "by_cell": {"device", "time", "hour", "block"},
         "visits": {"device", "cell", "first_s", "last_s"},
     }
+
+
+def test_rows_that_fill_their_row_groups_leave_none_empty(tmp_path, monkeypatch):
+    monkeypatch.setattr(layout, "GROUP_ROWS", 80)  # 20 in a part as small as this
+    fixes = walks(np.random.default_rng(41), devices=1, days=1)
+    fixes = fixes.take(fixes.time // DAY_US == FIRST_DAY).take(slice(0, 100))
+    with FixStore(tmp_path / "fixes.duckdb") as store:
+        store.append(fixes)
+        Keeper(store).seal(FIRST_DAY + 1)
+        part = store.manifest.parts[0]
+        assert Groups.of(store.folder / part.by_device.name).metadata.num_row_groups == 5
+        assert rows(store.window("d0", TimeWindow(from_us(T), from_us(T + DAY_US)))) == rows(fixes)

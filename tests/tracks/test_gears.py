@@ -1,5 +1,6 @@
 """The coarse gear: where it is used, how classes change, and that it tells what the fine one tells."""
 
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -7,8 +8,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from geo_policing.errors import InvalidInput
 from geo_policing.model import TimeWindow
-from geo_policing.tracks import MovementModel, gears, ground, outside, reconstruct, surroundings
+from geo_policing.tracks import MovementModel, gears, ground, outside, reconstruct, surroundings, threads
 from geo_policing.tracks.gears import COARSE, FINE, Gears, Schedule, together
 from geo_policing.tracks.lattice import Lattice
 from geo_policing.tracks.reach import Reach
@@ -199,3 +201,46 @@ def test_from_a_start_that_does_not_lead_there_nothing_comes_also_where_detours_
         assert there.prior[0, closed].min() > 0.0
         assert (there.prior[1, closed] == 0.0).all()
         assert np.isfinite(there.prior).all()
+
+
+def test_before_the_first_sighting_the_answer_is_the_same_in_one_thread_and_in_several(town):
+    sightings = [seen(0, 0, 0, probability=0.6), seen(2, 5, 60, probability=0.7), seen(4, 0, 120)]
+    window = TimeWindow(at(-200), at(300))
+    one, several = (reconstruct(town, sightings, window=window, workers=n) for n in (1, 3))
+    assert all((a == b).all() for a, b in zip(several.smoothed.bins, one.smoothed.bins, strict=True))
+    assert all((a == b).all() for a, b in zip(several.smoothed.mass, one.smoothed.mass, strict=True))
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_what_is_done_beside_is_waited_for_and_ended_with_the_rest(workers):
+    here, done = threading.get_ident(), []
+
+    def work(tick):
+        for _ in range(5):
+            tick()
+            done.append(threading.get_ident())
+        return len(done)
+
+    with threads.beside(work, workers, lambda: None) as result:
+        assert result() == 5
+    assert (set(done) == {here}) == (workers == 1)
+
+    def never(tick):
+        while True:
+            tick()
+            done.append(None)
+
+    with pytest.raises(InterruptedError), threads.beside(never, workers, lambda: None):
+        raise InterruptedError
+
+    def ended():
+        raise TimeoutError
+
+    with pytest.raises(TimeoutError), threads.beside(never, workers, ended) as result:
+        result()
+
+    def broken(_tick):
+        raise InvalidInput("broken")
+
+    with pytest.raises(InvalidInput, match="broken"), threads.beside(broken, workers, lambda: None) as result:
+        result()

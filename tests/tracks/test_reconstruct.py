@@ -124,6 +124,18 @@ def test_what_was_watched_and_not_seen_is_less_probable(town):
     assert passes(reconstruct(town, ends, watches=[corner])) < 0.3 * passes(reconstruct(town, ends))
 
 
+def test_the_best_path_does_not_lead_past_who_saw_nobody(town):
+    ends = [seen(0.5, 0, 0), seen(2, 1.5, 100)]
+    in_vain = [
+        Watch(at(0), at(120), LON + STEP * column, LAT + STEP * row, radius_m=30.0, detection=0.9)
+        for column, row in ((1.5, 0), (2, 0), (2, 0.5))
+    ]
+    around = {"1>2", "2>8"}
+    for watches, led_past in (([], True), (in_vain, False)):
+        best = reconstruct(town, ends, watches=watches).best_path
+        assert (around < {town.edge_ids[e] for e in best.edges}) == led_past
+
+
 def test_watches_that_overlap_are_passed_unseen_by_the_product_of_their_chances(town):
     window = TimeWindow(at(0), at(60))
     corner, wider = (
@@ -187,9 +199,10 @@ def test_after_the_last_sighting_the_probability_spreads(town):
 
 def test_the_farther_apart_sightings_are_the_less_a_detour_costs():
     model = MovementModel.of()
-    times = (1.0, 60.0, 300.0, 1200.0, 1e9)
+    times = (1.0, 120.0, 300.0, 600.0, 650.0, 1e9)
     ratio = [model.over_gaps_of(gap_s).penalty_per_m / model.penalty_per_m for gap_s in times]
-    assert np.array(ratio) == pytest.approx(np.outer([5.0**0.5, 5.0**0.5, 1.0, 0.5, 0.5], np.ones(4)))
+    falling = np.array([2.5, 2.5, 1.0, 1 / 2, 6 / 13, 6 / 13]) ** 1.2
+    assert np.array(ratio) == pytest.approx(np.outer(falling, np.ones(4)))
 
 
 def test_who_turns_more_than_needed_is_less_probable_where_turning_feels_long(town):

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from geo_policing.tracks.routes import UNPASSED, consensus, passing_steps
+from geo_policing.tracks.routes import SELDOM, UNPASSED, consensus, passing_steps
 
 
 def turns(follow, metres=None):
@@ -33,6 +33,23 @@ def test_with_nothing_in_common_the_consensus_is_the_shortest_way():
     assert consensus(routes, (0, 7), turns(FOLLOW), LENGTH) == (0, 2, 3, 5, 6, 7)
 
 
+def test_a_shorter_way_that_too_few_pass_is_not_the_consensus():
+    long, short = (0, 1, 3, 4, 7), (0, 2, 3, 5, 6, 7)
+    enough = int(100 * SELDOM)
+    for few, chosen in ((enough, short), (enough - 1, long), (0, long)):
+        routes = [long] * (100 - few) + [short] * few
+        assert consensus(routes, (0, 7), turns(FOLLOW), LENGTH) == chosen
+
+
+def test_where_nobody_passes_a_way_has_to_be_much_shorter():
+    short = LENGTH.copy()
+    short[[2, 5, 6]] = [40.0, 20.0, 20.0]
+    unpassed = consensus([(0, 1, 3, 4, 7)] * 9, (0, 7), turns(FOLLOW), short)
+    assert unpassed == (0, 1, 3, 4, 7)
+    short[2] = 100.0 / UNPASSED - 1.0
+    assert consensus([(0, 1, 3, 4, 7)] * 9, (0, 7), turns(FOLLOW), short) == (0, 2, 3, 4, 7)
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_the_consensus_costs_least_of_all_ways(seed):
     rng = np.random.default_rng(seed)
@@ -42,12 +59,15 @@ def test_the_consensus_costs_least_of_all_ways(seed):
     pairs = [(a, b) for a, follows in enumerate(FOLLOW) for b in follows]
     metres = rng.uniform(0.0, 100.0, len(pairs))
 
-    def cost(way):
-        edges = sum(length[e] * (UNPASSED - sum(e in route for route in routes) / 9) for e in way[1:])
-        turned = [(pair, sum(pair in pairwise(route) for route in routes) / 9) for pair in pairwise(way)]
-        return edges + sum(metres[pairs.index(pair)] * (UNPASSED - share) for pair, share in turned)
+    def times(passed):
+        return 1.0 if passed / 9 >= 0.4 else UNPASSED
 
-    assert consensus(routes, (0, 7), turns(FOLLOW, metres), length) == min(ways, key=cost)
+    def cost(way):
+        edges = sum(length[e] * times(sum(e in route for route in routes)) for e in way[1:])
+        turned = [(pair, sum(pair in pairwise(route) for route in routes)) for pair in pairwise(way)]
+        return edges + sum(metres[pairs.index(pair)] * times(passed) for pair, passed in turned)
+
+    assert consensus(routes, (0, 7), turns(FOLLOW, metres), length, seldom=0.4) == min(ways, key=cost)
 
 
 def test_a_route_that_leads_back_to_its_start_is_one_of_those_driven():

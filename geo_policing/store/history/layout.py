@@ -22,6 +22,9 @@ from geo_policing.store.private import private
 #: Rows in a row group: the least that is read of a column. Four times as many take 7 % less space, and a
 #: question for an hour of 1 km² decodes three times as many rows.
 GROUP_ROWS = 16_384
+#: Of a part of fewer fixes, as of an hour of a running day, they have a quarter of that: a device has few
+#: rows in it, and a question about the day asks each part. They are merged when the day has ended.
+SMALL_ROWS = 3_000_000
 #: Columns of `by_cell`: the movement through blocks; what else is known of a fix is in `by_device`.
 BY_CELL = ("hour", "block", "device", "time", "lon", "lat", "flags")
 #: Columns by which movement is known, which all files of fixes have.
@@ -88,14 +91,23 @@ class SortedFile:
         Its columns.
     dictionary : sequence of str
         Columns of few values, stored as a dictionary; device and the small columns are anyway.
+    group_rows : int, optional
+        Rows of a row group; `GROUP_ROWS` without it.
     """
 
-    def __init__(self, path: Path, columns: pa.Schema, dictionary: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        path: Path,
+        columns: pa.Schema,
+        dictionary: tuple[str, ...] = (),
+        group_rows: int | None = None,
+    ) -> None:
         differences = [name for name in columns.names if name in _DIFFERENCES and name not in dictionary]
         doubles = [name for name in differences if pa.types.is_floating(columns.field(name).type)]
         self.path = path
         self.rows = 0
         self.columns = columns
+        self._group_rows = GROUP_ROWS if group_rows is None else group_rows
         self._waiting: list[pa.Table] = []
         with private():
             self._writer = pq.ParquetWriter(
@@ -118,7 +130,7 @@ class SortedFile:
     def __exit__(self, *_error: object) -> None:
         """Write what is left, and the footer."""
         if self._waiting:
-            self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=GROUP_ROWS)
+            self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=self._group_rows)
             self._waiting = []
         self._writer.close()
 
@@ -134,11 +146,17 @@ class SortedFile:
             arrays.append(values)
         self.rows += batch.num_rows
         rows = pa.concat_tables([*self._waiting, pa.table(arrays, schema=self.columns)])
-        whole = len(rows) - len(rows) % GROUP_ROWS
+        whole = len(rows) - len(rows) % self._group_rows
         if whole:
-            self._writer.write_table(rows.slice(0, whole), row_group_size=GROUP_ROWS)
-        # A copy: a slice would keep all the rows that it is of.
-        self._waiting = [rows.take(pa.array(np.arange(whole, len(rows))))]
+            self._writer.write_table(rows.slice(0, whole), row_group_size=self._group_rows)
+        # A copy: a slice would keep all the rows that it is of. No row group of no rows, which has no bounds.
+        left = rows.take(pa.array(np.arange(whole, len(rows))))
+        self._waiting = [left] if len(left) else []
+
+
+def group_rows(fixes: int) -> int:
+    """Return how many rows a row group of a part of so many fixes has."""
+    return GROUP_ROWS if fixes >= SMALL_ROWS else max(1, GROUP_ROWS // 4)
 
 
 def sealed(path: Path, name: str, rows: int) -> SealedFile:

@@ -94,7 +94,7 @@ def pieced(sources: Sequence[Source]) -> Ways:
 
     Unsure are devices with two fixes of one instant, whose order is not known here.
     """
-    tables = [table for source in sources for table in source.rows]
+    tables = [table for source in sources for table in source.rows if len(table)]
     if not tables:
         return Ways(Moves.none(), np.empty(0, np.bool_), frozenset())
     names, device = coded(tables)
@@ -103,7 +103,12 @@ def pieced(sources: Sequence[Source]) -> Ways:
         counts = [sum(map(len, source.rows)) for source in sources]
         of_source = np.repeat(np.arange(len(sources)), counts)
         flags = _only_sure(sources, of_source, len(names), device, time, flags)
-    order = np.lexsort((time, device))
+    # One number to sort by; as they lie the rows are in order for long stretches, which a stable sort sees.
+    span = int(time.max() - time.min()) + 1
+    if span * len(names) < 1 << 63:
+        order = np.argsort(device.astype(np.int64) * span + (time - time.min()), kind="stable")
+    else:
+        order = np.lexsort((time, device))
     columns = (device[order], time[order], lon[order], lat[order])
     rows, flags, is_double = block_ways.merged(*columns, flags[order], len(names))
     moves = Moves(names, columns[0][rows], columns[1][rows], columns[2][rows], columns[3][rows])
@@ -140,20 +145,15 @@ def _only_sure(
 
     at = np.flatnonzero(flags & ONWARD)
     ends = time[np.minimum(at + 1, len(time) - 1)]
-    flags[at[~is_sure(device[at], time[at], ends, (of_source[at],))]] -= ONWARD
+    sure = is_sure(device[at], time[at], ends, (of_source[at],)) & (ends > time[at])
+    flags[at[~sure]] -= ONWARD
     # From the last fix in one source to the first one after it in another.
-    for row in np.flatnonzero(flags & LAST).tolist():
-        after = first[:, device[row]]
-        following = np.where(
-            (after > time[row]) & (np.arange(len(sources)) != of_source[row]), after, _ALWAYS
-        )
-        other = int(np.argmin(following))
-        if following[other] == _ALWAYS:
-            continue
-        one = slice(row, row + 1)
-        known = (of_source[one], np.array([other]))
-        if is_sure(device[one], time[one], following[[other]], known)[0]:
-            flags[row] |= ONWARD
+    at = np.flatnonzero(flags & LAST)
+    after = first[:, device[at]]
+    after[(after <= time[at]) | (np.arange(len(sources))[:, None] == of_source[at])] = _ALWAYS
+    other, following = after.argmin(axis=0), after.min(axis=0)
+    sure = is_sure(device[at], time[at], following, (of_source[at], other)) & (following < _ALWAYS)
+    flags[at[sure]] |= ONWARD
     return flags
 
 

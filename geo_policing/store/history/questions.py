@@ -69,7 +69,6 @@ class Questions:
     def ways(self, place: Place, start_us: int, end_us: int) -> Ways | None:
         """Return all ways through a place in [start, end), and others; None if more than `MOST_ROWS`."""
         around = (start_us - MAX_GAP_US, end_us + MAX_GAP_US + 1)
-        hours = (start_us // HOUR_US, (end_us - 1) // HOUR_US)
         with heeding(self._store, self._halt) as now:
             fresh = self._fresh(now, *around)
             sources = [] if fresh is None else [fresh]
@@ -79,6 +78,9 @@ class Questions:
             ]
             zones = [z for z in doubtful(sources) if z[0] < end_us and z[1] >= start_us]
             box = _widened(place.bounds) if zones else np.array(place.bounds)
+            # What leads from one source to another may begin or end in the hour before or after.
+            first, last = around if zones else (start_us, end_us)
+            hours = (first // HOUR_US, (last - 1) // HOUR_US)
             rows = 0
             for n, source in enumerate(sources):
                 self._halt.tell(f"who moved through it, {n} of {len(sources)} files of days")

@@ -206,9 +206,10 @@ class SealedReader:
             return
         texts = [name for name in ("device", "source") if name in columns]
         # Opened anew each time, which costs little with the metadata at hand: a reader is for one thread.
-        with pq.ParquetFile(
-            self._folder / file.name, metadata=groups.metadata, memory_map=True, read_dictionary=texts
-        ) as opened:
+        with (
+            pa.memory_map(str(self._folder / file.name)) as mapped,
+            pq.ParquetFile(mapped, metadata=groups.metadata, read_dictionary=texts) as opened,
+        ):
             for first in range(0, len(at), _GROUPS):
                 yield opened.read_row_groups(at[first : first + _GROUPS], columns=columns)
 

@@ -88,7 +88,8 @@ def make_part(
             if not arrived.rows:
                 return None
             columns = layout.schema(COLUMNS, arrived.digits)
-            with layout.SortedFile(new["by_device"], columns) as by_device:
+            groups = layout.group_rows(arrived.rows)
+            with layout.SortedFile(new["by_device"], columns, (), groups) as by_device:
                 for moved in fixes.slices():
                     stays.add(_visits(moved))
                     own = _own(moved)
@@ -257,6 +258,7 @@ def visits_of(fixes: pa.Table) -> pa.Table:
 def _write(path: Path, columns: pa.Schema, arrived: _Arrived, rows: Spill) -> int:
     """Write rows in order, and return how many they are."""
     file: layout.SortedFile | None = None
+    groups = layout.group_rows(arrived.rows)
     for piece in (piece for some in rows.slices() for piece in _pieces(some)):
         if file is None:
             some = piece.slice(0, layout.GROUP_ROWS)
@@ -265,7 +267,7 @@ def _write(path: Path, columns: pa.Schema, arrived: _Arrived, rows: Spill) -> in
                 for name in ("first_s", "last_s")
                 if name in columns.names and pc.count_distinct(some.column(name)).as_py() * _SHARE < len(some)
             )
-            file = layout.SortedFile(path, columns, few)
+            file = layout.SortedFile(path, columns, few, groups)
         file.write(arrived.named(piece))
     if file is None:
         file = layout.SortedFile(path, columns)

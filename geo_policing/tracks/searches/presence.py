@@ -102,8 +102,9 @@ def collision(
     for n, (area, window) in enumerate(places):
         # At last too few places are left for those who have not been met yet, or too seldom.
         left = wanted - (len(places) - n)
-        often = {name for name, of_name in found.items() if sum(map(bool, of_name)) >= left}
-        asked = often if left > 0 else None
+        asked = None
+        if left > 0:
+            asked = {name for name, of_name in found.items() if sum(map(bool, of_name)) >= left}
         for presence in _presences(history, area, window.start_us, window.end_us, asked):
             found.setdefault(presence.device, [[] for _ in places])[n].append(presence)
     counts = {name: sum(map(bool, of_name)) for name, of_name in found.items()}

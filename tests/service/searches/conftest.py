@@ -39,7 +39,9 @@ def service(folder):
 
 @pytest.fixture(scope="package")
 def detective(service):
-    return service.client("detective")
+    client = service.client("detective")
+    client.timeout = 120  # the first search of its kind may compile what it needs
+    return client
 
 
 @pytest.fixture(scope="package")

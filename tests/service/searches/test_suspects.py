@@ -191,7 +191,7 @@ GOOD = point(113.1557, 27.8316)
             "window",
             "correct the year",
         ),
-        ({"scenes": [scene()] * 51}, "scenes", "at most 50"),
+        ({"scenes": [scene()] * 51}, "scenes", "give 50 or fewer"),
         ({"mode": "tank"}, "mode", "not possible"),
         ({"candidates": 0}, "candidates", "too small"),
         ({"colour": 1}, "colour", "no such field"),
