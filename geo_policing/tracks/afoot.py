@@ -39,7 +39,9 @@ def lonlat(
 
     A road is left, and come to, at its place nearest to the middle of the cell beside it.
     """
-    return np.concatenate([part for _, part in _parts(network, edges, cells, ends)])
+    line = np.concatenate([part for _, part in _parts(network, edges, cells, ends)])
+    # A line has two ends also where one stays in a cell.
+    return line if len(line) > 1 else np.repeat(line, 2, axis=0)
 
 
 def begins_m(

@@ -14,8 +14,10 @@ from geo_policing.model import TimeWindow, Watch
 from geo_policing.tracks import MovementModel, leave_one_out, open_ground, reconstruct
 from geo_policing.tracks.answer import features_of
 from geo_policing.tracks.containment import Gate, containment
+from geo_policing.tracks.drawn_roads import roads_around
+from geo_policing.tracks.figures import figures
 from geo_policing.tracks.lattice import Lattice
-from geo_policing.tracks.report import report_html
+from geo_policing.tracks.report import report_html, report_pdf
 from geo_policing.tracks.smoothing import Anchor, Smoother
 from geo_policing.tracks.turns import Turns
 from geo_policing.tracks.yards import Yards
@@ -242,6 +244,23 @@ def test_a_way_off_the_roads_is_told_as_a_line_through_the_middles_of_its_cells(
     assert sum(way.probability for way in found.paths(1000)) == pytest.approx(1.0)
 
 
+def printed(found, features):
+    """What a report is made of."""
+    return {
+        "features": features,
+        "window": [found.window.start.isoformat(), found.window.end.isoformat()],
+        "mode": "foot",
+        "step_s": found.step_s,
+        "bin_m": found.model.bin_m,
+        "resolution": 10,
+        "seed": 0,
+        "watches": 0,
+        "roads": "park",
+        "inputs": {},
+        "versions": {},
+    }
+
+
 def test_all_of_it_is_read_out_and_printed(park):
     window = TimeWindow(at(0), at(900))
     found = reconstruct(park, [seen(0, 2, 0), seen(2, 2, 300), seen(4, 2, 600)], WALKER, window)
@@ -254,20 +273,36 @@ def test_all_of_it_is_read_out_and_printed(park):
     assert {f["properties"]["edge"] for f in features if f["properties"]["what"] == "camera"} <= {
         *park.edge_ids
     }
-    document = {
-        "features": features,
-        "window": [window.start.isoformat(), window.end.isoformat()],
-        "mode": "foot",
-        "step_s": found.step_s,
-        "bin_m": found.model.bin_m,
-        "resolution": 10,
-        "seed": 0,
-        "watches": 0,
-        "roads": "park",
-        "inputs": {},
-        "versions": {},
-    }
-    assert f"off road {next(c for c in best['cells'] if c)}@" in report_html(document)
+    page = report_html(printed(found, features))
+    assert f"off road {next(c for c in best['cells'] if c)}@" in page
+
+
+@pytest.mark.parametrize("stays", [[seen(1.5, 2.5, 30)], [seen(1.5, 2.5, s) for s in (0, 60)]])
+def test_who_stays_in_the_open_is_drawn_and_printed(park, stays):
+    sightings = [replace(one, accuracy_m=5.0) for one in stays]
+    found = reconstruct(park, sightings, WALKER, TimeWindow(at(0), at(60)))
+    features = features_of(found, WALKER)
+    for feature in (f for f in features if f["properties"]["what"] == "path"):
+        line = shapely.geometry.shape(feature["geometry"])
+        assert line.distance(shapely.Point(sightings[0].lon, sightings[0].lat)) < 0.5 * STEP
+        assert set(feature["properties"]["edges"]) == {None}
+    ground = roads_around(park, features, WALKER.access)
+    assert any(ground.values())
+    document = printed(found, features) | {"ground": ground}
+    assert [figure.title.split()[0] for figure in figures(document)] == ["路径图", "可信区域图"]
+    assert report_pdf(document).startswith(b"%PDF")
+
+
+def test_a_false_sighting_does_not_narrow_the_ground_that_is_looked_at():
+    town, window = grid(20), TimeWindow(at(0), at(180))
+    true = seen(12.5, 12.5, 0)
+    misled = reconstruct(town, [true, seen(1, 1, 90, probability=0.5)], WALKER, window)
+    alone = reconstruct(town, [true], WALKER, window)
+    assert misled.truth == pytest.approx([1.0, 0.0], abs=1e-6)
+    assert set(alone.lattice.yards.cell) <= set(misled.lattice.yards.cell)
+    for second in (60, 120, 180):
+        inside = [set(found.occupancy(at(second), 11).region(0.9)) for found in (misled, alone)]
+        assert inside[0] == inside[1]
 
 
 def test_where_nobody_was_seen_in_the_park_it_is_less_probable(park):
