@@ -36,7 +36,7 @@ from rich.console import Console
 from rich.progress import track as progress
 
 from benchmarks.reconstruction import SPREAD, region
-from benchmarks.watches import EVERY_S, HOUR, LEAST_S, LIFE_S, MOST_S, Drive, old_centre
+from benchmarks.watches import EVERY_S, HOUR, LEAST_S, LIFE_S, MOST_S, SMALL, Drive, city_of
 from geo_policing.geodesy import cells
 from geo_policing.model import DeviceKind
 from geo_policing.roads import Access, route
@@ -56,7 +56,7 @@ SPACING_M, BESIDE_M = 10.0, 25.0
 
 def officers(seed: int, count: int) -> list[Drive]:
     """Let people live and take the longest walk of each officer."""
-    city, moved = old_centre(), []
+    city, moved = city_of(), []
     world = make_world(city, HOUR, LIFE_S, seed)
     members = [member for member in enlist(40 * count) if member.kind is DeviceKind.OFFICER][:count]
     move(members, world, seed, lambda _, movement: moved.append(movement))
@@ -73,15 +73,15 @@ def _on_foot(movement: Movement) -> Iterator[tuple[int, int]]:
 
 
 def _walk(x: Array, y: Array) -> Drive:
-    lon, lat = old_centre().network.plane.inverse(x, y)
-    return Drive(lon, lat, [], 0)
+    lon, lat = city_of().network.plane.inverse(x, y)
+    return Drive(SMALL, lon, lat, [], 0)
 
 
 def invented(seed: int, count: int, *, straight: bool) -> list[Drive]:
     """Let people walk between places on the roads, straight or with short cuts."""
-    network, rng, found = old_centre().network, np.random.default_rng([seed, straight]), []
+    network, rng, found = city_of().network, np.random.default_rng([seed, straight]), []
     open_ = np.flatnonzero((network.access & int(Access.FOOT)) != 0)
-    water = shapely.union_all(old_centre().water.to_crs(4326).geometry.to_numpy())
+    water = shapely.union_all(city_of().water.to_crs(4326).geometry.to_numpy())
     while len(found) < count:
         a, b = rng.choice(open_, 2)
         ends = np.array([network.vertices(int(e))[0] for e in (a, b)])
@@ -119,7 +119,7 @@ def _cut_short(line: Array) -> Array:
 
 def score(walk: Drive, gap_s: int, model: MovementModel, turns: Turns) -> dict[str, float]:
     """Reconstruct one walk and score it at the seconds held out."""
-    network = old_centre().network
+    network = city_of().network
     found = reconstruct(network, walk.sightings(gap_s), model, turns=turns, samples=0)
     rows = []
     for second in range(EVERY_S // 2, len(walk.lon), EVERY_S):
@@ -145,7 +145,7 @@ CELL_KM2 = 0.0150
 
 def beside(walk: Drive) -> float:
     """Share of seconds far from all roads."""
-    network = old_centre().network
+    network = city_of().network
     roads = [network.vertices(e) for e in np.flatnonzero((network.access & int(Access.FOOT)) != 0).tolist()]
     tree = shapely.STRtree([shapely.LineString(line) for line in roads])
     places = shapely.points(np.column_stack(network.plane.forward(walk.lon, walk.lat)))
@@ -186,7 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "short cuts": [w for seed in seeds for w in invented(seed, args.walkers, straight=False)],
         "straight": [w for seed in seeds for w in invented(seed, args.walkers, straight=True)],
     }
-    turns = Turns.of(old_centre().network, Access.FOOT)
+    turns = Turns.of(city_of().network, Access.FOOT)
     text = json.dumps(
         [measure(walks, name, gap, turns) for gap in gaps for name, walks in groups.items() if walks],
         indent=2,
