@@ -65,6 +65,10 @@ class ServiceSettings(BaseSettings):
     speeds: Path | None = Field(
         None, description="Speeds by road class and hour, for reconstructions: a file of `learn-speeds`."
     )
+    closed: Path | None = Field(
+        None,
+        description="Areas that nobody walks across but on roads, for reconstructions on foot: GeoJSON.",
+    )
     time_zone: str = Field("Asia/Shanghai", description="Time zone of display; storage is UTC.")
     session_hours: float = Field(
         12.0, gt=0, le=_YEAR_S / 3600, description="A sign-in expires after so many hours."
@@ -91,7 +95,7 @@ class ServiceSettings(BaseSettings):
         "and X-Forwarded-Proto are believed; none by default.",
     )
 
-    @field_validator("roads", "tiles", "speeds")
+    @field_validator("roads", "tiles", "speeds", "closed")
     @classmethod
     def _is_file(cls, path: Path | None) -> Path | None:
         if path is not None and not path.is_file():

@@ -49,6 +49,10 @@ def reconstruct(
     speeds: Annotated[
         Path | None, typer.Option(help="Speeds by road class and hour: a file of `learn-speeds`.")
     ] = None,
+    closed: Annotated[
+        Path | None,
+        typer.Option(help="GeoJSON of areas that nobody walks across but on roads, like water; with foot."),
+    ] = None,
     units: Annotated[
         Path | None,
         typer.Option(
@@ -74,6 +78,7 @@ def reconstruct(
     from geo_policing.model import TimeWindow, parse_instant
     from geo_policing.roads import RoadNetwork
     from geo_policing.tracks import MovementModel, Speeds, answer, mixed_answer
+    from geo_policing.tracks.closed import read_areas
     from geo_policing.tracks.drawn_roads import roads_around
     from geo_policing.tracks.mixture import models_of, reconstruct_by
     from geo_policing.tracks.turns import Turns
@@ -92,6 +97,9 @@ def reconstruct(
     ready = [] if units is None or not seen else read_units(units, max(one.last for one in seen))
     known = None if speeds is None else Speeds.read(speeds)
     models = models_of(known) if mode is Travels.UNKNOWN else [MovementModel.of(mode.value, known)]
+    if closed is not None:
+        areas = read_areas(closed)
+        models = [model.closing(areas) for model in models]
     turns_of = cache(lambda model: Turns.of(network, model.access))
     covered = None if window is None else TimeWindow.parse(window, field="window")
     wanted = answer.Wanted(every, paths, resolution, looked_at, units=ready)
@@ -118,6 +126,7 @@ def reconstruct(
             "model": answer.model_fingerprint(),
         }
         | ({} if cameras is None else {"cameras": answer.fingerprint(cameras)})
+        | ({} if closed is None else {"closed": answer.fingerprint(closed)})
         | ({} if speeds is None else {"speeds": answer.fingerprint(speeds)})
         | ({} if units is None else {"units": answer.fingerprint(units)}),
         "versions": answer.versions(),

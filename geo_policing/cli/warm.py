@@ -75,6 +75,7 @@ def _reconstruct(network: "RoadNetwork") -> None:
     window = TimeWindow(at(-600), at(2400))
     found = reconstruct(network, seen, model, window, watches=[watch], samples=20)
     answer.features_of(found, model)
+    reconstruct(network, seen[:1], MovementModel.of("foot"), TimeWindow(at(0), at(60)), samples=0)
 
 
 def _search(fixes: "FixColumns", window: "TimeWindow", network: "RoadNetwork") -> None:

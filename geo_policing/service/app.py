@@ -131,7 +131,7 @@ async def open_rooms(settings: ServiceSettings, ingest: IngestSettings) -> Async
         picture.move(pipeline.latest.values())
         roads = settings.roads or _beside(settings, "city.roads")
         tracks = Tracks(store, records, roads)
-        work = await run_in_threadpool(Reconstructions, records, tracks, settings.speeds)
+        work = await run_in_threadpool(Reconstructions, records, tracks, settings.speeds, settings.closed)
         stack.push_async_callback(run_in_threadpool, work.close)
         searches = Searches(
             store, records, tracks, ZoneInfo(settings.time_zone), limit_s=settings.search_seconds

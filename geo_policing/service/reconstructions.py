@@ -28,6 +28,7 @@ from geo_policing.tracks import (
     answer,
     mixed_answer,
 )
+from geo_policing.tracks.closed import read_areas
 from geo_policing.tracks.drawn_roads import roads_around
 from geo_policing.tracks.evidence import edge_number, edge_place
 from geo_policing.tracks.mixture import MODES, UNKNOWN, reconstruct_by
@@ -72,17 +73,23 @@ class Reconstructions:
         Has the roads.
     speeds : File, optional
         Speeds by road class and hour, of `geo-policing learn-speeds`.
+    closed : File, optional
+        Areas that nobody walks across but on roads, GeoJSON.
 
     Raises
     ------
     InvalidFile
-        If the file of speeds cannot be used.
+        If one of the files cannot be used.
     """
 
-    def __init__(self, records: Records, tracks: Tracks, speeds: File | None = None) -> None:
+    def __init__(
+        self, records: Records, tracks: Tracks, speeds: File | None = None, closed: File | None = None
+    ) -> None:
         self._records, self._tracks = records, tracks
         self._speeds = None if speeds is None else Speeds.read(speeds)
         self._speeds_fingerprint = {} if speeds is None else {"speeds": answer.fingerprint(speeds)}
+        self._closed = [] if closed is None else read_areas(closed)
+        self._closed_fingerprint = {} if closed is None else {"closed": answer.fingerprint(closed)}
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="reconstruction")
         self._progress: dict[str, float] = {}
         self._ending: set[str] = set()
@@ -181,7 +188,7 @@ class Reconstructions:
         modes = MODES if given["mode"] == UNKNOWN else (Mode(given["mode"]),)
         # Of others than those whose speeds were learned nothing more is known.
         known = {self._speeds.mode: self._speeds} if self._speeds is not None else {}
-        models = [MovementModel.of(mode, known.get(mode.value)) for mode in modes]
+        models = [MovementModel.of(mode, known.get(mode.value)).closing(self._closed) for mode in modes]
         return _Question(seen, watched, window, models, wanted, given["seed"])
 
     def _work(self, kept: KeptReconstruction, question: _Question) -> None:
@@ -256,7 +263,8 @@ class Reconstructions:
                 ),
                 "model": answer.model_fingerprint(),
             }
-            | (self._speeds_fingerprint if any(model.speeds is not None for model in models) else {}),
+            | (self._speeds_fingerprint if any(model.speeds is not None for model in models) else {})
+            | (self._closed_fingerprint if any(model.off_road is not None for model in models) else {}),
             "versions": answer.versions(),
             "ground": roads_around(network, features, models[0].access if len(models) == 1 else None),
             "features": features,

@@ -153,6 +153,8 @@ def moments_of(found: Reconstruction | Mixture, every_s: int) -> list[datetime]:
 def path_feature(network: RoadNetwork, way: Path, kind: str) -> Feature:
     """Return a path with the times at which its edges were entered, and how far along it they begin."""
     *begins_m, length_m = way.begins_m(network).round(1).tolist()
+    beside = [h3.int_to_str(c) if c else None for c in way.cells.tolist()]
+    off_road = {"off_road": True, "cells": beside} if beside else {}
     return {
         "type": "Feature",
         "geometry": {"type": "LineString", "coordinates": way.lonlat(network).round(7).tolist()},
@@ -160,7 +162,8 @@ def path_feature(network: RoadNetwork, way: Path, kind: str) -> Feature:
             "what": "path",
             "kind": kind,
             "probability": round(way.probability, 4) if kind == "sampled" else None,
-            "edges": [network.edge_ids[e] for e in way.edges.tolist()],
+            "edges": [network.edge_ids[e] if e >= 0 else None for e in way.edges.tolist()],
+            **off_road,
             "entered": [time.isoformat() for time in way.entered],
             "begins_m": begins_m,
             "length_m": length_m,

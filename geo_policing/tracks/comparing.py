@@ -104,7 +104,7 @@ class Onward:
         lattice, model, draw = self._lattice, self._model, np.random.default_rng((self._seed, i))
         there = np.flatnonzero(self._anchors[i].density)
         classes, (offset, target, weight, way) = len(model.speed_mps), lattice.ahead
-        common = self._anchors[i].density[there] * lattice.bin_m[there]
+        common = self._anchors[i].density[there] * lattice.measure_m[there]
         at = draw.choice(there, DRAWN, p=common / common.sum()).astype(np.int32)
         speed = draw.choice(classes, DRAWN, p=model.start / model.start.sum()).astype(np.int32)
         # What follows weighs nothing here: each next state counts by its own probability alone.

@@ -244,7 +244,8 @@ def _arrivals(found: Reconstruction) -> Array:
     soonest = np.full(lattice.network.n_edges, np.inf)
     for step, _, (bins, _) in found.smoothed.ends:
         came_s = step * found.step_s + lattice.came_m(bins) / found.model.top_mps
-        np.minimum.at(soonest, lattice.edge, came_s)
+        roads = lattice.edge < len(soonest)
+        np.minimum.at(soonest, lattice.edge[roads], came_s[roads])
     return soonest
 
 

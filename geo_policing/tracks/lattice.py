@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,13 @@ from geo_policing.geodesy import cells
 from geo_policing.kernels import bin_steps, bin_ways, shortest_trees
 from geo_policing.roads import RoadNetwork
 from geo_policing.tracks import threads
+from geo_policing.tracks.kerb import Kerb
 from geo_policing.tracks.movement import MovementModel
 from geo_policing.tracks.turns import Turns
+from geo_policing.tracks.yards import Yards
 
 Array = NDArray[np.float64]
+T = TypeVar("T")
 
 #: Places along a bin are tried this far apart.
 POINT_M = 12.0
@@ -52,6 +55,8 @@ class Cut:
         The edges that follow each edge, and how often in each band of speeds.
     aside : (b, 2) int32
         Bins to turn back to and to fall back to; -1 none.
+    kerb : Kerb, optional
+        What is beside them, where roads are left.
     """
 
     edge: NDArray[np.int32]
@@ -61,6 +66,7 @@ class Cut:
     target: NDArray[np.int32]
     share: Array
     aside: NDArray[np.int32]
+    kerb: Kerb | None = None
 
     def steps(
         self,
@@ -74,7 +80,8 @@ class Cut:
     ) -> tuple[NDArray[Any], ...]:
         """`bin_steps.step_matrix` of a step of so many seconds in some classes of speed.
 
-        Its ways are as long as they feel, by the arcs between bins; worked out in so many threads.
+        Its ways are as long as they feel, by the arcs between bins; worked out in so many threads. Where
+        there is a kerb, what ends a step beside it steps over it.
         """
         classes = len(speed_mps)
         band = np.searchsorted(model.band_mps, speed_mps, side="right").astype(np.int32)
@@ -82,22 +89,39 @@ class Cut:
         moves = (self.bin_m, self.edge, self.first, self.offset, self.target, self.share, band)
         asides = (self.aside, ASIDE_M, slow * np.array([TURN_BACK_HZ, FALL_BACK_HZ]))
 
-        def part(begin: int, end: int) -> Callable[[Callable[[], None]], tuple[NDArray[Any], ...]]:
-            def work(tick: Callable[[], None]) -> tuple[NDArray[Any], ...]:
-                tick()
-                *rows, _ = bin_steps.step_matrix(*moves, speed_mps * step_s, *asides, least, begin, end)
-                return *rows, bin_ways.step_ways(*rows[:2], classes, *felt, begin, end)
+        def moved(begin: int, end: int) -> tuple[NDArray[Any], ...]:
+            *rows, _ = bin_steps.step_matrix(*moves, speed_mps * step_s, *asides, least, begin, end)
+            return tuple(rows)
 
-            return work
-
-        bounds = np.linspace(0, len(self.edge), PARTS * workers + 1 if workers > 1 else 2).astype(int)
-        parts = threads.each([part(a, b) for a, b in pairwise(bounds.tolist())], workers, lambda: None)
-        if len(parts) == 1:
-            return parts[0]
+        parts = self._in_parts(moved, workers)
         before = np.cumsum([0, *(part[0][-1] for part in parts)])
         offset = [part[0][1:] + first for part, first in zip(parts, before.tolist(), strict=False)]
-        others = (np.concatenate(column) for column in list(zip(*parts, strict=True))[1:])
-        return np.concatenate([[0], *offset]), *others
+        bins, weight = (np.concatenate(column) for column in list(zip(*parts, strict=True))[1:])
+        rows: tuple[NDArray[Any], ...] = (np.concatenate([[0], *offset]), bins, weight)
+        if self.kerb is not None:
+            rows = self.kerb.joined(rows, speed_mps, step_s)
+
+        def felt_m(begin: int, end: int) -> NDArray[np.float32]:
+            row = rows[0][begin * classes : end * classes + 1]
+            way: NDArray[np.float32] = bin_ways.step_ways(
+                *(row - row[0], rows[1][row[0] : row[-1]], classes, *felt, begin, end)
+            )
+            return way
+
+        return *rows, np.concatenate(self._in_parts(felt_m, workers))
+
+    def _in_parts(self, work: Callable[[int, int], T], workers: int) -> list[T]:
+        """Do some work for all bins, from one to before another in each part, in so many threads."""
+
+        def part(begin: int, end: int) -> Callable[[Callable[[], None]], T]:
+            def run(tick: Callable[[], None]) -> T:
+                tick()
+                return work(begin, end)
+
+            return run
+
+        bounds = np.linspace(0, len(self.edge), PARTS * workers + 1 if workers > 1 else 2).astype(int)
+        return threads.each([part(a, b) for a, b in pairwise(bounds.tolist())], workers, lambda: None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,8 +159,14 @@ class Lattice:
         The edges that follow each edge of the network that is cut, and minus the logarithm of their share.
     turn_m : (t,) float64
         What each of these turns costs, metres.
-    feels : (m,) float64
-        How long a metre of each edge of the network feels.
+    feels, length_m : (m,) float64
+        How long a metre of each edge of the network feels, and how many it has.
+    reverse : (m,) int32
+        The same road in the other direction; -1 for one-way roads.
+    measure_m : (b,) float64
+        How likely a place is where nothing is known: on roads, how long the bin is.
+    yards : Yards
+        The open ground beside the roads, if any; its y crossings are edges m to m + y - 1: see `open_ground`.
     """
 
     network: RoadNetwork
@@ -158,6 +188,10 @@ class Lattice:
     turns: tuple[NDArray[np.int64], NDArray[np.int32], Array]
     turn_m: Array
     feels: Array
+    length_m: Array
+    reverse: NDArray[np.int32]
+    measure_m: Array
+    yards: Yards
 
     @classmethod
     def of(
@@ -189,7 +223,7 @@ class Lattice:
         edge = np.repeat(np.arange(len(kept), dtype=np.int32), n_bins)
         bin_m = (length_m / n_bins)[edge]
         start_m = (np.arange(first[-1]) - first[edge]) * bin_m
-        aside = _aside(number[np.append(network.reverse, -1)[kept]], first, edge)
+        aside = _aside(np.append(number, np.int32(-1))[network.reverse[kept]], first, edge)
         cut = Cut(edge, bin_m, first, offset, target, share, aside)
         inner = np.flatnonzero(edge[1:] == edge[:-1])
         to_side, side = np.nonzero(aside >= 0)
@@ -230,6 +264,10 @@ class Lattice:
             turns=_follow(network.n_edges, kept, source, kept[target], share),
             turn_m=turn_m[inside],
             feels=feels,
+            length_m=network.length_m,
+            reverse=network.reverse,
+            measure_m=bin_m,
+            yards=Yards.none(),
         )
 
     def __len__(self) -> int:
@@ -241,9 +279,14 @@ class Lattice:
 
         What is more accurate than `FINEST_M` counts as that: between two places tried nothing would be near.
         """
-        sigmas = np.hypot(self.point_x - x, self.point_y - y) / max(accuracy_m, FINEST_M)
+        accuracy_m = max(accuracy_m, FINEST_M)
+        distance_m = np.hypot(self.point_x - x, self.point_y - y)
+        sigmas = distance_m / accuracy_m
         weight = np.exp(-0.5 * np.minimum(sigmas, 10.0) ** 2)
         weight[sigmas > 6.0] = 0.0
+        if len(self.yards):
+            off = np.s_[len(weight) - len(self.yards.point_of) :]
+            weight[off] = self.yards.near(distance_m[off] ** 2, accuracy_m)
         found = self._mean(weight)
         if edge is not None:
             found[self.edge != edge] = 0.0

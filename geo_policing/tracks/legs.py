@@ -9,6 +9,7 @@ at all, which makes all penalties but the smallest cheap however large the city 
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,9 @@ class LegFilter:
         self._step_m = model.speed_mps * model.step_s
         #: How a class of the coarse gear is made up, for what is told of the fine ones.
         self._mixed = (model.start[:, None] * gears.joined) / (model.start @ gears.joined)
-        self._reach = Reach(model)
+        #: Nobody's place is known better than to a bin.
+        self._bin_m = max(model.bin_m, float(lattice.yards.length_m.max(initial=0.0)))
+        self._reach = Reach(replace(model, bin_m=self._bin_m))
 
     def approach(
         self,
@@ -81,7 +84,7 @@ class LegFilter:
         """
         starts, goal = pairs
         steps, last = between
-        top_m, slack_m = self._step_m[-1], 4.0 * self._model.bin_m
+        top_m, slack_m = self._step_m[-1], 4.0 * self._bin_m
         longest_m = [(last - step + 1) * top_m + slack_m for step in steps]
         self._reach.extend(last - steps[0])
         chance = [self._reach.table[self._reach.row(last - step)] for step in steps]
@@ -178,7 +181,7 @@ class LegFilter:
         bins, values = self.watched(approach.begin + k, approach.begin + later, after, ground)
         active = bisect_right(approach.joins, k)
         age = k - np.array(approach.joins[:active])
-        reach_m = (age + 1) * self._step_m[-1] + 2.0 * self._model.bin_m
+        reach_m = (age + 1) * self._step_m[-1] + 2.0 * self._bin_m
         there, held, log = bin_approach.backward(
             *(bins, values, *walk.rows(gear), self._gears.chain_back[before][gear]),
             *(ground.kind, ground.came_m[:active], ground.prior[:active], reach_m),

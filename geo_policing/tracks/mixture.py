@@ -308,8 +308,7 @@ def _member(
             log_false += float(np.log(false).sum())
             kept = left
             continue
-        # Before the first sighting one is anywhere on the roads of the mode, evenly by their length.
-        log_evidence = found.log_evidence + log_false - float(np.log(_roads_m(network, model)))
+        log_evidence = found.log_evidence + log_false - float(np.log(_anywhere_m(found, model)))
         return Member(model, prior, 0.0, log_evidence, found, tuple(kept))
 
 
@@ -335,8 +334,13 @@ def _elsewhere_m(
     return max(float(network.length_m[found].sum()), 1.0)
 
 
-def _roads_m(network: RoadNetwork, model: MovementModel) -> float:
-    """Length of the roads that are open to a mode."""
-    access = model.access
+def _anywhere_m(found: Reconstruction, model: MovementModel) -> float:
+    """Length of the roads open to a mode: before the first sighting one is anywhere on them, evenly.
+
+    Who leaves the roads is on as much ground beside each of them as where something was seen.
+    """
+    network, lattice, access = found.network, found.lattice, model.access
     is_open = True if access is None else (network.access & int(access)) != 0
-    return max(float(network.length_m[np.broadcast_to(is_open, network.n_edges)].sum()), 1.0)
+    roads_m = float(network.length_m[np.broadcast_to(is_open, network.n_edges)].sum())
+    on_roads = lattice.edge < network.n_edges
+    return roads_m * float(lattice.measure_m.sum() / lattice.measure_m[on_roads].sum())

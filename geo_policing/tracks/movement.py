@@ -1,6 +1,7 @@
 """How a suspect moves: speeds that change with time, turns, and detours."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache
@@ -12,8 +13,11 @@ from numpy.typing import NDArray
 
 from geo_policing.errors import InvalidInput
 from geo_policing.model import TimeWindow
+from geo_policing.model.sighting import Area
 from geo_policing.roads import Access, RoadClass
 from geo_policing.tracks.speeds import Speeds, bent
+from geo_policing.tracks.walking import walking
+from geo_policing.tracks.yards import OffRoad
 
 Array = NDArray[np.float64]
 
@@ -69,6 +73,8 @@ class MovementModel:
         What was learned of the roads, to be followed at the hours of what is reconstructed.
     class_block : (max RoadClass + 1,) int64
         Of each road class the block of ``chain`` that holds for it; each block has a chain for each type.
+    off_road : OffRoad, optional
+        How the ground off the roads is used; nobody leaves the roads without it.
     """
 
     mode: Mode
@@ -89,10 +95,13 @@ class MovementModel:
     prune: float = 1e-6
     speeds: Speeds | None = None
     class_block: NDArray[np.int64] = field(default_factory=lambda: np.zeros(max(RoadClass) + 1, np.int64))
+    off_road: OffRoad | None = None
 
     @classmethod
     def of(cls, mode: Mode | str = Mode.CAR, speeds: Speeds | None = None) -> Self:
-        """Return the model of the package, learned on real drives: see docs/reconstruction.md.
+        """Return the model of the package: see docs/reconstruction.md.
+
+        It was learned on real drives, and set for who walks.
 
         Raises
         ------
@@ -101,6 +110,8 @@ class MovementModel:
         """
         mode = Mode(mode)
         model = cls(mode=mode, **_learned())
+        if mode is Mode.FOOT:
+            model = replace(model, **walking())
         top = _TOP_MPS.get(mode)
         model = model if top is None else model._slower(top)
         if speeds is None:
@@ -161,6 +172,13 @@ class MovementModel:
         rarer = (float(np.clip(longest_s, *GAPS_S)) / GAP_S) ** FALLING
         return replace(self, penalty_per_m=self.penalty_per_m / rarer)
 
+    def closing(self, areas: Sequence[Area]) -> Self:
+        """Return the movement of who walks nowhere across some areas but on roads: water, say."""
+        if self.off_road is None:
+            return self
+        closed = (*self.off_road.closed, *areas)
+        return replace(self, off_road=replace(self.off_road, closed=closed))
+
     def coarser(self, steps: int, bins: float) -> Self:
         """Return the same movement in steps and bins that are so many times larger."""
         chain = np.array([np.linalg.matrix_power(p, steps) for p in self.chain])
@@ -180,8 +198,8 @@ class MovementModel:
 
 
 _ACCESS = {Mode.CAR: Access.CAR, Mode.E_BIKE: Access.BICYCLE, Mode.FOOT: Access.FOOT, Mode.ANY: None}
-#: An e-bike rides up to 10 m/s, a runner 4.
-_TOP_MPS = {Mode.E_BIKE: 10.0, Mode.FOOT: 4.0}
+#: An e-bike rides up to 10 m/s.
+_TOP_MPS = {Mode.E_BIKE: 10.0}
 
 
 @cache

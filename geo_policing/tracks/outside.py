@@ -113,7 +113,7 @@ class Outside:
 
     def _came(self, state: State) -> Array:
         """Weights (k,) of having been in each bin of what comes backward."""
-        return np.asarray((state[1] @ self._start[state[1].shape[1]]) * self._lattice.bin_m[state[0]])
+        return np.asarray((state[1] @ self._start[state[1].shape[1]]) * self._lattice.measure_m[state[0]])
 
     def _dense(self, gear: int) -> NDArray[np.float32]:
         return self._walk.dense(gear).reshape(len(self._lattice), -1)

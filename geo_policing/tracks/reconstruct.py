@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from geo_policing.errors import InvalidInput
 from geo_policing.model import Sighting, TimeWindow, Watch
 from geo_policing.roads import Access, RoadNetwork, route
-from geo_policing.tracks import intervals, legs
+from geo_policing.tracks import intervals, legs, open_ground
 from geo_policing.tracks.comparing import Measure
 from geo_policing.tracks.evidence import likelihood, watched
 from geo_policing.tracks.ground import State
@@ -117,7 +117,9 @@ def reconstruct(
     model = model.coarser(*next((steps, bins) for limit, steps, bins in COARSER if longest <= limit))
     turns = turns or Turns.of(network, model.access)
     surroundings = Surroundings(network, ordered, model, window)
-    wanted = surroundings.between(MOST_FALSE) | surroundings.around([0], [len(ordered) - 1])
+    ends = ({0}, {len(ordered) - 1})
+    wanted = surroundings.between(MOST_FALSE) | surroundings.around(*ends)
+    yards = surroundings.yards(MOST_FALSE, ends, longest)
     most_false, prune, told = MOST_FALSE, model.prune, 0.0
     threads = workers or os.cpu_count() or 1
 
@@ -129,6 +131,7 @@ def reconstruct(
 
     while True:
         lattice = Lattice.of(network, turns, model, wanted, threads)
+        lattice = open_ground.joined(lattice, model, yards, threads)
         try:
             smoothed, anchor_step, unseen = _smooth(
                 *(lattice, replace(model, prune=prune), ordered, window, watches, samples, seed),
@@ -141,11 +144,14 @@ def reconstruct(
             # Nothing is refused that is only rare: all doubtful ones may be false, and less is forgotten.
             most_false, prune = max(MOST_FALSE + 1, len(ordered)), prune * legs.LAST_RESORT
             wanted |= surroundings.between(most_false)
+            yards = surroundings.yards(most_false, ends, longest)
             continue
         # The first and the last true one may be others than those that the roads around were taken for.
-        ends = (np.flatnonzero(p > WORTH_THE_ROADS).tolist() for p in (smoothed.first, smoothed.last))
-        around = surroundings.around(*ends)
-        if not (around & ~wanted).any():
+        for some, probability in zip(ends, (smoothed.first, smoothed.last), strict=True):
+            some.update(np.flatnonzero(probability > WORTH_THE_ROADS).tolist())
+        around, known = surroundings.around(*ends), len(yards)
+        yards = surroundings.yards(most_false, ends, longest)
+        if not (around & ~wanted).any() and len(yards) == known:
             break
         wanted |= around
     return Reconstruction(
@@ -207,7 +213,7 @@ def _smooth(
 def _anchor(lattice: Lattice, sighting: Sighting, window: TimeWindow, model: MovementModel) -> Anchor:
     near = likelihood(lattice, sighting)
     near[near < NEGLIGIBLE * near.max(initial=0.0)] = 0.0
-    total = float((near * lattice.bin_m).sum())
+    total = float((near * lattice.measure_m).sum())
     if not total > 0.0:
         raise InvalidInput(off_the_roads(sighting), field="sightings", value=(sighting.lon, sighting.lat))
     step = round((sighting.time - window.start).total_seconds() / model.step_s)
@@ -300,15 +306,22 @@ def _contradiction(lattice: Lattice, model: MovementModel, sightings: Sequence[S
     sure = [i for i, s in enumerate(sightings) if s.probability >= 1.0]
     after = [i for i in sure if i > anchor] or [len(sightings) - 1]
     first, second = sightings[anchor], sightings[after[0]]
+    apart = (second.last - first.time).total_seconds()
+    pair = f"the sightings of {first.time.isoformat()} and {second.time.isoformat()} cannot both be true"
+    remedy = "give one of them a probability below 1"
+    if len(lattice.yards):
+        x, y = lattice.network.plane.forward([first.lon, second.lon], [first.lat, second.lat])
+        straight_m = float(np.hypot(x[1] - x[0], y[1] - y[0]))
+        return (
+            f"{pair}: {straight_m:.0f} m apart in a straight line, {straight_m / model.top_mps:.0f} s at "
+            f"{model.top_mps:.0f} m/s, but {apart:.0f} s lie between them; {remedy}"
+        )
     (from_edge, from_m), (to_edge, to_m) = (_place(lattice, sighting) for sighting in (first, second))
     way = route(
         *(lattice.network, from_edge, from_m, to_edge, to_m),
         by="length",
         access=model.access or Access(0),
     )
-    apart = (second.last - first.time).total_seconds()
-    pair = f"the sightings of {first.time.isoformat()} and {second.time.isoformat()} cannot both be true"
-    remedy = "give one of them a probability below 1"
     if way is None:
         return f"{pair}: no road leads from the first to the second; {remedy}"
     return (

@@ -1,10 +1,11 @@
 """The answer: where the suspect was at any moment, on which ways, and how well each sighting fits."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from geo_policing.errors import InvalidInput
 from geo_policing.model import Sighting, TimeWindow
 from geo_policing.roads import RoadNetwork, Route
+from geo_policing.tracks import afoot
 from geo_policing.tracks.ground import State
 from geo_policing.tracks.lattice import Lattice
 from geo_policing.tracks.movement import MovementModel
@@ -23,6 +25,7 @@ from geo_policing.tracks.routes import (
     Unfolder,
     consensus,
     passing_steps,
+    representative,
     without_wavering,
 )
 from geo_policing.tracks.smoothing import Smoothed
@@ -74,7 +77,10 @@ class Path:
     start_m, end_m : float
         Where on its first edge it begins and on its last it ends.
     probability : float
-        Share of the sampled paths that took exactly these edges.
+        Share of the sampled paths that took exactly these edges, wherever in the open ground between them.
+    cells : (e,) uint64
+        H3 cell of each place on the way that is off the roads, where the edge is -1; 0 on the roads. None
+        of them is where it is empty.
     """
 
     edges: NDArray[np.int32]
@@ -82,16 +88,24 @@ class Path:
     start_m: float
     end_m: float
     probability: float
+    cells: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
 
     def lonlat(self, network: RoadNetwork) -> Array:
-        """(k, 2) lon, lat along the way, over the whole of its edges but where it begins and ends."""
+        """(k, 2) lon, lat along the way, over the whole of its edges but where it begins and ends.
+
+        Off the roads it goes through the middles of cells.
+        """
+        if len(self.cells):
+            return afoot.lonlat(network, self.edges, self.cells, (self.start_m, self.end_m))
         begin, end = self.start_m, self.end_m
         if len(self.edges) == 1:
             end = max(begin, end)
         return Route(self.edges, begin, end, 0.0, 0.0).lonlat(network)
 
     def begins_m(self, network: RoadNetwork) -> Array:
-        """(e + 1,) how far along the way each edge begins, and its length."""
+        """(e + 1,) how far along the way each edge or cell begins, and its length."""
+        if len(self.cells):
+            return afoot.begins_m(network, self.edges, self.cells, (self.start_m, self.end_m))
         ends = np.cumsum(network.length_m[self.edges]) - self.start_m
         ends[-1] += self.end_m - network.length_m[self.edges[-1]]
         return np.maximum.accumulate(np.concatenate([[0.0], ends]))
@@ -228,7 +242,7 @@ class Reconstruction:
                 field="samples",
                 value=len(self.smoothed.paths),
             )
-        length_m, lattice = self.lattice.network.length_m, self.lattice
+        length_m, lattice = self.lattice.length_m, self.lattice
         turns, felt_m = (*lattice.turns[:2], lattice.turn_m), lattice.feels * length_m
         seldom = SELDOM_WATCHED if self.unseen else SELDOM
         visits = Counter(tuple(leg[0] for leg in legs) for legs in self._sampled)
@@ -269,7 +283,8 @@ class Reconstruction:
     def likely_edges(self, least: float = 0.02) -> list[int]:
         """Edges that were passed with at least this probability, the likeliest first."""
         counted = sorted(self._passed.items(), key=lambda item: (-item[1], item[0]))
-        return [edge for edge, n in counted if n >= least * len(self._sampled)]
+        roads = self.lattice.network.n_edges
+        return [edge for edge, n in counted if n >= least * len(self._sampled) and edge < roads]
 
     def paths(self, k: int = 5) -> list[Path]:
         """Return the k most frequent of the sampled paths, with passing times and probabilities."""
@@ -282,6 +297,8 @@ class Reconstruction:
                 edges += of_leg[skip:]
                 entered += [self.anchor_step[anchor] + step for step in steps[skip:]]
             groups.setdefault(tuple(edges), []).append((entered, int(legs[0][3][0]), int(legs[-1][3][-1])))
+        if len(self.lattice.yards):
+            return self._walked(groups, k)
         ranked = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))[:k]
         return [
             self._path(
@@ -294,14 +311,36 @@ class Reconstruction:
             for edges, alike in ranked
         ]
 
+    def _walked(
+        self, groups: Mapping[tuple[int, ...], list[tuple[list[int], int, int]]], k: int
+    ) -> list[Path]:
+        """Return the most frequent paths; one stands for those that differ in the open ground alone."""
+        lattice = self.lattice
+        felt_m, roads = lattice.feels * lattice.length_m, lattice.network.n_edges
+        alike: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
+        for edges, drawn in groups.items():
+            on_roads = tuple(e for e, _ in groupby(min(edge, roads) for edge in edges))
+            alike.setdefault(on_roads, []).extend([edges] * len(drawn))
+        ranked = sorted(alike.items(), key=lambda item: (-len(item[1]), item[0]))[:k]
+        found = []
+        for _, routes in ranked:
+            edges = routes[representative(routes, felt_m)]
+            entered, first, last = groups[edges][0]
+            found.append(self._path(list(edges), entered, first, last, len(routes) / len(self._sampled)))
+        return found
+
     def _path(self, edges: list[int], entered: list[int], first: int, last: int, probability: float) -> Path:
         lattice = self.lattice
-        edges, entered = without_wavering(edges, entered, lattice.network.reverse)
+        edges, entered = without_wavering(edges, entered, lattice.reverse)
+        way, cells = np.array(edges, np.int32), np.empty(0, np.uint64)
+        if len(lattice.yards):
+            way, cells, entered = afoot.off_road(way, entered, lattice.network.n_edges, lattice.yards)
         times = tuple(self.window.start + timedelta(seconds=self.step_s * step) for step in entered)
         return Path(
-            edges=np.array(edges, np.int32),
+            edges=way,
             entered=times,
             start_m=float(lattice.start_m[first] + lattice.bin_m[first] / 2),
             end_m=float(lattice.start_m[last] + lattice.bin_m[last] / 2),
             probability=probability,
+            cells=cells,
         )

@@ -229,7 +229,11 @@ def _sightings(found: Sequence[dict[str, Any]]) -> Section:
 def _paths(found: Sequence[dict[str, Any]]) -> Section:
     rows = []
     for one in found:
-        passed = [f"{edge}@{_time(at)}" for edge, at in zip(one["edges"], one["entered"], strict=True)]
+        beside = one.get("cells") or [None] * len(one["edges"])
+        passed = [
+            f"{edge or f'off road {cell}'}@{_time(at)}"
+            for edge, cell, at in zip(one["edges"], beside, one["entered"], strict=True)
+        ]
         share = "最具代表 representative" if one["kind"] == "best" else f"{one['probability']:.1%}"
         share += f" {one['mode']}" if "mode" in one else ""
         when = _time(one["entered"][0]) + " – " + _time(one["entered"][-1])

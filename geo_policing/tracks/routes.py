@@ -51,7 +51,7 @@ class Unfolder:
     def _passed(self, a: int, b: int) -> Route:
         if a == b:
             return ()
-        if self._lattice.network.reverse[a] == b:
+        if self._lattice.reverse[a] == b:
             return (b,)
         key = (a, b)
         if key not in self._between:
@@ -61,7 +61,7 @@ class Unfolder:
     def _search(self, a: int, b: int) -> Route:
         """Likeliest edges from the end of a to the start of b, b included."""
         offset, target, cost = self._lattice.turns
-        length = self._lattice.network.length_m
+        length = self._lattice.length_m
         heap: list[tuple[float, int, Route]] = [(0.0, a, ())]
         done = set()
         while heap:

@@ -51,7 +51,7 @@ class Anchor:
     step : int
         When.
     density : (b,) float64
-        Density of the place over the roads, 1/m: it sums to 1 with the lengths of the bins.
+        Density of the place over the roads, 1/m: it sums to 1 with `Lattice.measure_m`.
     probability : float
         That it is the suspect.
     """
@@ -139,7 +139,7 @@ class Smoother:
         self._filter = LegFilter(lattice, model, unseen, self._gears, memory_bytes)
         self._classes, self._workers = len(model.speed_mps), workers
         #: Logarithm of the density of a false sighting.
-        self.elsewhere = -float(np.log(lattice.bin_m.sum()))
+        self.elsewhere = -float(np.log(lattice.measure_m.sum()))
         #: Logarithm of what all ways from one sighting weigh that take as long as to another, by their
         #: numbers: see `comparing`.
         self.log_all: Callable[[int, int], float] = lambda _i, _j: 0.0
@@ -264,12 +264,12 @@ class Smoother:
     def _start(self, i: int) -> State:
         """Where and how fast one is at a sighting of which nothing before is known."""
         bins = np.flatnonzero(self.anchors[i].density).astype(np.int32)
-        return bins, (self.lattice.bin_m[bins, None] * self.model.start).astype(np.float32)
+        return bins, (self.lattice.measure_m[bins, None] * self.model.start).astype(np.float32)
 
     def _weighed_start(self, state: State) -> State:
         """Weights of beginning in each state, by what comes backward there."""
         bins, held = state
-        return bins, held * (self.lattice.bin_m[bins, None] * self.model.start)
+        return bins, held * (self.lattice.measure_m[bins, None] * self.model.start)
 
     def _set_out(self, legs: Sequence[Leg], state: State, log_state: float, log_evidence: float) -> None:
         """Let what has come forward to a sighting set out on the legs from there that weigh something."""

@@ -319,6 +319,39 @@ def test_learned_speeds_are_followed_for_cars_and_named_among_the_inputs(tmp_pat
     assert kept[0]["features"] != done["features"]
 
 
+def test_who_walks_leaves_the_roads_but_for_what_is_closed(tmp_path):
+    network().save(tmp_path / "city.roads")
+    pond = shapely.box(LON + STEP * 0.1, LAT + STEP * 0.1, LON + STEP * 0.9, LAT + STEP * 0.9)
+    (tmp_path / "closed.geojson").write_text(shapely.to_geojson(pond), encoding="utf-8")
+    ends = sighting(0, 0.5, 0), sighting(1, 0.5, 240)
+    across, around = (
+        question(*some, every_s=60, mode="foot")
+        for some in ((*ends, sighting(0.5, 0.5, 120, accuracy_m=5)), ends)
+    )
+    told = []
+    for options in ({}, {"closed": tmp_path / "closed.geojson"}):
+        with running(tmp_path, **options) as service:
+            client = service.client("detective")
+            one, other = (
+                ended(client, client.post(URL, json=asked).json()["id"]) for asked in (across, around)
+            )
+            paths = client.get(f"{URL}/{one['id']}/paths")
+            report = client.get(f"{URL}/{other['id']}/report.html").text
+            cells = paths.json()["features"][0]["properties"]["cells"] if paths.status_code == 200 else []
+            told.append((one["state"], any(cells), "SHA-256 of closed" in report))
+            problem = one.get("problem")
+    assert told == [("done", True, False), ("failed", False, True)]
+    assert "is off the roads" in problem
+
+
+def test_a_bad_file_of_closed_areas_ends_the_start_with_one_line(tmp_path):
+    bad = tmp_path / "closed.geojson"
+    bad.write_text('{"type": "Point", "coordinates": [113, 27]}', encoding="utf-8")
+    settings = ServiceSettings(data_dir=tmp_path, closed=bad)
+    with pytest.raises(InvalidFile, match="geometry 1 is no area"):
+        asyncio.run(_open(settings))
+
+
 def test_a_bad_file_of_speeds_ends_the_start_with_one_line(tmp_path):
     bad = tmp_path / "speeds.json"
     bad.write_text("{}", encoding="utf-8")

@@ -79,3 +79,16 @@ def smooth(move, chain, kind, bin_m, start, steps, seen):
         back.append(whole @ (at[k] * back[-1]))
     both = np.array([a * b for a, b in zip(ahead, back[::-1], strict=True)]).reshape(steps, n, classes)
     return both.sum(axis=2) / both.sum(axis=(1, 2))[:, None]
+
+
+def over_the_kerb(rows, beside, stepping):
+    """Rows (b, classes, b) of steps after which one may step on, from bin j as stepping[j, c] and beside[j].
+
+    beside: for each bin a list of (bin, share).
+    """
+    found = np.zeros_like(rows)
+    for i, c, j in itertools.product(*map(range, rows.shape)):
+        found[i, c, j] += rows[i, c, j] * (1.0 - stepping[j, c])
+        for k, share in beside[j]:
+            found[i, c, k] += rows[i, c, j] * stepping[j, c] * share
+    return found

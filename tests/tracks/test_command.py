@@ -107,3 +107,33 @@ def test_where_it_is_not_known_who_travels_how_the_modes_and_the_mode_of_each_pa
     assert sum(one["what"] == "camera" for one in about) > 0
     run(town, text, mode=Travels.UNKNOWN, window=window)
     assert (town / "out.geojson").read_bytes() == written
+
+
+def test_who_walks_leaves_the_roads_but_where_that_is_closed(town):
+    text = HEADER + row(0, 0.5, 0) + row(1, 0.5, 4)
+    yard = {
+        "type": "Polygon",
+        "coordinates": [
+            [
+                [LON + STEP * a, LAT + STEP * b]
+                for a, b in ((0.1, 0.1), (0.9, 0.1), (0.9, 0.9), (0.1, 0.9), (0.1, 0.1))
+            ]
+        ],
+    }
+    (town / "closed.geojson").write_text(json.dumps(yard), encoding="utf-8")
+    free = run(town, text, mode=Travels.FOOT)
+    barred = run(town, text, mode=Travels.FOOT, closed=town / "closed.geojson")
+    assert any(f["properties"].get("off_road") for f in free["features"])
+    assert barred["inputs"]["closed"] != free["inputs"]["roads"]
+    for f in barred["features"]:
+        for lon, lat in f["geometry"]["coordinates"] if f["properties"]["what"] == "path" else ():
+            assert not (
+                LON + STEP * 0.2 < lon < LON + STEP * 0.8 and LAT + STEP * 0.2 < lat < LAT + STEP * 0.8
+            )
+    for bad, says in (
+        ('{"type": "Point", "coordinates": [113, 27]}', "geometry 1 is no area"),
+        ("[1", "is no GeoJSON of areas"),
+    ):
+        (town / "closed.geojson").write_text(bad, encoding="utf-8")
+        with pytest.raises(InvalidFile, match=says):
+            run(town, text, mode=Travels.FOOT, closed=town / "closed.geojson")
