@@ -97,11 +97,12 @@ def features_of(
         sighting_feature(one, float(truth), float(fit), at_end=i in (0, len(alone) - 1))
         for i, (one, truth, fit) in enumerate(zip(found.sightings, found.truth, alone, strict=True))
     ]
+    outlines = Outlines()
     for moment in moments_of(found, wanted.every_s):
         tell()
         there = found.occupancy(moment, wanted.resolution)
         features += region_features(there)
-        features += cell_features(there, 0.9)
+        features += cell_features(there, 0.9, outlines)
     after = [m for m in moments_of(found, 60) if m > found.sightings[-1].last]
     tell()
     if after:
@@ -155,7 +156,7 @@ def sighting_feature(sighting: Sighting, truth: float, fit: float, *, at_end: bo
     if sighting.area is not None:
         geometry = shapely.geometry.mapping(shapely.transform(sighting.area, lambda c: c.round(7)))
     elif sighting.cell:
-        geometry = _ring(int(sighting.cell, 16))
+        geometry = Outlines()[int(sighting.cell, 16)]
     return {
         "type": "Feature",
         "geometry": geometry,
@@ -197,13 +198,17 @@ def region_features(there: Occupancy) -> list[Feature]:
     return found
 
 
-def cell_features(there: Occupancy, share: float = 1.0) -> list[Feature]:
-    """Return the cells that together hold a share of the probability, the most probable first."""
+def cell_features(there: Occupancy, share: float = 1.0, outlines: "Outlines | None" = None) -> list[Feature]:
+    """Return the cells that together hold a share of the probability, the most probable first.
+
+    Those of several moments share the outlines that are given.
+    """
+    outlines = Outlines() if outlines is None else outlines
     kept = len(there.region(share)) if share < 1.0 else len(there.cell)
     return [
         {
             "type": "Feature",
-            "geometry": _ring(cell),
+            "geometry": outlines[cell],
             "properties": {
                 "what": "cell",
                 "time": there.time.isoformat(),
@@ -302,6 +307,11 @@ def model_fingerprint() -> str:
     return fingerprint((resources.files("geo_policing.tracks") / "learned.json").read_bytes())
 
 
-def _ring(cell: int) -> dict[str, Any]:
-    ring = [[round(lon, 7), round(lat, 7)] for lat, lon in h3.cell_to_boundary(cell)]
-    return {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
+class Outlines(dict[int, dict[str, Any]]):
+    """Polygons of H3 cells, each made once: the cells of one moment are mostly those of the next."""
+
+    def __missing__(self, cell: int) -> dict[str, Any]:
+        """Make the polygon of a cell and keep it."""
+        ring = [[round(lon, 7), round(lat, 7)] for lat, lon in h3.cell_to_boundary(cell)]
+        self[cell] = {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
+        return self[cell]

@@ -9,6 +9,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 import shapely
+from h3.api import basic_str as h3
 from reportlab.graphics import renderPDF
 from reportlab.pdfgen.canvas import Canvas
 
@@ -217,3 +218,17 @@ def test_times_are_multiples_of_the_day_whatever_the_begin():
     begin = datetime.fromisoformat("2026-03-02T07:58:30+08:00")
     found = figures._round_times(begin, begin + timedelta(minutes=21), 10)
     assert [moment.strftime("%H:%M") for moment in found] == ["08:00", "08:10"]
+
+
+def test_the_cells_of_all_moments_share_their_outlines(driven):
+    """Of hours there are hundreds of thousands; they are told apart by their properties alone."""
+    cells = [feature for feature in driven["features"] if feature["properties"]["what"] == "cell"]
+    outlines = {feature["properties"]["cell"]: feature["geometry"] for feature in cells}
+    assert len({feature["properties"]["time"] for feature in cells}) > 1
+    assert len(outlines) < len(cells)
+    assert all(feature["geometry"] is outlines[feature["properties"]["cell"]] for feature in cells)
+    for name, outline in outlines.items():
+        corners = [(lon, lat) for lat, lon in h3.cell_to_boundary(name)]
+        assert np.array(outline["coordinates"][0]) == pytest.approx(
+            np.array([*corners, corners[0]]), abs=1e-7
+        )
