@@ -114,6 +114,13 @@ def gates_first(
     gates = [dict(f) for f in document["features"] if f["properties"]["what"] == "gate"]
     seen = [f["properties"] for f in document["features"] if f["properties"]["what"] == "sighting"]
     last_seen = max(parse_instant(one["until"] or one["time"]) for one in seen)
+    if going.at < first:
+        raise InvalidInput(
+            f"at {going.at.isoformat()} is before {document['window'][0]}, where the window begins; give a "
+            "moment of it",
+            field="at",
+            value=going.at.isoformat(),
+        )
     if not max(going.at, last_seen) < last:
         raise InvalidInput(
             f"at {going.at.isoformat()} is not before {document['window'][1]}, where the window ends, or the "
@@ -121,18 +128,16 @@ def gates_first(
             field="at",
             value=going.at.isoformat(),
         )
-    held = [_held(gate["properties"], last_seen, document, tracks) for gate in gates]
+    since = last_seen.astimezone(first.tzinfo)
+    held = [_held(gate["properties"], since, document, tracks) for gate in gates]
     holding = Holding(tracks.network(), pace=going.pace, delay_s=going.delay_s, cars=tracks.road_times())
-    zone = first.tzinfo
-    ready = [
-        replace(unit, free=max(unit.free, going.at).astimezone(zone)) for unit in units if unit.free < last
-    ]
+    ready = [replace(unit, free=max(unit.free, going.at)) for unit in units if unit.free < last]
     arrivals, astray = holding.first(held, ready, most=going.most)
     for gate, some in zip(gates, arrivals, strict=True):
         gate["properties"] = gate["properties"] | {"units": [told_arrival(one) for one in some]}
     return {
         "type": "FeatureCollection",
-        "at": going.at.astimezone(zone).isoformat(timespec="seconds"),
+        "at": going.at.astimezone(first.tzinfo).isoformat(timespec="seconds"),
         "pace": going.pace,
         "delay_s": going.delay_s,
         "units": len(units) - len(astray),

@@ -103,11 +103,12 @@ def features_of(
         there = found.occupancy(moment, wanted.resolution)
         features += region_features(there)
         features += cell_features(there, 0.9, outlines)
-    after = [m for m in moments_of(found, 60) if m > found.sightings[-1].last]
+    # Whatever zones the sightings are told in, the answer has that of the window.
+    last = max(one.last for one in found.sightings).astimezone(found.window.start.tzinfo)
+    after = [m for m in moments_of(found, 60) if m > last]
     tell()
     if after:
         passings = containment(found, gates_of(network), after, seed=seed, tell=tell)
-        last = found.sightings[-1].last
         held = [Held.since(last, p.gate.edges, after, p.passed) for p in passings]
         gates = [gate_feature(network, p, after, one.likely) for p, one in zip(passings, held, strict=True)]
         if wanted.units:

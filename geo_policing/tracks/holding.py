@@ -260,7 +260,8 @@ class Holding:
         known = there_s <= seconds[-1]
         return Arrival(
             unit.unit,
-            unit.free + timedelta(seconds=self._delay_s + median_s),
+            # In the zone in which the gate is told.
+            begin + (unit.free - begin + timedelta(seconds=self._delay_s + median_s)),
             road_s,
             in_time=float(np.where(known, 1.0 - passed, 0.0).mean()),
             meets=float(np.where(known, gate.passed[-1] - passed, 0.0).mean()),

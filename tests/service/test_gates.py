@@ -142,6 +142,7 @@ def test_dispatchers_may_not_ask(service, now):
     [
         ({"at": "noon"}, "at", "no RFC 3339 time"),
         ({"at": "2099-01-01T00:00:00Z"}, "at", "whose window goes on for longer"),
+        ({"at": "0001-01-01T00:00:00Z"}, "at", "where the window begins; give a moment of it"),
         ({"pace": 0}, "pace", "is not 0.1 to 100"),
         ({"pace": "nan"}, "pace", "correct it"),
         ({"delay_s": -1}, "delay_s", "is not 0 to 86400"),

@@ -3,7 +3,8 @@
 import copy
 import re
 import xml.etree.ElementTree as ET
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from io import BytesIO
 
 import numpy as np
@@ -16,6 +17,7 @@ from reportlab.pdfgen.canvas import Canvas
 from geo_policing.errors import InvalidInput
 from geo_policing.model import TimeWindow
 from geo_policing.roads import Access
+from geo_policing.roads.network import EdgeFlag
 from geo_policing.tracks import MovementModel, drawn_roads, figures, reconstruct
 from geo_policing.tracks.answer import Wanted, features_of
 from geo_policing.tracks.drawing import Disc, Drawing, Fill, Stroke, Words
@@ -232,3 +234,23 @@ def test_the_cells_of_all_moments_share_their_outlines(driven):
         assert np.array(outline["coordinates"][0]) == pytest.approx(
             np.array([*corners, corners[0]]), abs=1e-7
         )
+
+
+def test_what_is_told_of_gates_has_the_zone_of_the_window_and_begins_when_nobody_may_be_seen_any_more():
+    """The first sighting is in another zone and may be the last one."""
+    bridges = TOWN.flags.copy()
+    for name in ("3>4", "4>3"):
+        bridges[TOWN.edge_ids.index(name)] |= EdgeFlag.BRIDGE
+    one, other = seen(0.5, 0, 0), seen(1.5, 0, 40)
+    first = replace(one, time=one.time.astimezone(timezone(timedelta(hours=-3))), until=at(70))
+    found = reconstruct(replace(TOWN, flags=bridges), [first, other], window=TimeWindow(at(0), at(300)))
+    gates = [
+        feature["properties"]
+        for feature in features_of(found, MovementModel.of(), Wanted(every_s=300))
+        if feature["properties"]["what"] == "gate"
+    ]
+    assert gates
+    for gate in gates:
+        told = [*gate["times"], gate["earliest"], *filter(None, [gate["likely"]])]
+        assert {datetime.fromisoformat(time).utcoffset() for time in told} == {at(0).utcoffset()}
+        assert datetime.fromisoformat(gate["times"][0]) == at(120)

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import timedelta, timezone
 
 import numpy as np
 import pytest
@@ -103,6 +103,13 @@ def test_a_unit_off_the_roads_is_named_and_the_others_are_told():
     found, astray = Holding(TOWN).first([gate("3>4")], [unit("lost", 60, 60), unit("U", 3, 0)])
     assert astray == ["lost"]
     assert [arrival.unit for arrival in found[0]] == ["U"]
+
+
+def test_arrivals_are_told_in_the_zone_of_the_gate_wherever_units_are_told_in():
+    held, east = gate("3>4"), replace(unit("U", 1.5, 0), free=at(0).astimezone(timezone(timedelta(hours=-3))))
+    ((found,),) = first([held], [east])
+    assert found.arrives.utcoffset() == held.times[0].utcoffset()
+    assert found.arrives == at(found.road_s)
 
 
 def test_half_of_those_who_pass_have_passed_at_the_likely_moment():
