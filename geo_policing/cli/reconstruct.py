@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from geo_policing.model import Sighting, Watch
+    from geo_policing.model import Sighting, TimeWindow, Watch
     from geo_policing.roads import RoadNetwork
     from geo_policing.tracks import UnitAt
 
@@ -92,12 +92,12 @@ def reconstruct(
     network = RoadNetwork.load(roads)
     seen, watched = read_sightings(sightings, network)
     looked_at = None if cameras is None else read_cameras(cameras, network)
-    ready = [] if units is None or not seen else read_units(units, max(one.last for one in seen))
+    covered = None if window is None else TimeWindow.parse(window, field="window")
+    ready = [] if units is None or not seen else _units(units, network, seen, covered)
     model = MovementModel.of(mode.value, None if speeds is None else Speeds.read(speeds))
     if closed is not None:
         model = model.closing(read_areas(closed))
     turns = Turns.of(network, model.access)
-    covered = None if window is None else TimeWindow.parse(window, field="window")
     found = run(
         *(network, seen, model, covered),
         watches=watched,
@@ -143,6 +143,31 @@ def reconstruct(
         is_pdf = report.suffix.lower() == ".pdf"
         content = report_pdf(collection, drawn_at) if is_pdf else report_html(collection, drawn_at)
         write_private(report, content)
+
+
+def _units(
+    path: Path, network: "RoadNetwork", seen: "list[Sighting]", window: "TimeWindow | None"
+) -> "list[UnitAt]":
+    """Units of whom something can be told; else it is refused before the long work."""
+    from geo_policing.errors import InvalidInput
+    from geo_policing.tracks import Holding
+
+    last = max(one.last for one in seen)
+    if window is None or window.end <= last:
+        raise InvalidInput(
+            f"the window ends with the last sighting, {last.isoformat()}, so nothing is known of the time in "
+            "which units could hold gates; give a --window that goes on for longer, or leave --units out",
+            field="window",
+        )
+    ready = read_units(path, last)
+    if astray := Holding(network).off_roads(ready):
+        raise InvalidInput(
+            f"{path}: {', '.join(astray)}: more than half a kilometre from any road that they may use; "
+            "correct lon and lat, or leave them out",
+            field="units",
+            value=astray,
+        )
+    return ready
 
 
 def read_sightings(path: Path, network: "RoadNetwork") -> "tuple[list[Sighting], list[Watch]]":

@@ -233,13 +233,12 @@ class Holding:
         found: list[list[Arrival]] = [[] for _ in gates]
         astray = []
         for unit in units:
-            roads = self._walking() if unit.on_foot else self._driving()
             pace = 1.0 if unit.on_foot else self._pace
             left_s = max(((gate.times[-1] - unit.free).total_seconds() for gate in gates), default=0.0)
             within_s = (left_s - self._delay_s) / (pace * float(self._factor[0]))
             if within_s < 0.0:
                 continue
-            by_edge = roads.arrivals_s((unit.lon, unit.lat), NEAR_M, within_s)
+            by_edge = self._roads(unit).arrivals_s((unit.lon, unit.lat), NEAR_M, within_s)
             if not np.isfinite(by_edge).any():
                 astray.append(unit.unit)
                 continue
@@ -250,6 +249,17 @@ class Holding:
                     if arrival.in_time > 0.0:
                         arrivals.append(arrival)
         return [sorted(some, key=lambda a: (a.arrives, a.unit))[:most] for some in found], astray
+
+    def off_roads(self, units: Sequence[UnitAt]) -> list[str]:
+        """Names of the units that are more than half a kilometre from any road they may use."""
+        return [
+            unit.unit
+            for unit in units
+            if not np.isfinite(self._roads(unit).arrivals_s((unit.lon, unit.lat), NEAR_M, 0.0)).any()
+        ]
+
+    def _roads(self, unit: UnitAt) -> RoadTimes:
+        return self._walking() if unit.on_foot else self._driving()
 
     def _arrival(self, gate: Held, unit: UnitAt, road_s: float, median_s: float) -> Arrival:
         begin = gate.times[0]
