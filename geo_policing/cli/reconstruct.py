@@ -93,6 +93,8 @@ def reconstruct(
     seen, watched = read_sightings(sightings, network)
     looked_at = None if cameras is None else read_cameras(cameras, network)
     covered = None if window is None else TimeWindow.parse(window, field="window")
+    if drawn_at is not None and seen:
+        _check_moment(drawn_at, seen, covered)
     ready = [] if units is None or not seen else _units(units, network, seen, covered)
     model = MovementModel.of(mode.value, None if speeds is None else Speeds.read(speeds))
     if closed is not None:
@@ -143,6 +145,21 @@ def reconstruct(
         is_pdf = report.suffix.lower() == ".pdf"
         content = report_pdf(collection, drawn_at) if is_pdf else report_html(collection, drawn_at)
         write_private(report, content)
+
+
+def _check_moment(at: "datetime", seen: "list[Sighting]", window: "TimeWindow | None") -> None:
+    """Refuse a moment of which nothing will be known before the long work, not after it."""
+    from geo_policing.errors import InvalidInput
+
+    first = min(one.time for one in seen) if window is None else window.start
+    last = max(one.last for one in seen) if window is None else window.end
+    if not first <= at <= last:
+        raise InvalidInput(
+            f"report-at {at.isoformat()} is outside {first.isoformat()} to {last.isoformat()}; give a moment "
+            "of the window",
+            field="report-at",
+            value=at.isoformat(),
+        )
 
 
 def _units(

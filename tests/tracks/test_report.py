@@ -139,3 +139,11 @@ def test_tables_are_as_wide_as_they_need_to_be_on_a_narrow_screen(town):
     page = (town / "report.html").read_text("utf-8")
     assert page.count('<div class="wide"><table>') == page.count("<table>") == 5
     assert ".wide table{min-width:" in page
+
+
+def test_a_moment_of_the_picture_outside_of_the_window_is_refused_before_the_work(town):
+    with pytest.raises(InvalidInput, match=r"report-at .* is outside .*; give a moment of the window"):
+        run(town, report=town / "report.html", report_at="2026-03-02T08:02:01+08:00")
+    assert not (town / "out.geojson").exists()
+    run(town, report=town / "report.html", report_at="2026-03-02T00:01:00Z")
+    assert "Regions at 08:01:00" in (town / "report.html").read_text("utf-8")
