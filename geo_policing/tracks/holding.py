@@ -174,7 +174,8 @@ class Holding:
         The roads.
     pace, spread : float
         A drive takes `pace` times the least time by road, in the median; the logarithm of that factor is
-        normal with this standard deviation. Who walks takes the same time on any road, with the same spread.
+        normal with this standard deviation. Who walks takes the same time on any road, one-way or
+        not, with the same spread.
     delay_s : float
         How long a unit takes to set off, seconds.
     cars : RoadTimes, optional
@@ -284,5 +285,5 @@ class Holding:
 
     def _walking(self) -> RoadTimes:
         if self._walkers is None:
-            self._walkers = RoadTimes(self._network, Access.FOOT, most_mps=WALK_MPS)
+            self._walkers = RoadTimes(self._network, Access.FOOT, most_mps=WALK_MPS, both_ways=True)
         return self._walkers
