@@ -11,7 +11,7 @@ from geo_policing.errors import Conflict, InvalidInput
 from geo_policing.model import DeviceKind, parse_instant
 from geo_policing.service.tracks import Tracks
 from geo_policing.tracks.answer import told_arrival
-from geo_policing.tracks.holding import Held, Holding, UnitAt
+from geo_policing.tracks.holding import LONGEST_NAME, Held, Holding, UnitAt
 
 #: What carries those who can hold a gate; the others of them walk.
 DRIVES = frozenset({DeviceKind.PATROL_CAR})
@@ -55,13 +55,18 @@ def live_units(features: Iterable[Mapping[str, Any]], now: datetime) -> tuple[li
         kind = DeviceKind(about["kind"])
         if kind not in POLICE or about["status"] == "off_duty":
             continue
-        name = str(about["call_sign"] or about["name"])
+        name = _visible(str(about["call_sign"] or about["name"]).strip() or str(about["device"]))
         if now - parse_instant(about["time"]) > FRESH:
             old.append(name)
             continue
         lon, lat = feature["geometry"]["coordinates"]
-        units.append(UnitAt(name[:64], lon, lat, now, on_foot=kind not in DRIVES))
+        units.append(UnitAt(name, lon, lat, now, on_foot=kind not in DRIVES))
     return units, old
+
+
+def _visible(name: str) -> str:
+    """Return a name as a unit can have it: one odd name shall not hide where all the others are."""
+    return "".join(letter if letter.isprintable() else " " for letter in name[:LONGEST_NAME])
 
 
 def read_units(rows: Sequence[Mapping[str, Any]], free: datetime) -> list[UnitAt]:
