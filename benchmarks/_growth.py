@@ -18,7 +18,7 @@ from geo_policing.store.fixes import sealed_folder
 from geo_policing.store.history import layout
 from geo_policing.store.history.manifest import KINDS, Manifest, Part, SealedFile, date
 
-_UNITS_A_DAY = {"time": DAY_US, "received": DAY_US, "first_s": 86_400, "last_s": 86_400}
+_UNITS_A_DAY = {"time": DAY_US, "received": DAY_US, "hour": 24, "first_s": 86_400, "last_s": 86_400}
 
 
 def grown(path: Path, folder: Path, times: int) -> Path:
