@@ -51,6 +51,12 @@ def rows(
     is_told = np.zeros(n, np.bool_)  # a line that grazes a corner may be in a block twice
     r = 0
     for v in range(of_block.shape[0]):
+        # A fix that is there again is one: of the last one, none of them leads on.
+        last = end[v]
+        while last > begin[v] and (
+            time[last - 1] == time[last] and lon[last - 1] == lon[last] and lat[last - 1] == lat[last]
+        ):
+            last -= 1
         for i in range(begin[v], end[v] + 1):
             hour = time[i] // HOUR_US
             told = 0
@@ -59,7 +65,7 @@ def rows(
             if i + 1 == n or device[i + 1] != device[i]:
                 told |= LAST
             out_fix[r], out_block[r], out_hour[r], out_flags[r] = i, of_block[v], hour, told
-            if i < end[v]:
+            if i < last:
                 out_flags[r] |= ONWARD
             if of_block[v] == block[i] and not is_told[i]:
                 out_flags[r] |= HERE
