@@ -76,8 +76,9 @@ def _file(source: Path, days: int, path: Path, name: str) -> SealedFile:
                 table = pa.Table.from_batches([batch])
                 for at, column in enumerate(table.column_names):
                     if column in _UNITS_A_DAY:
-                        later = pc.add(table.column(column), days * _UNITS_A_DAY[column])
-                        table = table.set_column(at, table.schema.field(at), later)
+                        field = table.schema.field(at)
+                        shift = pa.scalar(days * _UNITS_A_DAY[column], field.type)
+                        table = table.set_column(at, field, pc.add(table.column(column), shift))
                 file.write(table)
     return layout.sealed(path, name, file.rows)
 
