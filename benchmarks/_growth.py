@@ -18,7 +18,7 @@ from geo_policing.store.fixes import sealed_folder
 from geo_policing.store.history import layout
 from geo_policing.store.history.manifest import KINDS, Manifest, Part, SealedFile, date
 
-_UNITS_A_DAY = {"time": DAY_US, "received": DAY_US, "first_s": 86_400, "last_s": 86_400}
+_UNITS_A_DAY = {"time": DAY_US, "received": DAY_US, "hour": 24, "first_s": 86_400, "last_s": 86_400}
 
 
 def grown(path: Path, folder: Path, times: int) -> Path:
@@ -76,8 +76,9 @@ def _file(source: Path, days: int, path: Path, name: str) -> SealedFile:
                 table = pa.Table.from_batches([batch])
                 for at, column in enumerate(table.column_names):
                     if column in _UNITS_A_DAY:
-                        later = pc.add(table.column(column), days * _UNITS_A_DAY[column])
-                        table = table.set_column(at, table.schema.field(at), later)
+                        field = table.schema.field(at)
+                        shift = pa.scalar(days * _UNITS_A_DAY[column], field.type)
+                        table = table.set_column(at, field, pc.add(table.column(column), shift))
                 file.write(table)
     return layout.sealed(path, name, file.rows)
 

@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from geo_policing.model import Sighting, Watch
+    from geo_policing.model import Sighting, TimeWindow, Watch
     from geo_policing.roads import RoadNetwork
     from geo_policing.tracks import UnitAt
 
@@ -94,14 +94,16 @@ def reconstruct(
     network = RoadNetwork.load(roads)
     seen, watched = read_sightings(sightings, network)
     looked_at = None if cameras is None else read_cameras(cameras, network)
-    ready = [] if units is None or not seen else read_units(units, max(one.last for one in seen))
+    covered = None if window is None else TimeWindow.parse(window, field="window")
+    if drawn_at is not None and seen:
+        _check_moment(drawn_at, seen, covered)
+    ready = [] if units is None or not seen else _units(units, network, seen, covered)
     known = None if speeds is None else Speeds.read(speeds)
     models = models_of(known) if mode is Travels.UNKNOWN else [MovementModel.of(mode.value, known)]
     if closed is not None:
         areas = read_areas(closed)
         models = [model.closing(areas) for model in models]
     turns_of = cache(lambda model: Turns.of(network, model.access))
-    covered = None if window is None else TimeWindow.parse(window, field="window")
     wanted = answer.Wanted(every, paths, resolution, looked_at, units=ready)
     found = reconstruct_by(
         *(network, seen, models, covered),
@@ -144,6 +146,46 @@ def reconstruct(
         is_pdf = report.suffix.lower() == ".pdf"
         content = report_pdf(collection, drawn_at) if is_pdf else report_html(collection, drawn_at)
         write_private(report, content)
+
+
+def _check_moment(at: "datetime", seen: "list[Sighting]", window: "TimeWindow | None") -> None:
+    """Refuse a moment of which nothing will be known before the long work, not after it."""
+    from geo_policing.errors import InvalidInput
+
+    first = min(one.time for one in seen) if window is None else window.start
+    last = max(one.last for one in seen) if window is None else window.end
+    if not first <= at <= last:
+        raise InvalidInput(
+            f"report-at {at.isoformat()} is outside {first.isoformat()} to {last.isoformat()}; give a moment "
+            "of the window",
+            field="report-at",
+            value=at.isoformat(),
+        )
+
+
+def _units(
+    path: Path, network: "RoadNetwork", seen: "list[Sighting]", window: "TimeWindow | None"
+) -> "list[UnitAt]":
+    """Units of whom something can be told; else it is refused before the long work."""
+    from geo_policing.errors import InvalidInput
+    from geo_policing.tracks import Holding
+
+    last = max(one.last for one in seen)
+    if window is None or window.end <= last:
+        raise InvalidInput(
+            f"the window ends with the last sighting, {last.isoformat()}, so nothing is known of the time in "
+            "which units could hold gates; give a --window that goes on for longer, or leave --units out",
+            field="window",
+        )
+    ready = read_units(path, last)
+    if astray := Holding(network).off_roads(ready):
+        raise InvalidInput(
+            f"{path}: {', '.join(astray)}: more than half a kilometre from any road that they may use; "
+            "correct lon and lat, or leave them out",
+            field="units",
+            value=astray,
+        )
+    return ready
 
 
 def read_sightings(path: Path, network: "RoadNetwork") -> "tuple[list[Sighting], list[Watch]]":

@@ -20,10 +20,11 @@ def write_private(path: Path, content: str | bytes) -> None:
         A text is written as UTF-8.
     """
     data = content.encode("utf-8") if isinstance(content, str) else content
-    path = path.resolve()
+    # Asked before it is resolved: what /dev/stdout leads to may be a pipe, which has no name.
     if path.exists() and not path.is_file():
         path.write_bytes(data)
         return
+    path = path.resolve()
     new = path.with_name(f".{secrets.token_hex(8)}.writing")
     try:
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:

@@ -21,6 +21,22 @@ HOUR_US = 3_600_000_000
 
 
 @njit(cache=True, nogil=True)
+def _is_double(
+    device: NDArray[np.int32],
+    time: NDArray[np.int64],
+    lon: NDArray[np.float64],
+    lat: NDArray[np.float64],
+    i: int,
+) -> bool:
+    """Whether fix i and the next one, which is there, are of one device and instant, at different places."""
+    return bool(
+        device[i] == device[i + 1]
+        and time[i] == time[i + 1]
+        and (lon[i] != lon[i + 1] or lat[i] != lat[i + 1])
+    )
+
+
+@njit(cache=True, nogil=True)
 def rows(
     device: NDArray[np.int32],
     time: NDArray[np.int64],
@@ -36,14 +52,15 @@ def rows(
     -> fix (r,) i64: of which fix each row is; block (r,) u64 and hour (r,) i64 since 1970 that it belongs to;
     flags (r,) u8: `HERE` of exactly one row of each fix, `ONWARD` where a way leads through the block and the
     hour to the next row of the same device, block and hour, by time. That way is known
-    (`cell_visits.joined`). `FIRST` and `LAST` of all rows of a fix.
+    (`cell_visits.joined`). `FIRST` and `LAST` of all rows of a fix. With a fix that is not the only one of
+    its device at its instant goes one at another place, wherever that is, so that the rows tell of it.
     """
     n = time.shape[0]
     _, of_block, _, _, begin, end = crossed(device, time, lon, lat, block, np.ones(n, np.bool_), resolution)
     size = 0
     for v in range(of_block.shape[0]):
         hours = time[end[v]] // HOUR_US - time[begin[v]] // HOUR_US
-        size += end[v] - begin[v] + 1 + 2 * hours
+        size += end[v] - begin[v] + 3 + 2 * hours
     out_fix = np.empty(size, np.int64)
     out_block = np.empty(size, np.uint64)
     out_hour = np.empty(size, np.int64)
@@ -51,15 +68,28 @@ def rows(
     is_told = np.zeros(n, np.bool_)  # a line that grazes a corner may be in a block twice
     r = 0
     for v in range(of_block.shape[0]):
-        for i in range(begin[v], end[v] + 1):
+        # A fix that is there again is one: of the last one, none of them leads on.
+        last = end[v]
+        while last > begin[v] and (
+            time[last - 1] == time[last] and lon[last - 1] == lon[last] and lat[last - 1] == lat[last]
+        ):
+            last -= 1
+        before, after = begin[v] - 1, end[v] + 1
+        is_before = before >= 0 and _is_double(device, time, lon, lat, before)
+        is_after = after < n and _is_double(device, time, lon, lat, after - 1)
+        for i in range(before if is_before else begin[v], after + 1 if is_after else after):
             hour = time[i] // HOUR_US
             told = 0
             if i == 0 or device[i - 1] != device[i]:
                 told |= FIRST
             if i + 1 == n or device[i + 1] != device[i]:
                 told |= LAST
+            if not begin[v] <= i < after:
+                out_fix[r], out_block[r], out_hour[r], out_flags[r] = i, of_block[v], hour, told
+                r += 1
+                continue
             out_fix[r], out_block[r], out_hour[r], out_flags[r] = i, of_block[v], hour, told
-            if i < end[v]:
+            if i < last:
                 out_flags[r] |= ONWARD
             if of_block[v] == block[i] and not is_told[i]:
                 out_flags[r] |= HERE
@@ -75,7 +105,7 @@ def rows(
                 told |= LAST
             out_fix[r], out_block[r], out_hour[r], out_flags[r] = i + 1, of_block[v], hour, told
             r += 1
-    return out_fix, out_block, out_hour, out_flags
+    return out_fix[:r], out_block[:r], out_hour[:r], out_flags[:r]
 
 
 @njit(cache=True, nogil=True)

@@ -32,6 +32,7 @@ class Halt:
         self._began_s: float | None = None
         self._done = ""
         self._why = ""
+        self._is_finished = False
         self._changing = threading.Lock()
         self._wake = threading.Event()
         self._left = threading.Event()
@@ -71,11 +72,34 @@ class Halt:
         """What a kernel looks at, (1,): other than 0 when the work must end."""
         return self._flag
 
-    def end(self, why: str) -> None:
-        """Say that the work must end, and why; the first reason counts."""
-        self._why = self._why or why
+    def end(self, why: str) -> bool:
+        """Say that the work must end, and why; the first reason counts.
+
+        Returns
+        -------
+        bool
+            Whether it was in time: not after `finish`.
+        """
+        with self._changing:
+            if self._is_finished:
+                return False
+            self._why = self._why or why
         self._flag[0] = 1
         self._wake.set()
+        return True
+
+    def finish(self) -> None:
+        """Say that the work is whole: nobody ends it any more. It may have taken too long.
+
+        Raises
+        ------
+        Cancelled
+            If somebody has said before that it must end.
+        """
+        with self._changing:
+            if self._why:
+                raise Cancelled(self._why)
+            self._is_finished = True
 
     def tell(self, done: str) -> None:
         """Say how far the work is, as in ``7 of 31 days``, and look whether it must end; as `check`."""

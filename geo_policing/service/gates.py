@@ -11,7 +11,7 @@ from geo_policing.errors import Conflict, InvalidInput
 from geo_policing.model import DeviceKind, parse_instant
 from geo_policing.service.tracks import Tracks
 from geo_policing.tracks.answer import told_arrival
-from geo_policing.tracks.holding import Held, Holding, UnitAt
+from geo_policing.tracks.holding import LONGEST_NAME, Held, Holding, UnitAt
 
 #: What carries those who can hold a gate; the others of them walk.
 DRIVES = frozenset({DeviceKind.PATROL_CAR})
@@ -55,13 +55,18 @@ def live_units(features: Iterable[Mapping[str, Any]], now: datetime) -> tuple[li
         kind = DeviceKind(about["kind"])
         if kind not in POLICE or about["status"] == "off_duty":
             continue
-        name = str(about["call_sign"] or about["name"])
+        name = _visible(str(about["call_sign"] or about["name"]).strip() or str(about["device"]))
         if now - parse_instant(about["time"]) > FRESH:
             old.append(name)
             continue
         lon, lat = feature["geometry"]["coordinates"]
-        units.append(UnitAt(name[:64], lon, lat, now, on_foot=kind not in DRIVES))
+        units.append(UnitAt(name, lon, lat, now, on_foot=kind not in DRIVES))
     return units, old
+
+
+def _visible(name: str) -> str:
+    """Return a name as a unit can have it: one odd name shall not hide where all the others are."""
+    return "".join(letter if letter.isprintable() else " " for letter in name[:LONGEST_NAME])
 
 
 def read_units(rows: Sequence[Mapping[str, Any]], free: datetime) -> list[UnitAt]:
@@ -114,6 +119,13 @@ def gates_first(
     gates = [dict(f) for f in document["features"] if f["properties"]["what"] == "gate"]
     seen = [f["properties"] for f in document["features"] if f["properties"]["what"] == "sighting"]
     last_seen = max(parse_instant(one["until"] or one["time"]) for one in seen)
+    if going.at < first:
+        raise InvalidInput(
+            f"at {going.at.isoformat()} is before {document['window'][0]}, where the window begins; give a "
+            "moment of it",
+            field="at",
+            value=going.at.isoformat(),
+        )
     if not max(going.at, last_seen) < last:
         raise InvalidInput(
             f"at {going.at.isoformat()} is not before {document['window'][1]}, where the window ends, or the "
@@ -121,18 +133,16 @@ def gates_first(
             field="at",
             value=going.at.isoformat(),
         )
-    held = [_held(gate["properties"], last_seen, document, tracks) for gate in gates]
+    since = last_seen.astimezone(first.tzinfo)
+    held = [_held(gate["properties"], since, document, tracks) for gate in gates]
     holding = Holding(tracks.network(), pace=going.pace, delay_s=going.delay_s, cars=tracks.road_times())
-    zone = first.tzinfo
-    ready = [
-        replace(unit, free=max(unit.free, going.at).astimezone(zone)) for unit in units if unit.free < last
-    ]
+    ready = [replace(unit, free=max(unit.free, going.at)) for unit in units if unit.free < last]
     arrivals, astray = holding.first(held, ready, most=going.most)
     for gate, some in zip(gates, arrivals, strict=True):
         gate["properties"] = gate["properties"] | {"units": [told_arrival(one) for one in some]}
     return {
         "type": "FeatureCollection",
-        "at": going.at.astimezone(zone).isoformat(timespec="seconds"),
+        "at": going.at.astimezone(first.tzinfo).isoformat(timespec="seconds"),
         "pace": going.pace,
         "delay_s": going.delay_s,
         "units": len(units) - len(astray),

@@ -137,7 +137,9 @@ class Picture:
         now = self._who_is(device).kind
         if now != before.kind:
             self._recast.add(device)
-            self._crossed |= seen_by(DeviceKind(now)) is not seen_by(DeviceKind(before.kind))
+            # Who has no position is on no map, and gone from none.
+            moved = seen_by(DeviceKind(now)) is not seen_by(DeviceKind(before.kind))
+            self._crossed |= moved and device in self._fix
 
     def _who_is(self, device: str) -> _Who:
         return self._who.get(device) or _Who("unknown", device)

@@ -17,6 +17,7 @@ from geo_policing.tracks.inquiry import Question
 
 #: So many searches run at once, and so many more may wait for them; who asks then is told to come back.
 MOST_RUNNING, MOST_WAITING = 2, 16
+_ENDED = "the search has ended already; GET it for its answer"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,12 +137,13 @@ class Searches:
         if running is None or running.asker.case != case:
             if self._records.searches.get(key).case_number != case:
                 raise NotFound("search", key)
-            raise Conflict("the search has ended already; GET it for its answer")
+            raise Conflict(_ENDED)
         if who.key != running.asker.account and who.role is not Role.ADMIN:
             raise NotAllowed(
                 f"{running.asker.account} asked for this search; that account or an administrator ends it"
             )
-        running.halt.end(f"{who.key} has cancelled it; ask again if it is still needed")
+        if not running.halt.end(f"{who.key} has cancelled it; ask again if it is still needed"):
+            raise Conflict(_ENDED)
         return running
 
     def _work(self, running: Running) -> dict[str, Any]:

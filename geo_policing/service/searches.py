@@ -188,9 +188,8 @@ def _told(
     found = SEARCHES[name].ask(Asked(history, zone, tracks, halt), question)
     halt.tell("all but the fixes that prove it")
     told = document(found, question, lambda stretches, most: evidence(store, stretches, most, halt), devices)
-    # What is whole by now is told, a little late, but not to somebody who has cancelled it.
-    if halt.cancelled:
-        halt.check()
+    # What is whole by now is told, a little late, but not where somebody has cancelled it; nobody does later.
+    halt.finish()
     asked_for = {name: devices[name].kind for name in _named(question) if name in devices}
     told["notes"] += note_of(asked_for, others=bool(without))
     return told

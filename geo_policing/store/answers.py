@@ -92,21 +92,20 @@ class Answers:
         made = []
         with writing(self._engine) as db:
             for what, (table, asked_us) in _OF.items():
-                cases = sa.select(
-                    table.c.case_number, sa.func.count(), sa.func.min(asked_us), sa.func.max(asked_us)
-                )
                 over = table.c.answer.is_not(None) & (asked_us < now_us - days * DAY_US)
-                for case, answers, first_us, last_us in db.execute(
-                    cases.where(over).group_by(table.c.case_number).order_by(table.c.case_number)
-                ).all():
+                cases = sa.select(table.c.case_number).where(over).distinct().order_by(table.c.case_number)
+                for case in db.execute(cases).scalars().all():
                     # Not in the statement: there may be more than it takes parameters.
                     if case in held:
                         continue
-                    mine = over & (table.c.case_number == case)
-                    db.execute(table.update().where(mine).values(answer=None, deleted_us=now_us))
-                    made.append(
-                        AnswersDeleted(now_us, what, case, f"answers={days}", answers, first_us, last_us, by)
-                    )
+                    # What this deletes is counted, and not what was there: another may have deleted it.
+                    mine = table.update().where(over & (table.c.case_number == case))
+                    gone = mine.values(answer=None, deleted_us=now_us).returning(asked_us)
+                    if asked := db.execute(gone).scalars().all():
+                        span = (min(asked), max(asked))
+                        made.append(
+                            AnswersDeleted(now_us, what, case, f"answers={days}", len(asked), *span, by)
+                        )
             if made:
                 db.execute(tables.answers_deleted.insert(), [asdict(one) for one in made])
         return made

@@ -102,7 +102,7 @@ def features_of(
     after = moments_after(found)
     if after:
         passings = containment(found, gates_of(network), after, seed=seed, tell=tell)
-        features += gate_features(network, passings, after, found.sightings[-1].last, wanted.units)
+        features += gate_features(network, passings, after, last_seen(found), wanted.units)
     tell()
     features += camera_features(found, wanted.cameras, wanted.looks)
     return features
@@ -112,12 +112,12 @@ def moment_features(
     found: Reconstruction | Mixture, wanted: Wanted, tell: Callable[[], None] = lambda: None
 ) -> list[Feature]:
     """Return the regions, and the cells of the 90 % region, at each moment."""
-    features = []
+    features, outlines = [], Outlines()
     for moment in moments_of(found, wanted.every_s):
         tell()
         there = found.occupancy(moment, wanted.resolution)
         features += region_features(there)
-        features += cell_features(there, 0.9)
+        features += cell_features(there, 0.9, outlines)
     tell()
     return features
 
@@ -141,7 +141,13 @@ def gate_features(
 
 def moments_after(found: Reconstruction | Mixture) -> list[datetime]:
     """Return the minutes of the window after the last sighting."""
-    return [m for m in moments_of(found, 60) if m > found.sightings[-1].last]
+    last = last_seen(found)
+    return [m for m in moments_of(found, 60) if m > last]
+
+
+def last_seen(found: Reconstruction | Mixture) -> datetime:
+    """Return the latest moment of a sighting, in the zone of the window whatever zones they are told in."""
+    return max(one.last for one in found.sightings).astimezone(found.window.start.tzinfo)
 
 
 def moments_of(found: Reconstruction | Mixture, every_s: int) -> list[datetime]:
@@ -180,7 +186,7 @@ def sighting_feature(sighting: Sighting, truth: float, fit: float, *, at_end: bo
     if sighting.area is not None:
         geometry = shapely.geometry.mapping(shapely.transform(sighting.area, lambda c: c.round(7)))
     elif sighting.cell:
-        geometry = _ring(int(sighting.cell, 16))
+        geometry = Outlines()[int(sighting.cell, 16)]
     return {
         "type": "Feature",
         "geometry": geometry,
@@ -222,13 +228,17 @@ def region_features(there: Occupancy) -> list[Feature]:
     return found
 
 
-def cell_features(there: Occupancy, share: float = 1.0) -> list[Feature]:
-    """Return the cells that together hold a share of the probability, the most probable first."""
+def cell_features(there: Occupancy, share: float = 1.0, outlines: "Outlines | None" = None) -> list[Feature]:
+    """Return the cells that together hold a share of the probability, the most probable first.
+
+    Those of several moments share the outlines that are given.
+    """
+    outlines = Outlines() if outlines is None else outlines
     kept = len(there.region(share)) if share < 1.0 else len(there.cell)
     return [
         {
             "type": "Feature",
-            "geometry": _ring(cell),
+            "geometry": outlines[cell],
             "properties": {
                 "what": "cell",
                 "time": there.time.isoformat(),
@@ -327,6 +337,11 @@ def model_fingerprint() -> str:
     return fingerprint((resources.files("geo_policing.tracks") / "learned.json").read_bytes())
 
 
-def _ring(cell: int) -> dict[str, Any]:
-    ring = [[round(lon, 7), round(lat, 7)] for lat, lon in h3.cell_to_boundary(cell)]
-    return {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
+class Outlines(dict[int, dict[str, Any]]):
+    """Polygons of H3 cells, each made once: the cells of one moment are mostly those of the next."""
+
+    def __missing__(self, cell: int) -> dict[str, Any]:
+        """Make the polygon of a cell and keep it."""
+        ring = [[round(lon, 7), round(lat, 7)] for lat, lon in h3.cell_to_boundary(cell)]
+        self[cell] = {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
+        return self[cell]

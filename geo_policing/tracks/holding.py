@@ -174,7 +174,8 @@ class Holding:
         The roads.
     pace, spread : float
         A drive takes `pace` times the least time by road, in the median; the logarithm of that factor is
-        normal with this standard deviation. Who walks takes the same time on any road, with the same spread.
+        normal with this standard deviation. Who walks takes the same time on any road, one-way or
+        not, with the same spread.
     delay_s : float
         How long a unit takes to set off, seconds.
     cars : RoadTimes, optional
@@ -233,13 +234,12 @@ class Holding:
         found: list[list[Arrival]] = [[] for _ in gates]
         astray = []
         for unit in units:
-            roads = self._walking() if unit.on_foot else self._driving()
             pace = 1.0 if unit.on_foot else self._pace
             left_s = max(((gate.times[-1] - unit.free).total_seconds() for gate in gates), default=0.0)
             within_s = (left_s - self._delay_s) / (pace * float(self._factor[0]))
             if within_s < 0.0:
                 continue
-            by_edge = roads.arrivals_s((unit.lon, unit.lat), NEAR_M, within_s)
+            by_edge = self._roads(unit).arrivals_s((unit.lon, unit.lat), NEAR_M, within_s)
             if not np.isfinite(by_edge).any():
                 astray.append(unit.unit)
                 continue
@@ -251,6 +251,17 @@ class Holding:
                         arrivals.append(arrival)
         return [sorted(some, key=lambda a: (a.arrives, a.unit))[:most] for some in found], astray
 
+    def off_roads(self, units: Sequence[UnitAt]) -> list[str]:
+        """Names of the units that are more than half a kilometre from any road they may use."""
+        return [
+            unit.unit
+            for unit in units
+            if not np.isfinite(self._roads(unit).arrivals_s((unit.lon, unit.lat), NEAR_M, 0.0)).any()
+        ]
+
+    def _roads(self, unit: UnitAt) -> RoadTimes:
+        return self._walking() if unit.on_foot else self._driving()
+
     def _arrival(self, gate: Held, unit: UnitAt, road_s: float, median_s: float) -> Arrival:
         begin = gate.times[0]
         seconds = np.array([(moment - begin).total_seconds() for moment in gate.times])
@@ -260,7 +271,8 @@ class Holding:
         known = there_s <= seconds[-1]
         return Arrival(
             unit.unit,
-            unit.free + timedelta(seconds=self._delay_s + median_s),
+            # In the zone in which the gate is told.
+            begin + (unit.free - begin + timedelta(seconds=self._delay_s + median_s)),
             road_s,
             in_time=float(np.where(known, 1.0 - passed, 0.0).mean()),
             meets=float(np.where(known, gate.passed[-1] - passed, 0.0).mean()),
@@ -273,5 +285,5 @@ class Holding:
 
     def _walking(self) -> RoadTimes:
         if self._walkers is None:
-            self._walkers = RoadTimes(self._network, Access.FOOT, most_mps=WALK_MPS)
+            self._walkers = RoadTimes(self._network, Access.FOOT, most_mps=WALK_MPS, both_ways=True)
         return self._walkers

@@ -14,6 +14,7 @@ from geo_policing.tracks.answer import (
     camera_features,
     features_of,
     gate_features,
+    last_seen,
     moment_features,
     moments_after,
     path_feature,
@@ -64,7 +65,7 @@ def mixture_features(
     after = moments_after(found)
     if after:
         passings = passings_of(found, gates_of(found.network), after, seed, tell)
-        features += gate_features(found.network, passings, after, found.sightings[-1].last, wanted.units)
+        features += gate_features(found.network, passings, after, last_seen(found), wanted.units)
     tell()
     return features + camera_features(found, wanted.cameras, wanted.looks)
 

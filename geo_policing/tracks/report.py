@@ -26,6 +26,8 @@ FONT = "STSong-Light"
 PRINTED = A4[0] - 84
 #: A row does not go over the end of a page, so that the way of hours takes several.
 EDGES_A_ROW = 100
+#: How many of the gates are told.
+GATES_TOLD = 40
 WARNING = (
     "概率是地点的概率,不是有罪的概率。 "
     "These are probabilities of places under a model of how people travel, "
@@ -37,7 +39,8 @@ margin:2em auto;padding:0 1em;color:#1d2733}h1{font-size:22px}h2{font-size:16px;
 table{border-collapse:collapse;width:100%;font-size:12.5px}th,td{border:1px solid #c5ced8;padding:4px 7px;
 text-align:left;vertical-align:top;overflow-wrap:anywhere}th{background:#f3f5f8}
 .warning{border:2px solid #b0302a;padding:8px 12px}figure{margin:1em 0;break-inside:avoid}
-figure div{overflow-x:auto}figure svg{display:block;width:100%;min-width:560px;background:#fff}
+figure div,.wide{overflow-x:auto}.wide table{min-width:560px}
+figure svg{display:block;width:100%;min-width:560px;background:#fff}
 figcaption{font-size:12.5px}
 @media print{body{margin:0}h2{break-after:avoid}tr{break-inside:avoid}}"""
 
@@ -90,7 +93,9 @@ def report_html(document: dict[str, Any], at: datetime | None = None) -> str:
         )
         note = f"<p>{escape(section.note)}</p>" if section.note else ""
         columns = "".join(f'<col style="width:{w / sum(section.widths):.0%}"/>' for w in section.widths)
-        table = f"<table>{columns}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        body = f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
+        # On a narrow screen it is moved sideways: squeezed, its words would be broken anywhere.
+        table = f'<div class="wide"><table>{columns}{body}</table></div>'
         parts.append(f"<h2>{escape(section.title)}</h2>{note}{table}")
     title = "轨迹还原报告 Reconstruction of a track"
     return (
@@ -267,12 +272,14 @@ def _gates(found: Sequence[dict[str, Any]]) -> Section:
             f"{one['passed'][-1]:.1%}",
             *([_units(one["units"])] if "units" in one else []),
         )
-        for one in found[:40]
+        for one in found[:GATES_TOLD]
     ]
     first, last = _time(found[0]["times"][0]), _time(found[0]["times"][-1])
     note = (
         f"Probability of having passed by {first} and by {last}. Nobody comes there before the earliest time."
     )
+    if len(found) > GATES_TOLD:
+        note += f" The {GATES_TOLD} likeliest of {len(found)}; all are in the GeoJSON."
     head = ("Gate 卡口", "Kind 类型", "Earliest 最早", first, last)
     if "units" not in found[0]:
         return Section("围堵 Containment", note, head, rows)

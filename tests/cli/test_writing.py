@@ -3,6 +3,7 @@
 import os
 import stat
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -79,6 +80,16 @@ def test_a_pipe_is_written_to(tmp_path):
     reader.join(10)
     assert read == ["through"]
     assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_a_pipe_without_a_name_as_behind_dev_stdout_is_written_to():
+    out, into = os.pipe()
+    with os.fdopen(out, "rb") as reader:
+        try:
+            write_private(Path(f"/dev/fd/{into}"), "through")
+        finally:
+            os.close(into)
+        assert reader.read() == b"through"
 
 
 def test_matched_tracks_are_their_owners_alone(tmp_path):

@@ -71,3 +71,16 @@ def test_without_a_limit_it_takes_as_long_as_it_likes():
         halt.tell("7 of 31 days")
         assert halt.took_s >= 0.05
     assert halt.done == "7 of 31 days"
+
+
+def test_what_is_whole_is_not_ended_any_more():
+    with Halt(0.0) as halt:
+        halt.finish()
+    assert (halt.end("too late"), halt.cancelled) == (False, False)
+
+
+def test_what_was_ended_is_not_whole():
+    with Halt() as halt:
+        assert halt.end("it rains")
+        with pytest.raises(Cancelled, match="it rains"):
+            halt.finish()

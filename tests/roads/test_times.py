@@ -58,6 +58,24 @@ def test_arrivals_at_every_edge_equal_the_naive_twin(seed):
         assert not np.isfinite(soon[expected > limit + 1e-6]).any()
 
 
+def test_who_walks_goes_along_one_way_roads_either_way():
+    one_way = grid(one_way={"1>2", "2>3", "9>8"})
+    two_way = RoadTimes(grid(), Access.FOOT)
+    number = {name: edge for edge, name in enumerate(grid().edge_ids)}
+    for place in ((113.1305, 27.83), (113.1312, 27.831), (113.1325, 27.8301)):
+        walking = RoadTimes(one_way, Access.FOOT, both_ways=True).arrivals_s(place, 20.0)
+        both = two_way.arrivals_s(place, 20.0)
+        for edge, name in enumerate(one_way.edge_ids):
+            other = ">".join(reversed(name.split(">")))
+            least = both[number[name]]
+            if one_way.reverse[edge] < 0:
+                least = min(least, both[number[other]])
+            assert walking[edge] == pytest.approx(least, abs=1e-9)
+    keeping = RoadTimes(one_way, Access.FOOT).arrivals_s(place, 20.0)
+    assert (keeping >= walking - 1e-9).all()
+    assert (keeping > walking + 1.0).any()
+
+
 def test_nobody_who_drives_the_fastest_route_is_faster():
     network = grid(one_way={"1>2", "2>3", "9>8"}, forbidden=[("0>1", "1>2"), ("6>7", "7>8")])
     roads = RoadTimes(network)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from geo_policing.roads import RoadClass
+from geo_policing.service.gates import live_units
 from tests.ingest.lines import rmc
 from tests.matching.city import LAT, LON, STEP
 from tests.service.running import furnish, network, running
@@ -89,6 +90,27 @@ def test_live_units_are_told_for_each_gate_the_soonest_first(detective, now):
     assert (found["units"], found["old"], found["off_roads"]) == (2, [], [])
 
 
+@pytest.mark.parametrize(
+    ("call_sign", "name", "called"),
+    [
+        ("芦淞\u300007", "car", "芦淞 07"),
+        (None, "patrol\t7\x00", "patrol 7 "),
+        (" ", "car", "d-1"),
+        ("芦" * 80, "car", "芦" * 64),
+    ],
+)
+def test_a_unit_of_an_odd_name_is_told_like_the_others(call_sign, name, called):
+    now = datetime.now(UTC)
+    about = {"device": "d-1", "kind": "patrol_car", "status": "available", "time": now.isoformat()}
+    feature = {
+        "geometry": {"type": "Point", "coordinates": [LON, LAT]},
+        "properties": about | {"call_sign": call_sign, "name": name},
+    }
+    units, old = live_units([feature], now)
+    assert [unit.unit for unit in units] == [called]
+    assert old == []
+
+
 def test_later_units_are_in_time_less_probably(detective, now):
     soon, late = (
         gate_of(detective.get(f"{URL}/{now}/gates", params={"delay_s": s}))["units"][0] for s in (0, 300)
@@ -142,6 +164,7 @@ def test_dispatchers_may_not_ask(service, now):
     [
         ({"at": "noon"}, "at", "no RFC 3339 time"),
         ({"at": "2099-01-01T00:00:00Z"}, "at", "whose window goes on for longer"),
+        ({"at": "0001-01-01T00:00:00Z"}, "at", "where the window begins; give a moment of it"),
         ({"pace": 0}, "pace", "is not 0.1 to 100"),
         ({"pace": "nan"}, "pace", "correct it"),
         ({"delay_s": -1}, "delay_s", "is not 0 to 86400"),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from geo_policing.matching import OnlineMatcher
-from geo_policing.model import Device, DeviceKind, Fix, format_instant
+from geo_policing.model import Account, Device, DeviceKind, Fix, Role, format_instant
 from geo_policing.service import matched, telling
 from geo_policing.service.admission import admit
 from geo_policing.service.app import create_app, open_rooms
@@ -309,7 +309,8 @@ async def test_a_device_of_which_it_is_learned_what_carries_it_does_not_wait_for
         await rooms.pipeline.submit([Fix("07", now_us(), *middle)])
         await until(lambda: place_of(rooms, "07"))
         assert place_of(rooms, "07")["edge"] in FOOTWAYS
-        await admit(rooms, "07", "", DeviceKind.PATROL_CAR, "")
+        who = Account("a", Role.ADMIN)
+        await admit(rooms, "07", "", DeviceKind.PATROL_CAR, "", who=who, client="")
         # Another one's fix is enough.
         await rooms.pipeline.submit([Fix("bus", now_us(), LON + 0.001, LAT)])
         await until(lambda: place_of(rooms, "07") and place_of(rooms, "07")["edge"] not in FOOTWAYS)

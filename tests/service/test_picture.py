@@ -55,6 +55,15 @@ def test_a_device_that_is_presented_keeps_the_call_sign_of_its_unit():
     assert picture.name_of("car") == "芦淞01"
 
 
+def test_who_becomes_one_that_others_see_is_gone_from_a_map_only_when_there():
+    picture = Picture()
+    picture.present(Device("ankle", DeviceKind.CORRECTIONS))
+    assert not picture.crossed()
+    picture.move([Fix("ankle", T, 113.1, 27.8)])
+    picture.present(Device("ankle", DeviceKind.OFFICER))
+    assert (picture.crossed(), picture.crossed()) == (True, False)
+
+
 def test_what_cannot_be_shown_does_not_get_into_the_picture():
     picture = Picture()
     picture.move([Fix("car", T, 113.1, 27.8)])

@@ -122,6 +122,26 @@ def test_a_device_that_becomes_one_of_corrections_is_gone_from_the_polices_map_a
             assert (kind, ids(snapshot["units"])) == ("snapshot", ["tag-1"])
 
 
+def test_an_administrator_alone_makes_one_a_device_of_another_kind_and_it_is_recorded(tmp_path):
+    with running(tmp_path) as service:
+        admin, dispatcher = service.client("admin"), service.client("dispatcher")
+        admin.post("/api/devices", json={"key": "ankle", "kind": "corrections"})
+        with service.receiver() as line:
+            line.sendall(rmc(now_us(), LON, LAT, tag="s:ankle"))
+            service.settle()
+        officer = {"key": "ankle", "kind": "officer"}
+        assert dispatcher.post("/api/devices", json={"key": "ankle", "name": "tag 7"}).status_code == 201
+        refused = dispatcher.post("/api/devices", json=officer)
+        assert (refused.status_code, "ask an administrator" in refused.json()["detail"]) == (403, True)
+        assert ids(dispatcher.get("/api/units").json()) == []
+        assert admin.get("/api/looks").json()["looks"] == []
+        assert admin.post("/api/devices", json=officer).status_code == 201
+        (look,) = admin.get("/api/looks").json()["looks"]
+        assert (look["account"], look["device"]) == ("a-admin", "ankle")
+        assert "ankle is of community corrections no more, but officer" in look["question"]
+        assert ids(dispatcher.get("/api/units").json()) == ["ankle"]
+
+
 def test_after_a_restart_they_are_hidden_as_before(tmp_path):
     with running(tmp_path) as service:
         service.rooms.records.devices.create(Device("ankle", DeviceKind.CORRECTIONS))

@@ -1,6 +1,8 @@
 """Answers go in time, on SQLite and PostgreSQL: by rule, not those of held cases, with a record of it."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -72,6 +74,20 @@ def test_what_was_deleted_is_recorded_once_and_for_good(records, url):
     assert [one.case_number for one in second] == ["B2"]
     with Records(url) as again:
         assert again.answers.deletions() == [*first, *second]
+
+
+def test_what_several_delete_at_once_is_recorded_once(records, url):
+    together = threading.Barrier(6)
+
+    def expire(_):
+        with Records(url) as mine:
+            together.wait(30)
+            return mine.answers.expire(1, (), NOW, "admin")
+
+    with ThreadPoolExecutor(6) as pool:
+        made = [one for some in pool.map(expire, range(6)) for one in some]
+    assert sorted((one.case_number, one.answers) for one in made) == [("A1", 3), ("B2", 3)]
+    assert sorted(map(str, records.answers.deletions())) == sorted(map(str, made))
 
 
 def test_a_day_counts_from_the_moment_it_was_asked(records):

@@ -3,18 +3,21 @@
 import copy
 import re
 import xml.etree.ElementTree as ET
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from io import BytesIO
 
 import numpy as np
 import pytest
 import shapely
+from h3.api import basic_str as h3
 from reportlab.graphics import renderPDF
 from reportlab.pdfgen.canvas import Canvas
 
 from geo_policing.errors import InvalidInput
 from geo_policing.model import TimeWindow
 from geo_policing.roads import Access
+from geo_policing.roads.network import EdgeFlag
 from geo_policing.tracks import MovementModel, drawn_roads, figures, reconstruct
 from geo_policing.tracks.answer import Wanted, features_of
 from geo_policing.tracks.drawing import Disc, Drawing, Fill, Stroke, Words
@@ -217,3 +220,37 @@ def test_times_are_multiples_of_the_day_whatever_the_begin():
     begin = datetime.fromisoformat("2026-03-02T07:58:30+08:00")
     found = figures._round_times(begin, begin + timedelta(minutes=21), 10)
     assert [moment.strftime("%H:%M") for moment in found] == ["08:00", "08:10"]
+
+
+def test_the_cells_of_all_moments_share_their_outlines(driven):
+    """Of hours there are hundreds of thousands; they are told apart by their properties alone."""
+    cells = [feature for feature in driven["features"] if feature["properties"]["what"] == "cell"]
+    outlines = {feature["properties"]["cell"]: feature["geometry"] for feature in cells}
+    assert len({feature["properties"]["time"] for feature in cells}) > 1
+    assert len(outlines) < len(cells)
+    assert all(feature["geometry"] is outlines[feature["properties"]["cell"]] for feature in cells)
+    for name, outline in outlines.items():
+        corners = [(lon, lat) for lat, lon in h3.cell_to_boundary(name)]
+        assert np.array(outline["coordinates"][0]) == pytest.approx(
+            np.array([*corners, corners[0]]), abs=1e-7
+        )
+
+
+def test_what_is_told_of_gates_has_the_zone_of_the_window_and_begins_when_nobody_may_be_seen_any_more():
+    """The first sighting is in another zone and may be the last one."""
+    bridges = TOWN.flags.copy()
+    for name in ("3>4", "4>3"):
+        bridges[TOWN.edge_ids.index(name)] |= EdgeFlag.BRIDGE
+    one, other = seen(0.5, 0, 0), seen(1.5, 0, 40)
+    first = replace(one, time=one.time.astimezone(timezone(timedelta(hours=-3))), until=at(70))
+    found = reconstruct(replace(TOWN, flags=bridges), [first, other], window=TimeWindow(at(0), at(300)))
+    gates = [
+        feature["properties"]
+        for feature in features_of(found, MovementModel.of(), Wanted(every_s=300))
+        if feature["properties"]["what"] == "gate"
+    ]
+    assert gates
+    for gate in gates:
+        told = [*gate["times"], gate["earliest"], *filter(None, [gate["likely"]])]
+        assert {datetime.fromisoformat(time).utcoffset() for time in told} == {at(0).utcoffset()}
+        assert datetime.fromisoformat(gate["times"][0]) == at(120)

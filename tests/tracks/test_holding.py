@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import timedelta, timezone
 
 import numpy as np
 import pytest
@@ -105,6 +105,13 @@ def test_a_unit_off_the_roads_is_named_and_the_others_are_told():
     assert [arrival.unit for arrival in found[0]] == ["U"]
 
 
+def test_arrivals_are_told_in_the_zone_of_the_gate_wherever_units_are_told_in():
+    held, east = gate("3>4"), replace(unit("U", 1.5, 0), free=at(0).astimezone(timezone(timedelta(hours=-3))))
+    ((found,),) = first([held], [east])
+    assert found.arrives.utcoffset() == held.times[0].utcoffset()
+    assert found.arrives == at(found.road_s)
+
+
 def test_half_of_those_who_pass_have_passed_at_the_likely_moment():
     assert gate("3>4", passed=(0.0, 0.2, 0.6)).likely == at(75)
     assert gate("3>4", passed=(0.0, 0.0)).likely is None
@@ -163,3 +170,24 @@ def test_the_command_tells_of_each_gate_who_is_there_first(tmp_path):
     assert ramp["earliest"] < ramp["likely"] < ramp["times"][-1]
     assert "units" in document["inputs"]
     assert "U1 08:02:00" in (tmp_path / "report.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("row", "window", "says"),
+    [
+        ("U1,27.83,13.13", "08:08", "U1: more than half a kilometre from any road .* correct lon and lat"),
+        (f"U1,{LON},{LAT}", "08:02", "ends with the last sighting, .* --window that goes on for longer"),
+        (f"U1,{LON},{LAT}", None, "ends with the last sighting, .* leave --units out"),
+    ],
+)
+def test_units_of_whom_nothing_could_be_told_are_refused(tmp_path, row, window, says):
+    grid().save(tmp_path / "town.roads")
+    (tmp_path / "seen.csv").write_text(ROWS, encoding="utf-8")
+    (tmp_path / "units.csv").write_text(f"unit,lon,lat\n{row}\n", encoding="utf-8")
+    with pytest.raises(InvalidInput, match=says):
+        reconstruct(
+            *(tmp_path / name for name in ("town.roads", "seen.csv", "out.geojson")),
+            window=window and f"2026-03-02T08:00:00+08:00/2026-03-02T{window}:00+08:00",
+            units=tmp_path / "units.csv",
+        )
+    assert not (tmp_path / "out.geojson").exists()

@@ -7,7 +7,7 @@ import pytest
 from geo_policing.cli.reconstruct import Travels, read_sightings, reconstruct
 from geo_policing.errors import InvalidFile, InvalidInput
 from geo_policing.tracks.answer import fingerprint
-from geo_policing.tracks.report import report_pdf, sections
+from geo_policing.tracks.report import GATES_TOLD, report_pdf, sections
 from tests.matching.city import LAT, LON, STEP, grid
 
 ROWS = "time,lon,lat,edge,cell,observer\n" + "".join(
@@ -136,3 +136,29 @@ def test_a_report_of_another_kind_is_refused_before_the_work(town):
 def test_a_file_that_is_not_there_is_refused(town):
     with pytest.raises(InvalidFile, match="cannot be read"):
         read_sightings(town / "nothing.csv", grid())
+
+
+def test_gates_that_are_not_told_are_counted(town):
+    document = run(town)
+    about = {"what": "gate", "name": "Bridge", "kind": "bridge", "passed": [0.0, 0.5]}
+    about |= {"earliest": document["window"][0], "times": document["window"]}
+    for gates, says in ((GATES_TOLD, False), (GATES_TOLD + 1, True)):
+        told = document | {"features": [*document["features"], *[{"properties": about}] * gates]}
+        section = next(one for one in sections(told) if "Containment" in one.title)
+        assert len(section.rows) == GATES_TOLD
+        assert (f"{GATES_TOLD} likeliest of {gates}" in section.note) == says
+
+
+def test_tables_are_as_wide_as_they_need_to_be_on_a_narrow_screen(town):
+    run(town, report=town / "report.html")
+    page = (town / "report.html").read_text("utf-8")
+    assert page.count('<div class="wide"><table>') == page.count("<table>") == 5
+    assert ".wide table{min-width:" in page
+
+
+def test_a_moment_of_the_picture_outside_of_the_window_is_refused_before_the_work(town):
+    with pytest.raises(InvalidInput, match=r"report-at .* is outside .*; give a moment of the window"):
+        run(town, report=town / "report.html", report_at="2026-03-02T08:02:01+08:00")
+    assert not (town / "out.geojson").exists()
+    run(town, report=town / "report.html", report_at="2026-03-02T00:01:00Z")
+    assert "Regions at 08:01:00" in (town / "report.html").read_text("utf-8")

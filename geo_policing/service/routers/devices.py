@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Body, Request
 from pydantic import BaseModel, Field
 
 from geo_policing.model import Account, Device, DeviceKind, format_instant
@@ -98,8 +98,13 @@ async def read_quarantine(rooms: InRooms, _: Dispatching) -> list[Stranger]:
 
 @router.post("", status_code=201)
 async def admit_device(
-    rooms: InRooms, _: Dispatching, admission: Annotated[Admission, Body()]
+    request: Request, rooms: InRooms, who: Dispatching, admission: Annotated[Admission, Body()]
 ) -> dict[str, Any]:
-    """Admit a device, in quarantine or not yet heard, or say who it is; its next fixes are stored."""
-    admitted = await admit(rooms, admission.key, admission.device, admission.kind, admission.name)
+    """Admit a device, in quarantine or not yet heard, or say who it is; its next fixes are stored.
+
+    An administrator alone says that one of community corrections is of another kind; it is recorded.
+    """
+    client = request.client.host if request.client else ""
+    said = (admission.key, admission.device, admission.kind, admission.name)
+    admitted = await admit(rooms, *said, who=who, client=client)
     return {"id": admitted.id, "kind": admitted.kind, "name": admitted.name or admitted.id}

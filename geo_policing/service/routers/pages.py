@@ -59,6 +59,7 @@ def show_quarantine(rooms: InRooms, who: Dispatching) -> HTMLResponse:
 
 @router.post("/quarantine", response_model=None)
 async def admit(
+    request: Request,
     rooms: InRooms,
     who: Dispatching,
     key: Annotated[str, Form(max_length=200)],
@@ -67,7 +68,8 @@ async def admit(
 ) -> HTMLResponse | RedirectResponse:
     """Admit one of them."""
     try:
-        await admit_device(rooms, who, Admission(key=key, device="" if device == key else device, kind=kind))
+        admission = Admission(key=key, device="" if device == key else device, kind=kind)
+        await admit_device(request, rooms, who, admission)
     except GeoPolicingError as error:
         return _quarantine(rooms, who, str(error), status_of(error))
     return RedirectResponse("/quarantine", HTTPStatus.SEE_OTHER)

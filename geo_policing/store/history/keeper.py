@@ -107,6 +107,8 @@ class Keeper:
             )
         if hold.device:
             check_device_id(hold.device)
+        # As searches name their case: who holds one by it must not miss its answers for a space.
+        hold = replace(hold, case=hold.case.strip())
         with self._turn:
             now = self._store.manifest
             alike = {replace(other, placed_us=0, by="") for other in now.holds}
@@ -117,7 +119,7 @@ class Keeper:
         """Release all holds of a case and return how many; NotFound if it has none."""
         with self._turn:
             now = self._store.manifest
-            kept = tuple(hold for hold in now.holds if hold.case != case)
+            kept = tuple(hold for hold in now.holds if hold.case.strip() != case.strip())
             if len(kept) == len(now.holds):
                 raise NotFound("hold of case", case)
             self._store.commit(replace(now, holds=kept))

@@ -157,6 +157,28 @@ def test_one_that_waits_is_cancelled_and_recorded_as_well(patient):
         assert "has cancelled it" in kept(detective, key)["problem"]
 
 
+def test_one_that_has_its_answer_is_not_cancelled_any_more(service, detective, monkeypatch):
+    """The search is held where its answer is written, which is where a cancel would come too late."""
+    there, go_on, keep = threading.Event(), threading.Event(), searches._keep
+
+    def held(*args):
+        there.set()
+        assert go_on.wait(30)
+        keep(*args)
+
+    monkeypatch.setattr(searches, "_keep", held)
+    client = service.client("detective")
+    client.timeout = 60
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(client.post, f"{URL}/footholds", json=WHY | {"device": "d1", "window": TWO_DAYS})
+        assert there.wait(30)
+        (key,) = (one["id"] for one in detective.get(URL).json()["running"])
+        late = detective.delete(f"{URL}/{key}")
+        go_on.set()
+        assert answer.result().status_code == 200
+    assert (late.status_code, "has ended already" in late.json()["detail"]) == (409, True)
+
+
 def test_a_service_that_stops_ends_its_searches_and_records_them(crowd):
     with ThreadPoolExecutor(1) as pool:
         with running(crowd, search_seconds=3600) as service:

@@ -110,6 +110,29 @@ def test_of_two_fixes_of_one_instant_the_order_is_asked_for():
     assert ways.onward.tolist() == [True, False]
 
 
+def test_a_fix_that_is_there_twice_leads_only_where_the_last_of_them_does():
+    # Then it leaps too far to be joined, and is back half a minute later.
+    area = Area.circle(WEST, SOUTH, 200)
+    at = (MIDNIGHT, WEST, SOUTH)
+    leap, back = (MIDNIGHT + S, WEST, SOUTH + 4000 * METRE), (MIDNIGHT + 30 * S, WEST, SOUTH)
+    history = MemoryHistory({"once": [at, leap, back], "twice": [at, at, leap, back]})
+    found = presences(history, area, TimeWindow(from_us(MIDNIGHT), from_us(MIDNIGHT + 60 * S)))
+    for device in ("once", "twice"):
+        mine = [(p.enter_us - MIDNIGHT, p.leave_us - MIDNIGHT) for p in found if p.device == device]
+        assert mine == [(0, 0), (30 * S, 30 * S)]
+
+
+def test_of_two_fixes_of_one_instant_one_may_be_anywhere():
+    area = Area.circle(WEST, SOUTH, 200)
+    here, there = (MIDNIGHT, WEST, SOUTH), (MIDNIGHT, WEST, SOUTH + 4000 * METRE)
+    later = (MIDNIGHT + S, WEST, SOUTH)
+    town = {"between": [here, there, here, later], "first": [there, here, later], "last": [here, there]}
+    history = MemoryHistory(town)
+    assert asked(history, area, MIDNIGHT, MIDNIGHT + 2 * S).unsure == town.keys()
+    found = presences(history, area, TimeWindow(from_us(MIDNIGHT), from_us(MIDNIGHT + 2 * S)))
+    assert [p.device for p in found] == ["between", "between", "first", "last"]
+
+
 def test_more_ways_than_are_read_at_once_are_read_by_device(tmp_path, monkeypatch):
     found = {f"d{n:02d}": [(MIDNIGHT + k * 60 * S, WEST, SOUTH) for k in range(61)] for n in range(50)}
     area, w = Area.circle(WEST, SOUTH, 200), TimeWindow(from_us(MIDNIGHT), from_us(MIDNIGHT + 3600 * S))
