@@ -83,7 +83,9 @@ def test_a_stranger_is_admitted_with_nothing_out_of_sight(service, chromium, siz
         assert button.bounding_box()["height"] < 50, "its words stand on one line"
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         entry.get_by_label("Kind").select_option("taxi")
-        button.click()
+        # Without waiting for the page that follows, the next one could stop it on its way.
+        with page.expect_navigation(wait_until="load"):
+            button.click()
         expect(page.locator("article", has_text=name)).to_have_count(0)
         page.goto(service.base)
         expect(page.locator(".devices tr", has_text=name)).to_contain_text("taxi")
