@@ -16,13 +16,21 @@ _MOST = 128
 CELLS_AHEAD, SEGMENTS_AHEAD = 6, 3
 
 
+#: A segment: where it starts, how far it is to its end, how far along its edge it starts and how long it is
+#: there; how long its edge is; this edge, and the usable one that has the same vertices in reverse, -1 if
+#: there is none. As wide as a line of the cache.
+SEGMENT = np.dtype(
+    [(name, np.float64) for name in ("x", "y", "dx", "dy", "along_m", "length_m", "edge_m")]
+    + [("edge", np.int32), ("other", np.int32)]
+)
+
+
 class Grid(NamedTuple):
     """Segments of polylines by the cells they pass through.
 
     cell_m: side of a cell; west, south: corner of cell (0, 0); rows, columns: how many cells.
-    offset (rows * columns + 1,) i32: cells, one row after the other; edge (s,) i32: edges of their segments;
-    segment (s, 6) f64: x, y where each starts, dx, dy to its end, how far along its edge it starts and how
-    long it is there. What is looked at together lies together.
+    offset (rows * columns + 1,) i32: cells, one row after the other; segment (s,) of SEGMENT, m: what is
+    looked at together lies together; edge_m (m,) f64: lengths of the edges.
     """
 
     cell_m: float
@@ -31,8 +39,8 @@ class Grid(NamedTuple):
     rows: int
     columns: int
     offset: NDArray[Any]
-    edge: NDArray[Any]
     segment: NDArray[Any]
+    edge_m: NDArray[Any]
 
 
 class Shapes(NamedTuple):
@@ -132,15 +140,20 @@ def build(shapes: Shapes, cell_m: float) -> Grid:
     cell_m = max(cell_m, (width * height / most) ** 0.5, 2.0 * max(width, height) / most)
     # Divided as `_walk` does it: // rounds otherwise where the last vertex is on the border of a cell.
     rows, columns = int(height / cell_m) + 1, int(width / cell_m) + 1
-    none = np.zeros(1, np.int32), np.empty(0, np.int32), np.empty((0, 6))
+    none = np.zeros(1, np.int32), np.empty(0, SEGMENT), np.empty(0)
     key, edge, vertex = _place(shapes, Grid(cell_m, west, south, rows, columns, *none))
     order = np.argsort(key, kind="stable")
     edge, vertex = edge[order], vertex[order]
     offset = np.searchsorted(key[order], np.arange(rows * columns + 1)).astype(np.int32)
-    x, y, along_m = (values[vertex] for values in (shapes.x, shapes.y, shapes.along))
-    dx, dy, length_m = (values[vertex + 1] for values in (shapes.x, shapes.y, shapes.along))
-    segment = np.column_stack([x, y, dx - x, dy - y, along_m, length_m - along_m])
-    return Grid(cell_m, west, south, rows, columns, offset, edge, segment)
+    segment = np.zeros(len(edge), SEGMENT)
+    for name, values in (("x", shapes.x), ("y", shapes.y), ("along_m", shapes.along)):
+        segment[name] = values[vertex]
+    for name, values in (("dx", shapes.x), ("dy", shapes.y), ("length_m", shapes.along)):
+        segment[name] = values[vertex + 1] - values[vertex]
+    other = shapes.other[edge]
+    segment["edge"], segment["edge_m"] = edge, shapes.length_m[edge]
+    segment["other"] = np.where((other >= 0) & shapes.usable[other], other, -1)
+    return Grid(cell_m, west, south, rows, columns, offset, segment, shapes.length_m)
 
 
 @njit(cache=True, nogil=True)
@@ -159,31 +172,36 @@ def _around(
     y: float,
     radius_m: float,
     grid: Grid,
-    shapes: Shapes,
+    near: NDArray[Any],
     edges: NDArray[Any],
     square: NDArray[Any],
     offset: NDArray[Any],
 ) -> int:
-    """Edges within a radius of a point, the square of how far each is and where along it; how many."""
+    """Edges within a radius of a point and how many: edges, by the segments `near` that are nearest on them.
+
+    square: of how far each is; offset: where along it.
+    """
     count = 0
     most = radius_m * radius_m
     row, top, west, east = _box(x, y, radius_m, grid)
     if west > east:
         return 0
-    segment = grid.segment
+    segments = grid.segment
     while row <= top:
         # The cells of a row follow each other.
         first, last = grid.offset[row * grid.columns + west], grid.offset[row * grid.columns + east + 1]
         for s in range(first, last):
-            px, py, dx, dy = segment[s, 0], segment[s, 1], segment[s, 2], segment[s, 3]
+            segment = segments[s]
+            dx, dy = segment["dx"], segment["dy"]
+            from_x, from_y = x - segment["x"], y - segment["y"]
             length2 = dx * dx + dy * dy
-            share = ((x - px) * dx + (y - py) * dy) / length2 if length2 > 0.0 else 0.0
+            share = (from_x * dx + from_y * dy) / length2 if length2 > 0.0 else 0.0
             share = min(1.0, max(0.0, share))
-            away_x, away_y = x - px - share * dx, y - py - share * dy
+            away_x, away_y = from_x - share * dx, from_y - share * dy
             d = away_x * away_x + away_y * away_y
             if d > most:
                 continue
-            e = grid.edge[s]
+            e = segment["edge"]
             slot = 0
             while slot < count and edges[slot] != e:
                 slot += 1
@@ -192,10 +210,11 @@ def _around(
             elif slot == count:
                 square[slot] = np.inf
                 count += 1
+                soon(grid.edge_m, segment["other"])
             if d < square[slot]:
-                edges[slot], square[slot] = e, d
+                near[slot], edges[slot], square[slot] = s, e, d
                 # Rounded, the last vertex may be a hair beyond the end of the edge.
-                offset[slot] = min(segment[s, 4] + share * segment[s, 5], shapes.length_m[e])
+                offset[slot] = min(segment["along_m"] + share * segment["length_m"], segment["edge_m"])
         row += 1
     return count
 
@@ -213,7 +232,6 @@ def _foresee(x: float, y: float, radius_m: float, grid: Grid, of_cells: bool) ->
         else:
             for s in range(grid.offset[first], grid.offset[last]):
                 soon(grid.segment, s)
-            soon(grid.edge, grid.offset[first])
         row += 1
 
 
@@ -244,7 +262,6 @@ def nearest(
     wide_radius_m: float,
     k: int,
     grid: Grid,
-    shapes: Shapes,
 ) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
     """Find the k nearest edges of each point within its radius, or the wide one where that has none.
 
@@ -255,7 +272,7 @@ def nearest(
     edge = np.full((n, k), -1, np.int32)
     distance = np.full((n, k), np.inf)
     offset = np.zeros((n, k))
-    found = np.empty(_MOST, np.int32)
+    near, edges = np.empty(_MOST, np.int64), np.empty(_MOST, np.int32)
     square, at = np.empty(_MOST), np.empty(_MOST)
     for i in range(n):
         # Cells first, as where their segments are is read in them.
@@ -265,17 +282,16 @@ def nearest(
         if i + SEGMENTS_AHEAD < n:
             j = i + SEGMENTS_AHEAD
             _foresee(x[j], y[j], radius_m[j], grid, False)
-        count = _around(x[i], y[i], radius_m[i], grid, shapes, found, square, at)
+        count = _around(x[i], y[i], radius_m[i], grid, near, edges, square, at)
         if count == 0 and wide_radius_m > radius_m[i]:
-            count = _around(x[i], y[i], wide_radius_m, grid, shapes, found, square, at)
+            count = _around(x[i], y[i], wide_radius_m, grid, near, edges, square, at)
         for j in range(count):
-            e = found[j]
             d = math.sqrt(square[j])
-            _insert(e, d, at[j], edge[i], distance[i], offset[i])
-            f = shapes.other[e]
-            if f >= 0 and shapes.usable[f]:
-                there = shapes.length_m[f]
-                if shapes.length_m[e] > 0.0:
-                    there *= 1.0 - at[j] / shapes.length_m[e]
-                _insert(f, d, there, edge[i], distance[i], offset[i])
+            _insert(edges[j], d, at[j], edge[i], distance[i], offset[i])
+            segment = grid.segment[near[j]]
+            if segment["other"] >= 0:
+                there = grid.edge_m[segment["other"]]
+                if segment["edge_m"] > 0.0:
+                    there *= 1.0 - at[j] / segment["edge_m"]
+                _insert(segment["other"], d, there, edge[i], distance[i], offset[i])
     return edge, distance, offset

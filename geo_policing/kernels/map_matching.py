@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from geo_policing.kernels.node_tables import Table, cost_of, find_in, first_of, last_of
+from geo_policing.kernels.node_tables import Table, block_of, cost_of, first_of, last_of, within
 from geo_policing.kernels.prefetching import soon
 from geo_policing.kernels.way_search import Ways, scratch, search
 
@@ -151,6 +151,43 @@ def _hold(
 
 
 @njit(cache=True, nogil=True)
+def _look_up(
+    leads_to: NDArray[Any],
+    like: NDArray[Any],
+    node: NDArray[Any],
+    same: NDArray[Any],
+    rank: NDArray[Any],
+    table: Table,
+    place: NDArray[Any],
+) -> None:
+    """Find where in the table the ways are from the nodes states lead to, to the first nodes of candidates.
+
+    Only for the first of the states and candidates that have the same. In two rounds, each with hints to what
+    the next one reads: so the processor waits for many lines of memory at once, not for one after the other.
+    """
+    nodes, last, target, way = table.node, table.last, table.target, table.way
+    for h in range(like.shape[0]):
+        if like[h] != h:
+            continue
+        u = leads_to[h]
+        row = nodes[u]["row"]
+        for j in range(node.shape[0]):
+            if same[j] < j:
+                continue
+            place[h, j] = _NO_WAY
+            if node[j] != u:
+                place[h, j] = block_of(last, u, row, target.dtype.type(rank[j]))
+                soon(target, place[h, j])
+    for h in range(like.shape[0]):
+        if like[h] != h:
+            continue
+        for j in range(node.shape[0]):
+            if same[j] == j and place[h, j] >= 0:
+                place[h, j] = within(target, place[h, j], target.dtype.type(rank[j]))
+                soon(way, place[h, j])
+
+
+@njit(cache=True, nogil=True)
 def forward(
     x: NDArray[Any],
     y: NDArray[Any],
@@ -186,14 +223,14 @@ def forward(
     step = np.full((n, s, s), -np.inf, np.float32)
     # Looked up so often that they must not be taken out of their tuples each time.
     nodes, edges, turn_cost = table.node, table.edge, ways.turn_cost
-    row, target, way, complete_m = table.offset, table.target, table.way, table.complete_m
+    last, way = table.last, table.way
     # For each state before: the straight line, its scale, what is left of its edge; where no way is known
     # yet, the most that one could weigh. Of each candidate: its first node, the candidate before it that has
     # the same, so that it is looked up once, and what driving its edge up to there costs.
     straight, beta, left = np.empty(s), np.empty(s), np.empty(s)
     open_logp = np.empty((s, k))
     place = np.empty((s, k), np.int64)
-    leads_to = np.empty(s, np.int64)
+    leads_to, like = np.empty(s, np.int64), np.empty(s, np.int64)
     since = np.zeros((2, s), np.int64)
     node, same, into = np.empty(k, np.int64), np.empty(k, np.int64), np.empty(k)
     rank, turns, leaving = np.empty(k, np.int64), np.empty(k, np.int64), np.empty(k, np.int64)
@@ -220,7 +257,14 @@ def forward(
             meeting = nodes[node[count]]
             rank[count], leaving[count] = meeting["rank"], meeting["leaving"]
             turns[count] = meeting["turns"] + out_slot[count]
+            soon(turn_cost, turns[count])
+            # For the next fix, whose ways begin where this edge ends.
+            soon(nodes, beginning["to_node"])
+            soon(last, beginning["to_node"])
+            soon(turn_cost, beginning["turns"])
             count += 1
+        for j in range(k if i + 1 < n else 0):
+            soon(edges, candidate_edge[i + 1, j])
         any_open = False
         top = -np.inf
         for h in range(s):
@@ -228,10 +272,19 @@ def forward(
         # A jump from the best state is likelier than any way from one this far behind it.
         behind = top - model.jump_cost - SLACK
         for h in range(s):
-            a = edge[i - 1, h]
+            like[h] = -1
             leads_to[h] = -1
-            if a < 0 or score[i - 1, h] < behind:
+            if edge[i - 1, h] >= 0 and score[i - 1, h] >= behind:
+                # Held states, and candidates side by side, lead to the same node: it is looked up once.
+                leads_to[h] = edges[edge[i - 1, h]]["to_node"]
+                like[h] = 0
+                while leads_to[like[h]] != leads_to[h]:
+                    like[h] += 1
+        _look_up(leads_to, like, node[:count], same, rank, table, place)
+        for h in range(s):
+            if like[h] < 0:
                 continue
+            a = edge[i - 1, h]
             # A held state is where the vehicle was some fixes ago: the straight way is measured from there.
             origin = i - 1 if h < k else since[(i - 1) % 2, h]
             dx, dy = x[i] - x[origin], y[i] - y[origin]
@@ -243,24 +296,7 @@ def forward(
             length_m, a_turns, other = ending["length_m"], ending["turns"], ending["reverse"]
             rest = ending["cost_m"] * (1.0 - a_m / length_m) if length_m > 0.0 else 0.0
             straight[h], beta[h], left[h] = straight_m, beta_m, rest
-            u = ending["to_node"]
-            u_rank = nodes[u]["rank"]
-            row_start, row_end = row[u_rank], row[u_rank + 1]
-            # Held states, and candidates side by side, lead to the same node: it is looked up once.
-            leads_to[h] = u
-            like = 0
-            while leads_to[like] != u:
-                like += 1
-            for j in range(count):
-                if like < h:
-                    place[h, j] = place[like, j]
-                elif same[j] < j:
-                    place[h, j] = place[h, same[j]]
-                elif u == node[j]:
-                    place[h, j] = _NO_WAY
-                else:
-                    place[h, j] = find_in(target, row_start, row_end, rank[j])
-                    soon(way, place[h, j])
+            leaves = nodes[leads_to[h]]
             for j in range(count):
                 open_logp[h, j] = -np.inf
                 b = edge[i, j]
@@ -275,7 +311,7 @@ def forward(
                     over, arrival = abs(length_m - b_m - a_m) + model.turn_back_m - straight_m, BACK
                 # On along the same edge there is no shorter way.
                 if a != b or b_m < a_m:
-                    at = place[h, j]
+                    at = place[like[h], same[j]]
                     known = True
                     if at == _NO_WAY:
                         cost = turn_cost[a_turns + out_slot[j]]
@@ -289,7 +325,7 @@ def forward(
                         # What is not known is no less than this.
                         cost = 0.0
                         if at == _MISSING:
-                            cost = complete_m[u_rank]
+                            cost = leaves["complete_m"]
                         elif at != _NO_WAY:
                             cost = cost_of(way[at])
                         known = cost == np.inf

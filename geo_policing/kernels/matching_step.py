@@ -27,7 +27,7 @@ from geo_policing.kernels.map_matching import (
     detour_logp,
     jump_logp,
 )
-from geo_policing.kernels.node_tables import Table, cost_of, find_in, first_of, last_of
+from geo_policing.kernels.node_tables import Table, cost_of, find, first_of, last_of
 from geo_policing.kernels.way_search import Scratch, Ways, scratch, search
 
 
@@ -122,7 +122,7 @@ def advance(
     s = edge.shape[1]
     # Looked up so often that they must not be taken out of their tuples each time.
     nodes, edges, turn_cost = table.node, table.edge, ways.turn_cost
-    row, target, way, complete_m = table.offset, table.target, table.way, table.complete_m
+    way = table.way
     # For each state before: the straight line, its scale, what is left of its edge; where no way is known
     # yet, the most that one could weigh. Of each candidate: its first node, the candidate before it that has
     # the same, so that it is looked up once, and what driving its edge up to there costs.
@@ -165,8 +165,7 @@ def advance(
         rest = ending["cost_m"] * (1.0 - a_m / length_m) if length_m > 0.0 else 0.0
         straight[h], beta[h], left[h] = straight_m, beta_m, rest
         u = ending["to_node"]
-        u_rank = nodes[u]["rank"]
-        row_start, row_end = row[u_rank], row[u_rank + 1]
+        leaves = nodes[u]
         for j in range(count):
             open_logp[h, j] = -np.inf
             b = edge[i, j]
@@ -184,7 +183,7 @@ def advance(
             elif u == node[j]:
                 place[h, j] = _NO_WAY
             else:
-                place[h, j] = find_in(target, row_start, row_end, rank[j])
+                place[h, j] = find(u, node[j], table)
             # On along the same edge there is no shorter way.
             if a != b or b_m < a_m:
                 at = place[h, j]
@@ -201,7 +200,7 @@ def advance(
                     # What is not known is no less than this.
                     cost = 0.0
                     if at == _MISSING:
-                        cost = complete_m[u_rank]
+                        cost = leaves["complete_m"]
                     elif at != _NO_WAY:
                         cost = cost_of(way[at])
                     known = cost == np.inf

@@ -1,7 +1,8 @@
 """Least ways between near nodes, worked out beforehand.
 
 A row holds the nodes nearest to one, with what the way to each costs, the edge it starts by and the edge it
-ends by. Rows are contiguous, so that the fixes of a trace, which are near each other, find them in the cache.
+ends by. Rows are contiguous, in blocks as wide as a line of the cache, and the last nodes of the blocks of a
+row lie in one line more: what is looked for is found in two lines, each compared with as a whole.
 """
 
 from typing import Any, NamedTuple
@@ -17,8 +18,15 @@ from geo_policing.kernels.way_search import Ways
 UNIT_M = 0.25
 _LONGEST_M = UNIT_M * 65534.0
 
+#: Nodes in a block of a row. A row has fewer blocks than that.
+BLOCK = 32
+#: Nodes that a row can hold.
+MOST = (BLOCK - 1) * BLOCK
 
-NODE = np.dtype([("rank", np.int32), ("leaving", np.int32), ("turns", np.int64)])
+NODE = np.dtype(
+    [(name, np.int32) for name in ("rank", "leaving")]
+    + [("turns", np.int64), ("row", np.int64), ("complete_m", np.float64)]
+)
 EDGE = np.dtype(
     [(name, np.int32) for name in ("from_node", "to_node", "reverse", "out_slot")]
     + [("turns", np.int64), ("length_m", np.float64), ("cost_m", np.float64)]
@@ -30,20 +38,19 @@ class Table(NamedTuple):
 
     What is looked up together lies together. node (n,) of NODE: rank, another number for each node, such that
     those near each other have near numbers; leaving, how many edges leave it; turns, where the costs of
-    turning at it begin. edge (m,) of EDGE: what a transition asks of edges. offset (n + 1,) i64: rows, by
-    rank; target (z,) u16 or u32, ranks, ascending in a row; way (z,) u32: cost in UNIT_M, 16 bits, then 8 for
-    which of the edges that leave the node comes first, then 8 for which of those that come to the target is
-    last;
-    complete_m (n,) f64, by rank: no node that is missing in a row is nearer; in_offset (n + 1,) i32, in_edge
-    i32: edges by their last node.
+    turning at it begin; row, where its row does; complete_m: no node that is missing in its row is nearer.
+    edge (m,) of EDGE: what a transition asks of edges. last (n, BLOCK) u16 or u32: the last rank of each
+    block of a row, and after them the greatest number of all, which is no rank; target (z,) of the same:
+    ranks, ascending in a row, filled up to whole blocks with that number; way (z,) u32: cost in UNIT_M, 16
+    bits, then 8 for which of the edges that leave the node comes first, then 8 for which of those that come
+    to the target is last; in_offset (n + 1,) i32, in_edge i32: edges by their last node.
     """
 
     node: NDArray[Any]
     edge: NDArray[Any]
-    offset: NDArray[Any]
+    last: NDArray[Any]
     target: NDArray[Any]
     way: NDArray[Any]
-    complete_m: NDArray[Any]
     in_offset: NDArray[Any]
     in_edge: NDArray[Any]
 
@@ -86,7 +93,9 @@ def morton_ranks(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.i
 def rows(
     ways: Ways, in_offset: NDArray[Any], in_edge: NDArray[Any], rank: NDArray[Any], most: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint32], NDArray[np.float64]]:
-    """Ways from each node to the `most` nearest: offset, target, way, complete_m of a `Table`.
+    """Ways from each node to the `most` nearest, rows one after the other in the order of their ranks.
+
+    -> offset (n + 1,) i64 of rows; target (z,) i32, way (z,) u32 and complete_m (n,) f64 as in `Table`.
 
     Dijkstra over nodes: of the ways to a node only the least is followed, with the turn out of its last edge.
     Of a node with more than 256 edges the others are not followed.
@@ -162,41 +171,91 @@ def rows(
 
 
 def build(ways: Ways, rank: NDArray[np.int32], most: int) -> Table:
-    """Make the table of a network, `most` nodes a row, 0 for none; rank (n,) i32 of `morton_ranks`."""
+    """Make the table of a network, `most` nodes a row, 0 for none, MOST at most; rank of `morton_ranks`."""
+    if most > MOST:
+        raise ValueError(f"{most} nodes a row; {MOST} at most")
     n = len(ways.out_offset) - 1
     order = np.argsort(ways.to_node, kind="stable").astype(np.int32)
     in_offset = np.zeros(n + 1, np.int32)
     np.cumsum(np.bincount(ways.to_node, minlength=n), out=in_offset[1:])
+    offset, target, way, complete_m = rows(ways, in_offset, order, rank, most)
+    row, last, target, way = _blocks(offset, target, way, rank)
     node = np.zeros(n, NODE)
     node["rank"], node["leaving"] = rank, np.diff(ways.out_offset)
     turns = np.diff(in_offset) * np.diff(ways.out_offset)
     node["turns"] = np.cumsum(turns) - turns
+    node["row"], node["complete_m"] = row, complete_m[rank]
     edge = np.zeros(len(ways.to_node), EDGE)
     for name in ("from_node", "to_node", "reverse", "out_slot", "length_m", "cost_m"):
         edge[name] = getattr(ways, name)
     edge["turns"] = ways.turn_offset
-    offset, target, way, complete_m = rows(ways, in_offset, order, rank, most)
-    narrow = target.astype(np.uint16 if n <= 65536 else np.uint32)
-    return Table(node, edge, offset, narrow, way, complete_m, in_offset, order)
+    return Table(node, edge, last, target, way, in_offset, order)
+
+
+def _blocks(
+    offset: NDArray[np.int64], target: NDArray[np.int32], way: NDArray[np.uint32], rank: NDArray[np.int32]
+) -> tuple[NDArray[Any], ...]:
+    """Fill rows up to whole blocks: where that of each node begins (n,) i64; last, target, way of `Table`."""
+    n = len(rank)
+    narrow: type[np.uint16 | np.uint32] = np.uint16 if n < 65536 else np.uint32
+    none = np.iinfo(narrow).max
+    count = -(-np.diff(offset) // BLOCK)
+    begin = (np.cumsum(count) - count) * BLOCK
+    size = int(count.sum()) * BLOCK
+    last, targets, ways = (
+        np.full((n, BLOCK), none, narrow),
+        np.full(size, none, narrow),
+        np.zeros(size, np.uint32),
+    )
+    _fill(offset, target, way, begin, last, targets, ways)
+    return begin[rank], last[rank], targets, ways
 
 
 @njit(cache=True, nogil=True)
-def find_in(target: NDArray[Any], low: int, end: int, v: int) -> int:
-    """Where node v is in target[low:end], ascending; -1 if it is not there."""
-    size = end - low
-    # Without a branch that has to be guessed.
-    while size > 1:
-        half = size // 2
-        low = low + half if target[low + half] <= v else low
-        size -= half
-    return low if size > 0 and target[low] == v else -1
+def _fill(
+    offset: NDArray[Any],
+    target: NDArray[Any],
+    way: NDArray[Any],
+    begin: NDArray[Any],
+    last: NDArray[Any],
+    targets: NDArray[Any],
+    ways: NDArray[Any],
+) -> None:
+    """Copy each row to where it begins, and the last target of each of its blocks to `last`; all by rank."""
+    for r in range(begin.shape[0]):
+        for i in range(offset[r + 1] - offset[r]):
+            at = offset[r] + i
+            targets[begin[r] + i], ways[begin[r] + i] = target[at], way[at]
+            last[r, i // BLOCK] = target[at]
+
+
+@njit(cache=True, nogil=True)
+def block_of(last: NDArray[Any], u: int, row: int, rank: int) -> int:
+    """Where the block begins that has the node of that rank, if the row of node u has it; -1 if none can.
+
+    row is where that row begins, rank a number of the table's type: all of a line is compared at once.
+    """
+    block = 0
+    for i in range(BLOCK):
+        block += last[u, i] < rank
+    return row + block * BLOCK if last[u, block] != last[u, BLOCK - 1] else -1
+
+
+@njit(cache=True, nogil=True)
+def within(target: NDArray[Any], block: int, rank: int) -> int:
+    """Where in that block the node of that rank is; -1 if it is not there."""
+    nth = 0
+    for i in range(BLOCK):
+        nth += target[block + i] < rank
+    return block + nth if target[block + nth] == rank else -1
 
 
 @njit(cache=True, nogil=True)
 def find(u: int, v: int, table: Table) -> int:
     """Where in a table the way from node u to node v is, -1 if it is not there."""
-    row = table.node[u]["rank"]
-    return find_in(table.target, table.offset[row], table.offset[row + 1], table.node[v]["rank"])
+    rank = table.target.dtype.type(table.node[v]["rank"])
+    block = block_of(table.last, u, table.node[u]["row"], rank)
+    return within(table.target, block, rank) if block >= 0 else -1
 
 
 @njit(cache=True, nogil=True)

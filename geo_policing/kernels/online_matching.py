@@ -274,7 +274,7 @@ def feed(
     sigma_m = sigmas(accuracy_m[fix], reading)
     radius_m = np.minimum(np.maximum(reading.radius_m, RADIUS_SIGMAS * sigma_m), reading.wide_radius_m)
     candidate_edge, distance, candidate_offset = edge_grid.nearest(
-        x[fix], y[fix], radius_m, reading.wide_radius_m, k, grid, shapes
+        x[fix], y[fix], radius_m, reading.wide_radius_m, k, grid
     )
     emission = map_matching.emission_logp(distance, sigma_m)
     told, concentration = concentrations(speed_mps[fix], course_deg[fix], reading)

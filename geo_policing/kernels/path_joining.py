@@ -7,7 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from geo_policing.kernels.map_matching import AHEAD, BACK, BY_WAY
-from geo_policing.kernels.node_tables import Table, cost_between, find, find_in, last_of, turn_between
+from geo_policing.kernels.node_tables import Table, cost_between, find, last_of, turn_between
 from geo_policing.kernels.way_search import Ways, scratch, search
 
 
@@ -42,23 +42,20 @@ def _walk_table(
     u: int,
     v: int,
     at: int,
-    from_node: NDArray[Any],
     table: Table,
     way: NDArray[np.int32],
 ) -> tuple[NDArray[np.int32], int]:
     """Edges of the way from node u to node v at that place of the table, last first, and how many."""
-    nodes, row, target, packed = table.node, table.offset, table.target, table.way
-    in_offset, in_edge = table.in_offset, table.in_edge
-    first, last = row[nodes[u]["rank"]], row[nodes[u]["rank"] + 1]
+    packed, in_offset, in_edge, edges = table.way, table.in_offset, table.in_edge, table.edge
     size = 0
     while v != u:
         way = _longer(way, size + 1)
         e = in_edge[in_offset[v] + last_of(packed[at])]
         way[size] = e
         size += 1
-        v = from_node[e]
+        v = edges[e]["from_node"]
         if v != u:
-            at = find_in(target, first, last, nodes[v]["rank"])
+            at = find(u, v, table)
     return way, size
 
 
@@ -71,7 +68,7 @@ def between(a: int, b: int, ways: Ways, table: Table) -> tuple[bool, NDArray[np.
     at = find(u, v, table)
     if at < 0 or not cost_between(a, b, at, table, ways) < np.inf:
         return False, np.empty(0, np.int32)
-    way, size = _walk_table(u, v, at, ways.from_node, table, np.empty(16, np.int32))
+    way, size = _walk_table(u, v, at, table, np.empty(16, np.int32))
     return True, way[:size][::-1].copy()
 
 
@@ -128,7 +125,7 @@ def join(
                 at_way = find(u, v, table)
                 found = at_way >= 0 and cost_between(a, b, at_way, table, ways) < np.inf
                 if found:
-                    way, inner = _walk_table(u, v, at_way, from_node, table, way)
+                    way, inner = _walk_table(u, v, at_way, table, way)
             if found:
                 path = _longer(path, size + inner)
                 for back in range(inner):

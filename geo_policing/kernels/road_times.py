@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from geo_policing.kernels.edge_grid import Grid, Shapes, nearest
+from geo_policing.kernels.edge_grid import Grid, nearest
 
 #: How many edges near a place are looked at.
 PLACES = 32
@@ -49,7 +49,6 @@ class Roads(NamedTuple):
 
     arcs: Arcs
     grid: Grid
-    shapes: Shapes
     work: Scratch
 
 
@@ -73,7 +72,7 @@ def places(x: float, y: float, radius_m: float, roads: Roads) -> tuple[Any, Any,
     its nearest point, all of a loop, which may be near at both ends; -1 where there are fewer.
     """
     edges, _, offset_m = nearest(
-        np.array([x]), np.array([y]), np.array([radius_m]), WIDE_M, PLACES, roads.grid, roads.shapes
+        np.array([x]), np.array([y]), np.array([radius_m]), WIDE_M, PLACES, roads.grid
     )
     edge, at = edges[0], offset_m[0]
     from_m = np.maximum(at - radius_m, 0.0)

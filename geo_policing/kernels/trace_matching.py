@@ -146,7 +146,7 @@ def lattice_of(
     sigma_m = sigmas(accuracy_m[fix], reading)
     radius_m = np.minimum(np.maximum(reading.radius_m, RADIUS_SIGMAS * sigma_m), reading.wide_radius_m)
     candidate_edge, distance, candidate_offset = edge_grid.nearest(
-        x[fix], y[fix], radius_m, reading.wide_radius_m, reading.candidates, grid, shapes
+        x[fix], y[fix], radius_m, reading.wide_radius_m, reading.candidates, grid
     )
     has = np.flatnonzero(candidate_edge[:, 0] >= 0)
     if has.shape[0] < fix.shape[0]:

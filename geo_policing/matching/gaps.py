@@ -2,12 +2,11 @@
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_policing.kernels.gap_routes import fastest_routes
+from geo_policing.kernels.gap_routes import fastest_of
 from geo_policing.matching.graph import Graph
 
 Array = NDArray[np.float64]
@@ -90,44 +89,14 @@ def likeliest_route(
         None where no road leads across, or only one so long that it says that the network has a gap there:
         more than four times the straight way and 500 m, and not to be driven in the time that passed.
     """
-    found = _routes(graph, a, a_m, b, b_m)
-    if not found:
+    edges, length_m, travel_s, shared = fastest_of(
+        *(a, a_m, b, b_m, ROUTES, DEARER, TASTE_SHARE, TASTE_S, graph.times, graph.travel_s)
+    )
+    if not len(edges):
         return None
-    times = [_travel_s(graph, edges, a_m, b_m) for edges in found]
-    length_m = float(graph.network.length_m[found[0][:-1]].sum()) - a_m + b_m
-    if length_m > 4.0 * straight_m + 500.0 and times[0] > FASTER * elapsed_s:
+    if length_m > 4.0 * straight_m + 500.0 and travel_s > FASTER * elapsed_s:
         return None
-    taste_s = TASTE_SHARE * times[0] + TASTE_S
-    weights = np.exp(-(np.array(times) - times[0]) / taste_s)
-    shares = [_shared(graph, found[0], edges) for edges in found]
-    shared = float(weights @ shares / weights.sum())
-    return Route(found[0], times[0], shared, _fits_s(times[0], elapsed_s, taste_s))
-
-
-def _routes(graph: Graph, a: int, a_m: float, b: int, b_m: float) -> list[NDArray[np.int32]]:
-    """Return the fastest route between two places and others nearly as fast; none if no road leads there."""
-    if a == b and b_m >= a_m:
-        return [np.array([a], np.int32)]
-    ways, length_m = graph.times, graph.network.length_m[a]
-    left_s = ways.cost_m[a] * (1.0 - min(a_m / length_m, 1.0)) if length_m > 0.0 else 0.0
-    edges, first = fastest_routes(a, float(left_s), b, ROUTES, DEARER, ways)
-    return [edges[slice(*part)] for part in pairwise(first.tolist())]
-
-
-def _travel_s(graph: Graph, edges: NDArray[np.int32], a_m: float, b_m: float) -> float:
-    length_m = graph.network.length_m
-    first, last = edges[0], edges[-1]
-    whole = float(graph.travel_s[edges[:-1]].sum())
-    before = float(graph.travel_s[first]) * a_m / max(float(length_m[first]), 1e-9)
-    after = float(graph.travel_s[last]) * b_m / max(float(length_m[last]), 1e-9)
-    return whole - before + after
-
-
-def _shared(graph: Graph, edges: NDArray[np.int32], other: NDArray[np.int32]) -> float:
-    """Share of the time on the inner edges of a route that is on another one too."""
-    inner = edges[1:-1]
-    total = float(graph.travel_s[inner].sum())
-    return float(graph.travel_s[inner[np.isin(inner, other)]].sum()) / total if total > 0.0 else 1.0
+    return Route(edges, travel_s, shared, _fits_s(travel_s, elapsed_s, TASTE_SHARE * travel_s + TASTE_S))
 
 
 def _fits_s(travel_s: float, elapsed_s: float, taste_s: float) -> float:

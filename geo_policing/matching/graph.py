@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Self
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from geo_policing.kernels import edge_grid, node_tables, turning
 from geo_policing.kernels.way_search import Ways, out_slots
 from geo_policing.matching.kept_table import KeptTable, key_of
+from geo_policing.matching.packed import pack
 from geo_policing.matching.parameters import MatcherParameters
 from geo_policing.roads import Access, RoadNetwork
 
@@ -89,21 +91,25 @@ class Graph:
             *_read_only(from_node, to_node, length_m, length_m * feels, out_offset, out_edge, reverse),
             *_read_only(turns, turn_cost, out_slots(network.n_edges, out_offset, out_edge)),
         )
-        cost_s, turn_s = _read_only(travel_s * feels, turn_cost / TURNING_MPS)
-        times = ways._replace(cost_m=cost_s, turn_cost=turn_s)
         rank = node_tables.morton_ranks(network.node_x, network.node_y)
         key = key_of(ways, rank, ROW)
         kept = None if network.path is None else KeptTable.beside(network.path, access, key)
         table = None if kept is None else kept.read()
         if table is None:
-            table = node_tables.Table(*_read_only(*node_tables.build(ways, rank, ROW)))
+            table = node_tables.build(ways, rank, ROW)
             # Mapped again, so that those who open it later share the memory of the one who made it.
             table = table if kept is None else kept.write(table) or table
         shapes = edge_grid.Shapes(
             *_read_only(*drawing[:3], edge_grid.along(*drawing), length_m, reverse, usable)
         )
         grid = edge_grid.build(shapes, CELL_M)
-        grid = edge_grid.Grid(*grid[:5], *_read_only(*grid[5:]))
+        costs = travel_s, travel_s * feels, turn_cost / TURNING_MPS
+        packed = iter(pack([*ways, *table, *shapes, grid.offset, grid.segment, *costs]))
+        ways, table = Ways(*islice(packed, len(ways))), node_tables.Table(*islice(packed, len(table)))
+        shapes = edge_grid.Shapes(*islice(packed, len(shapes)))
+        grid = grid._replace(offset=next(packed), segment=next(packed), edge_m=shapes.length_m)
+        travel_s, cost_s, turn_s = packed
+        times = ways._replace(cost_m=cost_s, turn_cost=turn_s)
         return cls(network, ways, times, travel_s, table, key, grid, shapes)
 
 

@@ -27,14 +27,18 @@ def pieces_of(graph: Graph, found: Found, t_s: Array, x: Array, y: Array) -> tup
         The fixes, in seconds and metres in the plane.
     """
     pieces: list[Piece] = []
-    for first, last in pairwise([*np.flatnonzero(found.starts).tolist(), len(found.at)]):
+    starts = np.flatnonzero(found.starts)
+    ends = [*starts.tolist(), len(found.at)]
+    # Added up for all of them at once: each call costs more than what it adds.
+    total = np.add.reduceat(found.probability, starts).tolist() if len(starts) else []
+    for (first, last), sum_of_sure in zip(pairwise(ends), total, strict=True):
         turned = bool(first > 0 and found.how[first] == map_matching.BACK)
         if first > 0 and not turned:
             across = _across(graph, found, t_s, x, y, first)
             if across is not None:
                 pieces.append(across)
         on = slice(found.at[first], found.at[last - 1] + 1)
-        sure = min(float(found.probability[first:last].mean()), 1.0)
+        sure = min(sum_of_sure / (last - first), 1.0)
         start_m, end_m = float(found.entered_m[first]), float(found.left_m[last - 1])
         pieces.append(
             Piece(found.path[on], start_m, end_m, found.entered_s[on], False, sure, found.sure[on], turned)

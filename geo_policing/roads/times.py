@@ -68,7 +68,7 @@ class RoadTimes:
         self.plane = network.plane
         #: The highest speed of the roads.
         self.top_mps = float(speed_mps[is_open].max())
-        self._roads = road_times.Roads(arcs, edge_grid.build(shapes, _CELL_M), shapes, road_times.scratch(0))
+        self._roads = road_times.Roads(arcs, edge_grid.build(shapes, _CELL_M), road_times.scratch(0))
         self._nodes = network.n_nodes
 
     def for_kernels(self) -> road_times.Roads:

@@ -30,10 +30,10 @@ def test_a_row_has_the_nearest_nodes_and_the_ways_to_them(seed):
         assert node_tables.cost_of(whole.way[at]) >= min(ways) - node_tables.UNIT_M
         near = node_tables.find(u, v, cut)
         if near < 0:
-            assert node_tables.cost_of(whole.way[at]) >= cut.complete_m[cut.node[u]["rank"]] - 0.3
+            assert node_tables.cost_of(whole.way[at]) >= cut.node[u]["complete_m"] - 0.3
         else:
             assert cut.way[near] >> 16 == whole.way[at] >> 16
-    assert (np.diff(cut.offset) <= 4).all()
+    assert max(sum(node_tables.find(u, v, cut) >= 0 for v in range(n)) for u in range(n)) <= 4
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -59,6 +59,37 @@ def test_a_way_of_the_table_costs_what_driving_it_costs(seed):
         assert cost >= least - node_tables.UNIT_M
         known += cost <= least + node_tables.UNIT_M
     assert known > 50
+
+
+@pytest.mark.parametrize("most", [0, 1, 31, 32, 33, 64, 100, node_tables.MOST])
+@pytest.mark.parametrize("wide", [False, True])
+def test_in_a_row_of_any_length_what_is_there_is_found_and_nothing_else(most, wide):
+    rng = np.random.default_rng(most)
+    n = 65_536 if wide else 3000
+    asked = rng.choice(n, 3, replace=False)
+    rank = rng.permutation(n).astype(np.int32)
+    node_of = np.argsort(rank)
+    held = {int(u): np.sort(rng.choice(n, max(most - int(i), 0), replace=False)) for i, u in enumerate(asked)}
+    rows = [held.get(int(node_of[r]), np.empty(0, np.int64)) for r in range(n)]
+    offset = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
+    target = np.concatenate(rows).astype(np.int32)
+    begins, last, targets, ways = node_tables._blocks(
+        offset, target, np.arange(len(target), dtype=np.uint32), rank
+    )
+    assert targets.dtype == (np.uint32 if wide else np.uint16)
+    for u in asked.tolist():
+        first = offset[rank[u]]
+        for r in {0, n - 1, *rng.integers(0, n, 200).tolist(), *held[u].tolist()}:
+            block = node_tables.block_of(last, u, begins[u], targets.dtype.type(r))
+            at = node_tables.within(targets, block, targets.dtype.type(r)) if block >= 0 else -1
+            where = np.flatnonzero(held[u] == r)
+            assert [ways[at] - first] == where.tolist() if at >= 0 else len(where) == 0
+
+
+def test_a_row_longer_than_its_blocks_can_say_is_refused():
+    town = Town(np.random.default_rng(0), n_nodes=4, n_streets=4)
+    with pytest.raises(ValueError, match="993 nodes a row; 992 at most"):
+        town.table(993)
 
 
 def test_what_lies_together_has_near_numbers():

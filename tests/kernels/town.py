@@ -91,7 +91,7 @@ class Town:
         return edge_grid.build(shapes, cell_m), shapes
 
     def candidates(self, x, y, radius_m, k, wide_m=0.0, cell_m=50.0):
-        return edge_grid.nearest(x, y, np.full(len(x), radius_m), wide_m, k, *self.drawn(cell_m))
+        return edge_grid.nearest(x, y, np.full(len(x), radius_m), wide_m, k, self.drawn(cell_m)[0])
 
     def table(self, most):
         return node_tables.build(self.ways, node_tables.morton_ranks(self.x, self.y), most)

@@ -191,7 +191,7 @@ def test_a_network_mapped_from_a_file_matches_alike_and_compiles_nothing_again(t
     network.save(tmp_path / "town.roads")
     lon, lat = drive(network, ROUTE, noise_m=5.0)
     lon, lat = np.concatenate([lon, lon[:1]]), np.concatenate([lat, lat[:1]])  # and a leap at the end
-    kernels = [trace_matching.match_trace, gap_routes.fastest_routes]
+    kernels = [trace_matching.match_trace, gap_routes.fastest_of]
     here = matched(network, lon, lat)
     compiled = [len(kernel.signatures) for kernel in kernels]
     for matcher in (Matcher(RoadNetwork.load(tmp_path / "town.roads")), Matcher(network, access=Access.CAR)):

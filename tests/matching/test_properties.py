@@ -88,9 +88,8 @@ def edges_of(match):
 def away_m(lon, lat):
     """Distance of each fix to the nearest street of the grid, metres; infinite beyond its rim."""
     x, y = TOWN.plane.forward(lon, lat)
-    grid, shapes = MATCHER._graph.grid, MATCHER._graph.shapes
     return edge_grid.nearest(
-        np.atleast_1d(x), np.atleast_1d(y), np.full(np.size(x), 210.0), 0.0, 1, grid, shapes
+        np.atleast_1d(x), np.atleast_1d(y), np.full(np.size(x), 210.0), 0.0, 1, MATCHER.graph.grid
     )[1][:, 0]
 
 
