@@ -60,7 +60,9 @@ def _moved(source: Path, part: Part, days: int, folder: Path, part_id: int) -> P
         day=part.day + days,
         first_us=part.first_us + days * DAY_US,
         last_us=part.last_us + days * DAY_US,
-        **files,
+        by_device=files["by_device"],
+        by_cell=files["by_cell"],
+        visits=files["visits"],
     )
 
 

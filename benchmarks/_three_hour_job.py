@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
-from shapely import STRtree, linestrings, points
+from shapely import LineString, STRtree, points
 
 from geo_policing.maps import render, search_map
 from geo_policing.model import BoundingBox, TimeWindow, format_instant
@@ -83,7 +83,7 @@ class ThreeHourJob:
         """How far from the nearest road some places (k,) are, metres."""
         if self._lines is None:
             self._network = RoadNetwork.load(self._roads)
-            drawn = [linestrings(self._network.vertices(edge)) for edge in range(self._network.n_edges)]
+            drawn = [LineString(self._network.vertices(edge)) for edge in range(self._network.n_edges)]
             self._lines = STRtree(drawn)
         places = points(np.column_stack(self._network.plane.forward(lon, lat)))
         (_, _), off_m = self._lines.query_nearest(places, return_distance=True, all_matches=False)

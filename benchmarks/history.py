@@ -65,7 +65,7 @@ class Asked:
         self._names = fleet.names
         self.day = FIRST_DAY + (days - 1 if last else days // 2)
         self._first = FIRST_DAY
-        self._job = ThreeHourJob(roads, folder, self._names, self.day * DAY_US + 7 * HOUR_US)
+        self._job = ThreeHourJob(roads, folder, self._names.tolist(), self.day * DAY_US + 7 * HOUR_US)
 
     def _square(self, n: int, metres: float = 1000.0) -> Area:
         lon, lat = self._lon[n % len(self._lon)], self._lat[n % len(self._lat)]
@@ -118,8 +118,8 @@ class Asked:
     @property
     def queries(self) -> dict[str, Query]:
         """By name."""
-        names = ("device_day", "area_hour", "collision", "companions", "footholds", "first_entry")
-        names += ("three_hour_job",)
+        names = ["device_day", "area_hour", "collision", "companions", "footholds", "first_entry"]
+        names.append("three_hour_job")
         return {name: getattr(self, name) for name in names}
 
 
@@ -208,11 +208,11 @@ def postgresql(folder: Path) -> Iterator[Any]:
         os.chown(folder, user.pw_uid, user.pw_gid)
         who = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
     data = folder / "data"
-    init = [programs / "initdb", "-D", data, "-U", "tester", "--auth=trust", "-E", "UTF8"]
+    init = [str(programs / "initdb"), "-D", str(data), "-U", "tester", "--auth=trust", "-E", "UTF8"]
     subprocess.run(init, check=True, capture_output=True, cwd=folder, **who)
     settings = ["shared_buffers=2GB", "work_mem=256MB", "maintenance_work_mem=1GB", "max_wal_size=8GB"]
     options = [part for setting in settings for part in ("-c", setting)]
-    command = [programs / "postgres", "-D", data, "-k", folder, "-h", "", *options]
+    command = [str(programs / "postgres"), "-D", str(data), "-k", str(folder), "-h", "", *options]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, **who)
     try:
@@ -399,7 +399,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         roads = args.roads
         if roads is None:
-            command = [sys.executable, "-m", "geo_policing", "sample-city", folder / "city"]
+            command = [sys.executable, "-m", "geo_policing", "sample-city", str(folder / "city")]
             subprocess.run(command, check=True, stdout=sys.stderr)
             roads = folder / "city" / "city.roads"
         days = args.days or max(2, round(args.rows / 20e6))

@@ -113,8 +113,9 @@ class Choices:
 
     def _fit(self, band: int, penalty_per_m: float) -> Array:
         chosen = np.flatnonzero(self.band == band)
-        rows = np.concatenate([np.arange(self.offset[i], self.offset[i + 1]) for i in chosen] or [[]])
-        rows = rows.astype(np.int64)
+        rows = np.concatenate(
+            [np.arange(self.offset[i], self.offset[i + 1]) for i in chosen] or [np.empty(0, np.int64)]
+        )
         count = np.diff(self.offset)[chosen]
         offset = np.concatenate([[0], np.cumsum(count)])
         x, base = self.features[rows], -penalty_per_m * self.longer_m[rows]

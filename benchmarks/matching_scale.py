@@ -70,7 +70,7 @@ def city(n_edges: int, seed: int = 7) -> RoadNetwork:
 def drives(network: RoadNetwork, count: int, every_s: float, seed: int = 3) -> list[dict[str, Array]]:
     """Drive ways of 150 edges, turning at random and back only at dead ends."""
     rng = np.random.default_rng(seed)
-    found = []
+    found: list[dict[str, Array]] = []
     while len(found) < count:
         edge = int(rng.integers(network.n_edges))
         way = [edge]
@@ -100,7 +100,7 @@ def measure(
     found_seconds, _, matcher = _timed(network)
     traces = drives(network, tracks, every_s)
     for trace in traces[:5]:
-        matcher.match(**trace)
+        matcher.match(trace["t_s"], trace["lon"], trace["lat"])
     fixes = sum(len(trace["t_s"]) for trace in traces)
     row: dict[str, object] = {
         "edges": network.n_edges,

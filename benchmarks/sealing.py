@@ -31,7 +31,8 @@ _TOGETHER = 40  # of the fleet's batches
 def fill(path: Path, fleet: Fleet) -> list[FixColumns]:
     """Append a day but for the devices that are late, and return the fixes of those."""
     late_names = set(fleet.names[LATE // 2 :: LATE].tolist())
-    late, waiting = [], []
+    late: list[FixColumns] = []
+    waiting: list[FixColumns] = []
 
     def pour(store: FixStore) -> None:
         batch = FixColumns.concatenated(waiting)
@@ -87,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         roads = args.roads
         if roads is None:
-            command = [sys.executable, "-m", "geo_policing", "sample-city", folder / "city"]
+            command = [sys.executable, "-m", "geo_policing", "sample-city", str(folder / "city")]
             subprocess.run(command, check=True, stdout=sys.stderr)
             roads = folder / "city" / "city.roads"
         found = run(int(args.rows), roads, folder)

@@ -79,7 +79,8 @@ def _walk(x: Array, y: Array) -> Drive:
 
 def invented(seed: int, count: int, *, straight: bool) -> list[Drive]:
     """Let people walk between places on the roads, straight or with short cuts."""
-    network, rng, found = city_of().network, np.random.default_rng([seed, straight]), []
+    network, rng = city_of().network, np.random.default_rng([seed, straight])
+    found: list[Drive] = []
     open_ = np.flatnonzero((network.access & int(Access.FOOT)) != 0)
     water = shapely.union_all(city_of().water.to_crs(4326).geometry.to_numpy())
     while len(found) < count:
@@ -150,7 +151,7 @@ def beside(walk: Drive) -> float:
     tree = shapely.STRtree([shapely.LineString(line) for line in roads])
     places = shapely.points(np.column_stack(network.plane.forward(walk.lon, walk.lat)))
     near = tree.query(places, predicate="dwithin", distance=BESIDE_M)[0]
-    return 1.0 - len(np.unique(near)) / len(places)
+    return 1.0 - len(np.unique(near)) / len(walk.lon)
 
 
 def measure(walks: Sequence[Drive], name: str, gap_s: int, turns: Turns) -> dict[str, Any]:
