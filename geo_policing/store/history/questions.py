@@ -73,7 +73,7 @@ class Questions:
             fresh = self._fresh(now, *around)
             sources = [] if fresh is None else [fresh]
             sources += [
-                Source(part.first_us, part.last_us, part.has_blocks, file=part.by_cell)
+                Source(part.first_us, part.last_us, part.has_ways, file=part.by_cell)
                 for part in now.manifest.overlapping(*around)
             ]
             zones = [z for z in doubtful(sources) if z[0] < end_us and z[1] >= start_us]
