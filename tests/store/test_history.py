@@ -335,7 +335,8 @@ def test_ways_of_format_2_are_not_believed_until_they_are_written_anew(store, tm
     table = pq.read_table(folder / part.by_cell.name)
     flags, time = (table.column(name).to_numpy() for name in ("flags", "time"))
     again = np.flatnonzero((time[:-1] == T) & (time[1:] == T))
-    assert len(again) == 1 and not flags[again[0]] & ONWARD
+    assert len(again) == 1
+    assert not flags[again[0]] & ONWARD
     flags = flags.copy()
     flags[again] |= ONWARD
     at = table.schema.get_field_index("flags")
