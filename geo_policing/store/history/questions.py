@@ -48,6 +48,11 @@ class Questions:
         self._halt = halt or Halt()
         self._read = 0
 
+    @property
+    def halt(self) -> Halt:
+        """Says when a question must end."""
+        return self._halt
+
     def moves(self, start_us: int, end_us: int, devices: Collection[str]) -> Moves:
         """Return the fixes of devices in [start, end), and those from and to which they may have moved."""
         if not devices:
