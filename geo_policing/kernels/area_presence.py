@@ -63,11 +63,13 @@ def presences(
     edge: NDArray[np.float64],
     start_us: int,
     end_us: int,
+    halt: NDArray[np.uint8],
 ) -> tuple[Any, Any, Any, Any, Any]:
     """Maximal times [enter, leave] of each device in the area within [start, end).
 
     device, time, lon, lat (n,): fixes sorted by device and time; onward (n,) bool: whether the device's next
     fix is the next row; edge (e, 4) f64 degrees.
+    halt (1,) u8: what is found is of no use, and it returns, when another thread makes it other than 0.
     -> device (p,) i32, enter, leave (p,) f64 us, and the fixes between which it was: first, last (p,) i64.
     """
     n = time.shape[0]
@@ -84,6 +86,8 @@ def presences(
     settled = -1  # the fix of which is known whether it is inside
     is_inside = False
     for i in range(n):
+        if halt[0] != 0:
+            break
         is_way = (
             i + 1 < n
             and onward[i]
@@ -161,12 +165,18 @@ def presences(
 
 @njit(cache=True, nogil=True)
 def stays(
-    time: NDArray[np.int64], lon: NDArray[np.float64], lat: NDArray[np.float64], radius_m: float, stay_us: int
+    time: NDArray[np.int64],
+    lon: NDArray[np.float64],
+    lat: NDArray[np.float64],
+    radius_m: float,
+    stay_us: int,
+    halt: NDArray[np.uint8],
 ) -> tuple[Any, Any, Any, Any]:
     """Stays of one device: from a fix on, all those that follow within the radius of it, if that lasts.
 
     After Li et al., "Mining user similarity based on location history" (ACM GIS 2008), section 3.1: the first
     fix beyond the radius ends the stay; when none began, the next fix is tried.
+    halt (1,) u8: as in `presences`.
     time (n,) i64 us, lon, lat (n,) f64 degrees, sorted by time -> first, last (s,) i64: rows of its first and
     last fix; lon, lat (s,) f64: the mean of its fixes.
     """
@@ -177,7 +187,7 @@ def stays(
     mean_lat = np.empty(n, np.float64)
     s = 0
     i = 0
-    while i < n:
+    while i < n and halt[0] == 0:
         j = i + 1
         while j < n and distance_m(lon[i], lat[i], lon[j], lat[j]) <= radius_m:
             j += 1
@@ -203,11 +213,12 @@ def shared_places(
     devices: int,
     shifts: NDArray[np.int64],
     within_s: int,
+    halt: NDArray[np.uint8],
 ) -> NDArray[np.int32]:
     """At how many places (cells) each device was within some seconds of one device, times shifted as given.
 
     own_* (o,) sorted by cell: stays of the one; device, cell, first, last (v,) sorted by device and cell:
-    stays of the others; shifts (m,) i64 s are added to the others' times.
+    stays of the others; shifts (m,) i64 s are added to the others' times; halt (1,) u8: as in `presences`.
     -> (devices, m) i32: cells in which a stay [first, last] + shift and an own one are at most within_s
     apart.
     """
@@ -215,6 +226,8 @@ def shared_places(
     out = np.zeros((devices, m), np.int32)
     counted = np.zeros(m, np.bool_)
     for i in range(cell.shape[0]):
+        if halt[0] != 0:
+            break
         if i == 0 or device[i] != device[i - 1] or cell[i] != cell[i - 1]:
             counted[:] = False
         low = np.searchsorted(own_cell, cell[i])

@@ -141,11 +141,13 @@ def passages(
     py: NDArray[np.float64],
     start_us: int,
     end_us: int,
+    halt: NDArray[np.uint8],
 ) -> tuple[Any, Any, Any, Any, Any]:
     """Where movements go over a line: they come to it from strictly one side and leave it on the other.
 
     device, time, lon, lat (n,): fixes sorted by device and time; px, py (m + 1,): its corners from start to
     end, which does not cross itself.
+    halt (1,) u8: what is found is of no use, and it returns, when another thread makes it other than 0.
     -> device (p,) i32, at (p,) f64 us: when the line is reached, in [start, end); side (p,) i8: 1 from its
     left to its right, -1 the other way; and the fixes before and after, first, last (p,) i64.
     """
@@ -163,6 +165,8 @@ def passages(
     west, east, south, north = px.min(), px.max(), py.min(), py.max()
     is_on, came, came_us, came_fix = False, 0, 0.0, 0
     for i in range(n - 1):
+        if halt[0] != 0:
+            break
         if device[i + 1] != device[i] or not joined(
             time[i + 1] - time[i], distance_m(lon[i], lat[i], lon[i + 1], lat[i + 1])
         ):

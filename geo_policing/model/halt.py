@@ -25,10 +25,13 @@ class Halt:
     ----------
     limit_s : float, optional
         How long the work may take; without it, as long as it likes.
+    stood_s : callable, optional
+        How many seconds so far do not count, as while machine code was made.
     """
 
-    def __init__(self, limit_s: float | None = None) -> None:
+    def __init__(self, limit_s: float | None = None, stood_s: Callable[[], float] | None = None) -> None:
         self._limit_s = limit_s
+        self._stood_s = stood_s or (lambda: 0.0)
         self._began_s: float | None = None
         self._done = ""
         self._why = ""
@@ -41,7 +44,7 @@ class Halt:
 
     def __enter__(self) -> Self:
         """Begin to count."""
-        self._began_s = time.monotonic()
+        self._began_s = self._now_s()
         threading.Thread(target=self._interrupt, name="halt", daemon=True).start()
         return self
 
@@ -59,8 +62,8 @@ class Halt:
 
     @property
     def took_s(self) -> float | None:
-        """Seconds since it was entered; None before."""
-        return None if self._began_s is None else time.monotonic() - self._began_s
+        """Seconds since it was entered, of those that count; None before."""
+        return None if self._began_s is None else self._now_s() - self._began_s
 
     @property
     def cancelled(self) -> bool:
@@ -134,8 +137,17 @@ class Halt:
             with self._changing:
                 self._interrupts.remove(interrupt)
 
+    def _now_s(self) -> float:
+        return time.monotonic() - self._stood_s()
+
     def _interrupt(self) -> None:
-        self._wake.wait(self._limit_s)
+        if self._limit_s is None:
+            self._wake.wait()
+        else:
+            while (left_s := self._limit_s - (self.took_s or 0.0)) > 0.0:
+                # Its clock may stand meanwhile.
+                if self._wake.wait(max(left_s, AGAIN_S)):
+                    break
         while not self._left.wait(AGAIN_S):
             self._flag[0] = 1
             with self._changing:

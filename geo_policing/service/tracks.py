@@ -1,7 +1,6 @@
 """Tracks out of the history: the fixes of a device in a window, matched to the roads when asked."""
 
 import logging
-import threading
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +11,7 @@ from geo_policing.model import DeviceKind, TimeWindow, Track
 from geo_policing.roads import RoadNetwork
 from geo_policing.roads.network import Access
 from geo_policing.roads.times import RoadTimes
+from geo_policing.service.once import Once
 from geo_policing.service.sight import EXCLUDED
 from geo_policing.store import FixStore, Records
 from geo_policing.tracks.answer import fingerprint
@@ -57,12 +57,12 @@ class Tracks:
     ) -> None:
         self._store, self._records, self._roads = store, records, roads
         self._limits = limits or Limits()
-        self._network: RoadNetwork | None = None
         self._fingerprint = ""
-        self._matchers: dict[Access | None, Matcher] = {}
-        self._turns: dict[Access | None, Turns] = {}
-        self._road_times: RoadTimes | None = None
-        self._loading = threading.Lock()
+        # Making one takes seconds on a large city; who needs another one, or none, goes on meanwhile.
+        self._networks: Once[None, RoadNetwork] = Once()
+        self._matchers: Once[Access | None, Matcher] = Once()
+        self._turns: Once[Access | None, Turns] = Once()
+        self._road_times: Once[None, RoadTimes] = Once()
 
     @property
     def has_roads(self) -> bool:
@@ -78,11 +78,7 @@ class Tracks:
             If there is no road network.
         """
         access = ACCESS.get(kind)
-        network = self.network()
-        with self._loading:
-            if access not in self._matchers:
-                self._matchers[access] = Matcher(network, access=access)
-            return self._matchers[access]
+        return self._matchers.get(access, lambda: Matcher(self.network(), access=access))
 
     def matcher_of(self, device: str) -> Matcher:
         """Return the matcher for a device, by what carries it as far as that is known."""
@@ -90,19 +86,11 @@ class Tracks:
 
     def turns(self, access: Access | None) -> Turns:
         """Return the turns that these travellers may drive, found when first needed."""
-        network = self.network()
-        with self._loading:
-            if access not in self._turns:
-                self._turns[access] = Turns.of(network, access)
-            return self._turns[access]
+        return self._turns.get(access, lambda: Turns.of(self.network(), access))
 
     def road_times(self) -> RoadTimes:
         """Return the least times by road of a car, made ready when first needed."""
-        network = self.network()
-        with self._loading:
-            if self._road_times is None:
-                self._road_times = RoadTimes(network)
-            return self._road_times
+        return self._road_times.get(None, lambda: RoadTimes(self.network()))
 
     def network(self) -> RoadNetwork:
         """Return the roads, loaded when first needed.
@@ -112,16 +100,16 @@ class Tracks:
         Unavailable
             If there is no road network.
         """
-        with self._loading:
-            if self._network is None:
-                if self._roads is None:
-                    raise Unavailable(
-                        "no road network to match to; make one with `geo-policing import-roads SRC -o "
-                        "city.roads`, put it into the data folder, or ask with match=false"
-                    )
-                self._fingerprint = fingerprint(self._roads)
-                self._network = RoadNetwork.load(self._roads)
-            return self._network
+        return self._networks.get(None, self._load)
+
+    def _load(self) -> RoadNetwork:
+        if self._roads is None:
+            raise Unavailable(
+                "no road network to match to; make one with `geo-policing import-roads SRC -o "
+                "city.roads`, put it into the data folder, or ask with match=false"
+            )
+        self._fingerprint = fingerprint(self._roads)
+        return RoadNetwork.load(self._roads)
 
     def roads_fingerprint(self) -> str:
         """SHA-256 of the file of the roads when they were loaded; empty before."""

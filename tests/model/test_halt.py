@@ -73,6 +73,24 @@ def test_without_a_limit_it_takes_as_long_as_it_likes():
     assert halt.done == "7 of 31 days"
 
 
+def test_seconds_in_which_its_clock_stands_do_not_count():
+    began = time.monotonic()
+    with Halt(0.3, lambda: time.monotonic() - began) as halt:
+        time.sleep(1.0)
+        halt.check()
+        assert halt.took_s == pytest.approx(0.0, abs=0.2)
+        assert halt.flag.tolist() == [0]
+
+
+def test_a_clock_that_stood_for_a_while_goes_on():
+    began, ended = time.monotonic(), threading.Event()
+    with Halt(0.3, lambda: min(time.monotonic() - began, 1.0)) as halt, halt.interrupting(ended.set):
+        assert ended.wait(20)
+        assert time.monotonic() - began >= 1.3
+        with pytest.raises(TookTooLong, match=r"than 0\.3 s"):
+            halt.check()
+
+
 def test_what_is_whole_is_not_ended_any_more():
     with Halt(0.0) as halt:
         halt.finish()

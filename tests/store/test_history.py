@@ -10,13 +10,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from geo_policing.errors import InvalidFile, Unavailable
+from geo_policing.kernels.block_ways import ONWARD
 from geo_policing.model import BoundingBox, Fix, FixColumns, TimeWindow, from_us
 from geo_policing.store import FixStore
 from geo_policing.store.history import keeper as keeper_module
 from geo_policing.store.history import layout, spill
 from geo_policing.store.history.checks import verify
 from geo_policing.store.history.keeper import Keeper
-from geo_policing.store.history.manifest import NAME, Manifest
+from geo_policing.store.history.manifest import FORMAT, NAME, Manifest
 from geo_policing.store.history.questions import Questions
 from geo_policing.store.history.sealing import make_part
 from geo_policing.tracks.searches import Area, presences
@@ -294,7 +295,7 @@ def test_a_day_of_before_there_were_blocks_is_read_and_written_anew(store, tmp_p
     said = json.loads((folder / NAME).read_text())
     said["format"] = 1
     for part in said["parts"]:
-        del part["has_blocks"]
+        del part["has_blocks"], part["has_ways"]
         path = folder / part["by_cell"]["name"]
         part["by_cell"] |= {
             "rows": part["by_device"]["rows"],
@@ -312,9 +313,64 @@ def test_a_day_of_before_there_were_blocks_is_read_and_written_anew(store, tmp_p
         keeper.seal(FIRST_DAY + 9)
         assert faults(again) == []
         assert len(keeper.compact(renew=True)) == len(manifest.parts)
-        assert all(part.has_blocks for part in again.manifest.parts)
+        assert all(part.has_blocks and part.has_ways for part in again.manifest.parts)
         assert faults(again) == []
         assert presences(Questions(again), area, w) == expected
+
+
+def test_ways_of_format_2_are_not_believed_until_they_are_written_anew(store, tmp_path):
+    # A fix that is there twice, then a leap too far to be joined, and back half a minute later.
+    second, west, south = 1_000_000, 113.13, 27.83
+    time, lat = T + np.array([0, 0, 1, 30]) * second, south + np.array([0.0, 0.0, 0.04, 0.0])
+    store.append(fixes_at(np.full(4, "d0", object), time, np.full(4, west), lat))
+    Keeper(store).seal(FIRST_DAY + 9)
+    area, w = Area.circle(west, south, 200), TimeWindow(from_us(T), from_us(T + 60 * second))
+
+    def stays(store):
+        return [(p.enter_us - T, p.leave_us - T) for p in presences(Questions(store), area, w)]
+
+    assert stays(store) == [(0, 0), (30 * second, 30 * second)]
+    # As it was written then: whatever is in the block until the leap is followed by the next row.
+    folder, (part,) = store.folder, store.manifest.parts
+    table = pq.read_table(folder / part.by_cell.name)
+    flags, time = (table.column(name).to_numpy() for name in ("flags", "time"))
+    again = np.flatnonzero((time[:-1] == T) & (time[1:] == T))
+    assert len(again) == 1
+    assert not flags[again[0]] & ONWARD
+    flags = flags.copy()
+    flags[again] |= ONWARD
+    at = table.schema.get_field_index("flags")
+    table = table.set_column(at, table.schema.field(at), pa.array(flags))
+    # And there was a row group of no rows where the last one was full.
+    with pq.ParquetWriter(folder / part.by_cell.name, table.schema, store_decimal_as_integer=True) as file:
+        file.write_table(table)
+        file.write_table(table.slice(0, 0))
+    store.close()
+    said = json.loads((folder / NAME).read_text())
+    said["format"] = 2
+    del said["parts"][0]["has_ways"]
+    path = folder / part.by_cell.name
+    said["parts"][0]["by_cell"] |= {"bytes": path.stat().st_size, "sha256": layout.digest(path)}
+    (folder / NAME).write_text(json.dumps(said))
+    with FixStore(tmp_path / "fixes.duckdb") as after:
+        assert faults(after) == []
+        assert stays(after) == [(0, 0), (30 * second, 30 * second)]
+        (renewed,) = Keeper(after).compact(renew=True)
+        assert renewed.has_ways
+        assert json.loads((folder / NAME).read_text())["format"] == FORMAT > 2
+        assert faults(after) == []
+        assert stays(after) == [(0, 0), (30 * second, 30 * second)]
+
+
+def test_a_manifest_of_a_later_format_is_refused_with_what_to_do(store, tmp_path):
+    store.append(walks(np.random.default_rng(16), devices=1, days=1))
+    Keeper(store).seal(FIRST_DAY + 9)
+    store.close()
+    path = store.folder / NAME
+    said = json.loads(path.read_text())
+    path.write_text(json.dumps(said | {"format": FORMAT + 1}))
+    with pytest.raises(InvalidFile, match=f"of format {FORMAT + 1}, not 1 to {FORMAT}; use the version"):
+        FixStore(tmp_path / "fixes.duckdb")
 
 
 def test_a_store_of_one_table_is_divided_into_days(tmp_path):

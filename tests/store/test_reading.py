@@ -161,3 +161,21 @@ def test_rows_that_fill_their_row_groups_leave_none_empty(tmp_path, monkeypatch)
         part = store.manifest.parts[0]
         assert Groups.of(store.folder / part.by_device.name).metadata.num_row_groups == 5
         assert rows(store.window("d0", TimeWindow(from_us(T), from_us(T + DAY_US)))) == rows(fixes)
+
+
+def test_a_last_row_group_of_no_rows_is_passed_over(store):
+    file = store.manifest.parts[0].by_device
+
+    def found():
+        tables = SealedReader(store.folder).of_devices([file], ("time",), {"d0"}, T, T + DAY_US)
+        return [time for table in tables for time in table.column("time").to_pylist()]
+
+    before, path = found(), store.folder / file.name
+    table = pq.read_table(path)
+    with pq.ParquetWriter(path, table.schema, store_decimal_as_integer=True) as written:
+        written.write_table(table)
+        written.write_table(table.slice(0, 0))
+    groups = Groups.of(path)
+    assert (groups.metadata.num_row_groups, len(groups.least["time"])) == (2, 1)
+    assert len(before) > 10
+    assert found() == before

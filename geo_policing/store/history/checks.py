@@ -104,7 +104,7 @@ def _check_fixes(db: Any, folder: Path, part: Part) -> Iterator[str]:
         sums += db.execute(f"SELECT {total} FROM ({query})").fetchall()
     if sums[0] != sums[1]:
         yield "the fixes by device are not those by cell"
-    elif part.has_blocks and not _has_its_ways(db, folder, part):
+    elif part.has_ways and not _has_its_ways(db, folder, part):
         yield "the movement by cell is not that through the fixes by device"
     if sums[0][2:] != (part.first_us, part.last_us):
         yield "the first and the last fix are not at the times that the manifest says"

@@ -78,13 +78,13 @@ class Keeper:
     def compact(self, at_least: int = 2, before: int | None = None, renew: bool = False) -> list[Part]:
         """Merge the parts of each day that has so many, of those before a day when one is given.
 
-        To renew is to write days anew as well that have a part as it was before there were blocks.
+        To renew is to write days anew as well that have a part of an older format.
         """
         made = []
         with self._turn:
             every = [part for part in self._store.manifest.parts if before is None or part.day < before]
             days = Counter(part.day for part in every)
-            old = {part.day for part in every if renew and not part.has_blocks}
+            old = {part.day for part in every if renew and not part.has_ways}
             for day in sorted(day for day, parts in days.items() if parts >= at_least or day in old):
                 with self._store.snapshot() as now:
                     parts = now.manifest.of_day(day)

@@ -16,8 +16,8 @@ from geo_policing.errors import InvalidFile
 from geo_policing.store.private import private
 
 DAY_US = 86_400_000_000
-#: What is written; parts of format 1 are read as well (`Part.has_blocks`).
-FORMAT = 2
+#: What is written; parts of older formats are read as well (`Part.has_blocks`, `Part.has_ways`).
+FORMAT = 3
 NAME = "manifest.json"
 #: What a part is kept as: all columns by device and time; movement by hour, block and device; stays in cells.
 KINDS = ("by_device", "by_cell", "visits")
@@ -50,8 +50,11 @@ class Part:
     by_device, by_cell, visits : SealedFile
         The files.
     has_blocks : bool
-        Whether `by_cell` has the movement through blocks. Before format 2 it had fixes by hour, cell, time:
-        who was in an area is asked by device until the day is written anew.
+        Whether `by_cell` has the movement through blocks. Before format 2 it had fixes by hour, cell, time.
+    has_ways : bool
+        Whether that movement says of each way whether it is sure. Of format 2 it does not where a device has
+        more than one fix of an instant. Where it does not, who was in an area is asked by device until the
+        day is written anew.
     """
 
     id: int
@@ -63,6 +66,7 @@ class Part:
     by_cell: SealedFile
     visits: SealedFile
     has_blocks: bool = True
+    has_ways: bool = True
 
     @property
     def files(self) -> tuple[SealedFile, SealedFile, SealedFile]:
@@ -195,7 +199,7 @@ class Manifest:
             return cls()
         try:
             said = json.loads(text)
-            if said["format"] not in {1, FORMAT}:
+            if said["format"] not in range(1, FORMAT + 1):
                 raise InvalidFile(
                     f"{path} is of format {said['format']}, not 1 to {FORMAT}; use the version that wrote it",
                     field="format",
@@ -262,5 +266,6 @@ def _part(said: dict[str, Any]) -> Part:
         last_us=int(said["last_us"]),
         digits=said["digits"],
         has_blocks=bool(said.get("has_blocks", False)),
+        has_ways=bool(said.get("has_ways", False)),
         **{kind: SealedFile(**said[kind]) for kind in KINDS},
     )

@@ -48,6 +48,11 @@ class Questions:
         self._halt = halt or Halt()
         self._read = 0
 
+    @property
+    def halt(self) -> Halt:
+        """Says when a question must end."""
+        return self._halt
+
     def moves(self, start_us: int, end_us: int, devices: Collection[str]) -> Moves:
         """Return the fixes of devices in [start, end), and those from and to which they may have moved."""
         if not devices:
@@ -73,7 +78,7 @@ class Questions:
             fresh = self._fresh(now, *around)
             sources = [] if fresh is None else [fresh]
             sources += [
-                Source(part.first_us, part.last_us, part.has_blocks, file=part.by_cell)
+                Source(part.first_us, part.last_us, part.has_ways, file=part.by_cell)
                 for part in now.manifest.overlapping(*around)
             ]
             zones = [z for z in doubtful(sources) if z[0] < end_us and z[1] >= start_us]

@@ -42,11 +42,15 @@ class Groups:
         """Read the footer of a file."""
         metadata = pq.read_metadata(path)
         least, most = {}, {}
+        count = metadata.num_row_groups
+        # Some files that were sealed before format 3 end with one of no rows, which has no bounds.
+        while count and not metadata.row_group(count - 1).num_rows:
+            count -= 1
         for at in range(metadata.num_columns):
             name = metadata.schema.column(at).name
             if name not in _BOUNDS:
                 continue
-            found = [metadata.row_group(g).column(at).statistics for g in range(metadata.num_row_groups)]
+            found = [metadata.row_group(g).column(at).statistics for g in range(count)]
             kind: Any = {"device": object, "cell": np.uint64, "block": np.uint64}.get(name, np.int64)
             least[name] = np.array([s.min for s in found], kind)
             most[name] = np.array([s.max for s in found], kind)

@@ -5,7 +5,7 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_policing.model import FixColumns
+from geo_policing.model import FixColumns, Halt
 from geo_policing.model.moves import Moves, Place, Visits, Ways
 from geo_policing.tracks.searches import History
 
@@ -26,6 +26,11 @@ class Permitted:
 
     def __init__(self, history: History, without: Collection[str]) -> None:
         self._history, self._without = history, frozenset(without)
+
+    @property
+    def halt(self) -> Halt:
+        """Says when a search must end."""
+        return self._history.halt
 
     def moves(self, start_us: int, end_us: int, devices: Collection[str]) -> Moves:
         """Return the fixes of those of the devices that may be searched, as `History` does."""

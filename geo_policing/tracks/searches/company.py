@@ -99,7 +99,9 @@ def companions(
         len(others.names),
         np.concatenate([[0], SHIFTS_S]),
         within_s,
+        history.halt.flag,
     )
+    history.halt.check()
     found = []
     for code in np.flatnonzero(counts[:, 0] >= places).tolist():
         if others.names[code] == device:

@@ -80,7 +80,10 @@ def footholds(
     moves = history.moves(window.start_us, window.end_us, [device])
     mine = (moves.time >= window.start_us) & (moves.time < window.end_us)
     time, lon, lat = moves.time[mine], moves.lon[mine], moves.lat[mine]
-    first, last, mean_lon, mean_lat = area_presence.stays(time, lon, lat, radius_m, stay_s * 1_000_000)
+    first, last, mean_lon, mean_lat = area_presence.stays(
+        time, lon, lat, float(radius_m), stay_s * 1_000_000, history.halt.flag
+    )
+    history.halt.check()
     length = time[last] - time[first]
     places: list[tuple[float, float, list[tuple[int, int]]]] = []
     for s in np.lexsort((first, -length)).tolist():

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo_policing.errors import InvalidInput, InvalidTimeWindow
-from geo_policing.model import FixColumns, TimeWindow
+from geo_policing.model import FixColumns, Halt, TimeWindow
 from geo_policing.model.moves import Moves, Place, Visits, Ways
 
 HOUR_US = 3_600_000_000
@@ -18,6 +18,10 @@ DEVICE_DAYS = 300
 
 class History(Protocol):
     """Months of fixes."""
+
+    @property
+    def halt(self) -> Halt:
+        """Says when what is searched must end: kernels look at its flag, everything else calls `check`."""
 
     def moves(self, start_us: int, end_us: int, devices: Collection[str]) -> Moves:
         """Return the fixes of devices in [start, end), and those from and to which they may have moved."""

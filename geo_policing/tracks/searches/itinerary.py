@@ -124,7 +124,10 @@ def itinerary(
     every = history.fixes(window.start_us, window.end_us, [device])
     leaps = kernel.leaps(every.time, every.lon, every.lat)
     fixes = every.take(~leaps)
-    stays = area_presence.stays(fixes.time, fixes.lon, fixes.lat, float(radius_m), stay_s * 1_000_000)
+    stays = area_presence.stays(
+        fixes.time, fixes.lon, fixes.lat, float(radius_m), stay_s * 1_000_000, history.halt.flag
+    )
+    history.halt.check()
     first, last, lon, lat = kernel.merged(*stays, float(radius_m))
     middle = dict(zip(first.tolist(), zip(lon.tolist(), lat.tolist(), strict=True), strict=True))
     legs = [

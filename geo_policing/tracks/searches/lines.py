@@ -91,8 +91,9 @@ def passages(
         moves = history.moves(window.start_us, window.end_us, names)
         found = line_passages.passages(
             *(moves.device, moves.time, moves.lon, moves.lat, at[:, 0].copy(), at[:, 1].copy()),
-            *(window.start_us, window.end_us),
+            *(window.start_us, window.end_us, history.halt.flag),
         )
+        history.halt.check()
         every += (
             Passage(moves.names[d], round(when), side > 0, int(moves.time[i]), int(moves.time[j]))
             for d, when, side, i, j in zip(*(column.tolist() for column in found), strict=True)

@@ -45,13 +45,18 @@ class OnRoads:
     matcher : Matcher
         The roads.
     halt : Halt, optional
-        Says when a search must end, and hears how many devices are matched.
+        Says when a search must end, and hears how many devices are matched; the history's own without it.
     """
 
     def __init__(self, history: History, matcher: Matcher, halt: Halt | None = None) -> None:
         self._history = history
         self._matcher = matcher
-        self._halt = halt or Halt()
+        self._halt = halt or history.halt
+
+    @property
+    def halt(self) -> Halt:
+        """Says when a search must end."""
+        return self._halt
 
     def fixes(self, start_us: int, end_us: int, devices: Collection[str]) -> FixColumns:
         """Return the fixes of devices in [start, end) with all that is known of them, by device and time."""

@@ -126,6 +126,7 @@ def overlap(
         moves = history.moves(*span, names)
         x, y = pieces.plane.forward(moves.lon, moves.lat)
         for code, name in enumerate(moves.names):
+            history.halt.check()
             mine = slice(*np.searchsorted(moves.device, [code, code + 1]).tolist())
             row = path_overlap.driven(
                 *(moves.time[mine], moves.lon[mine], moves.lat[mine], x[mine], y[mine]),

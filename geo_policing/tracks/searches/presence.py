@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from geo_policing.errors import InvalidInput
 from geo_policing.kernels import area_presence
-from geo_policing.model import TimeWindow, from_us, to_us
+from geo_policing.model import Halt, TimeWindow, from_us, to_us
 from geo_policing.model.moves import Moves, Visits
 from geo_policing.tracks.searches.area import Area
 from geo_policing.tracks.searches.history import (
@@ -30,6 +30,7 @@ from geo_policing.tracks.searches.history import (
 #: Of so few devices it is quicker to read the fixes by device than the ways of all through an area.
 FEW = 8
 _S = 1_000_000
+_TOGETHER = 100_000  # presences made before it is looked whether to go on
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +276,7 @@ def _presences(
         asked = _names(history.visits(area.cells, start_us, end_us), start_us, end_us)
         return _of_all(history, area, start_us, end_us, asked if devices is None else asked & set(devices))
     asked = set(ways.moves.names) if devices is None else set(devices)
-    found = _exact(ways.moves, ways.onward, area, start_us, end_us, asked)
+    found = _exact(ways.moves, ways.onward, area, start_us, end_us, asked, history.halt)
     unsure = set(ways.unsure) if devices is None else asked & ways.unsure
     if not unsure:
         return found
@@ -288,12 +289,18 @@ def _of_all(history: History, area: Area, start_us: int, end_us: int, devices: s
     found: list[Presence] = []
     for names in batches(devices, start_us, end_us):
         moves = history.moves(start_us, end_us, names)
-        found += _exact(moves, np.ones(len(moves), np.bool_), area, start_us, end_us, devices)
+        found += _exact(moves, np.ones(len(moves), np.bool_), area, start_us, end_us, devices, history.halt)
     return found
 
 
 def _exact(
-    moves: Moves, onward: NDArray[np.bool_], area: Area, start_us: int, end_us: int, devices: set[str]
+    moves: Moves,
+    onward: NDArray[np.bool_],
+    area: Area,
+    start_us: int,
+    end_us: int,
+    devices: set[str],
+    halt: Halt,
 ) -> list[Presence]:
     """Presences, by device and time, in the movement through fixes; onward: the next row is the next fix."""
     wanted = np.array([name in devices for name in moves.names], np.bool_)[moves.device]
@@ -302,10 +309,16 @@ def _exact(
     time = moves.time[wanted]
     found = area_presence.presences(
         *(moves.device[wanted], time, moves.lon[wanted], moves.lat[wanted], onward[wanted]),
-        *(area.edges, start_us, end_us),
+        *(area.edges, start_us, end_us, halt.flag),
     )
-    device, enter, leave, first, last = (column.tolist() for column in found)
-    return [
-        Presence(moves.names[d], round(a), round(b), t, u)
-        for d, a, b, t, u in zip(device, enter, leave, time[first].tolist(), time[last].tolist(), strict=True)
-    ]
+    halt.check()
+    every: list[Presence] = []
+    for begin in range(0, len(found[0]), _TOGETHER):
+        halt.check()
+        device, enter, leave, first, last = (column[begin : begin + _TOGETHER] for column in found)
+        times = (time[first].tolist(), time[last].tolist())
+        every += (
+            Presence(moves.names[d], round(a), round(b), t, u)
+            for d, a, b, t, u in zip(device.tolist(), enter.tolist(), leave.tolist(), *times, strict=True)
+        )
+    return every

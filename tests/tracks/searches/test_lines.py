@@ -6,6 +6,7 @@ import shapely
 
 from geo_policing.errors import InvalidGeometry, InvalidInput, InvalidTimeWindow
 from geo_policing.kernels import line_passages
+from geo_policing.model import Halt
 from geo_policing.store import FixStore
 from geo_policing.store.history.keeper import Keeper
 from geo_policing.store.history.questions import Questions
@@ -197,7 +198,7 @@ def test_who_stops_a_hair_beside_the_line_has_passed_it_once(beside):
     for at in (beside, -beside):
         lon = np.array([-1e-3, at, 1e-3])
         device, _, side, first, last = line_passages.passages(
-            *(np.zeros(3, np.int32), time, lon, np.zeros(3), *line, 0, 200_000_000)
+            *(np.zeros(3, np.int32), time, lon, np.zeros(3), *line, 0, 200_000_000, Halt().flag)
         )
         before = 0 if at > 0 else 1
         assert (len(device), side.tolist()) == (1, [1])

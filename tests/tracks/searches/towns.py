@@ -7,7 +7,7 @@ import shapely
 from geo_policing.geodesy import cells as cells_of
 from geo_policing.kernels import block_ways, cell_visits
 from geo_policing.kernels.block_ways import HOUR_US
-from geo_policing.model import Fix, FixColumns, TimeWindow, from_us
+from geo_policing.model import Fix, FixColumns, Halt, TimeWindow, from_us
 from geo_policing.model.fix import NAN
 from geo_policing.model.moves import Moves, Visits
 from geo_policing.roads import RoadNetwork
@@ -128,6 +128,7 @@ class MemoryHistory:
 
     def __init__(self, found):
         self.town = found
+        self.halt = Halt()
 
     def moves(self, start_us, end_us, devices):
         names = sorted(set(devices) & self.town.keys())
