@@ -4,6 +4,7 @@ import fcntl
 import os
 import pickle
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -45,12 +46,30 @@ def sample_city(made_once: Callable[[str, Callable[[], Any]], Any]) -> "City":
     return made_once("city-7", lambda: build_city(7))
 
 
+@pytest.fixture
+def geo_policing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[Any, str, str]]:
+    """Run a command in this process, for a new one takes seconds; return exit code, output and errors."""
+    from geo_policing.cli import main
+
+    def command(*arguments: object) -> tuple[Any, str, str]:
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["geo-policing", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return ended.value.code or 0, out, err
+
+    return command
+
+
 # Playwright holds an event loop open while it runs, so it ends with each module: the tests that come after
 # it have loops of their own.
 @pytest.fixture(scope="module")
 def chromium() -> Iterator["Browser"]:
     """Debian's chromium; the tests that want it are skipped where it is not installed."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
     from tests.browser import FLAGS
 
@@ -59,5 +78,7 @@ def chromium() -> Iterator["Browser"]:
         pytest.skip("chromium is absent; on Debian: apt-get install chromium fonts-noto-cjk")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        # A page is given as long as a busy machine takes; what never comes fails all the same.
+        expect.set_options(timeout=30_000)
         yield browser
         browser.close()
