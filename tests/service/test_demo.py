@@ -49,7 +49,7 @@ def start(folder):
 def stop(process, client):
     client.close()
     process.send_signal(signal.SIGINT)
-    code = process.wait(30)
+    code = process.wait(60)
     rest = process.stdout.read(), process.stderr.read()
     process.stdout.close()
     process.stderr.close()
