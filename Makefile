@@ -35,9 +35,10 @@ browser:
 	  && apt-get update -qq && apt-get install -y -qq chromium fonts-noto-cjk >/dev/null; } \
 	  || echo "test: chromium is absent, browser tests are skipped; on Debian: apt-get install chromium fonts-noto-cjk" >&2
 
-# A file a worker at a time: what a module sets up is set up once.
+# A file a worker at a time: what a module sets up is set up once. In their order: sorted by the number of their tests,
+# those with one that takes long would come last, and a worker would wait for the other.
 test: setup browser
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: setup
 	@$(BIN)/ruff check .

@@ -82,7 +82,7 @@ def visit(browser: Browser, url: str, size: dict[str, int], **context: Any) -> I
 
 def until(page: Page, expression: str, argument: Any = None) -> None:
     """Wait until JavaScript says yes; asked from outside, as the page's policy forbids eval within it."""
-    for _ in range(200):
+    for _ in range(600):
         if page.evaluate(expression, argument):
             return
         page.wait_for_timeout(50)
@@ -154,7 +154,7 @@ class Site:
 
         self._thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
         self._thread.start()
-        assert started.wait(10)
+        assert started.wait(60)
 
     def _page(self, request: Request) -> HTMLResponse:
         html = self.pages.get("/" + request.path_params["page"])

@@ -39,7 +39,6 @@ def serve(
         udp_port=udp_port,
         admit_all=True if admit_all else None,
     )
-    web = bound_socket(settings.host, settings.port)
 
     def ready(rooms: Rooms, first: tuple[str, str] | None) -> None:
         print(f"web interface  {url(web.getsockname())}/")
@@ -52,5 +51,6 @@ def serve(
             print(f"               geo-policing account password {name} --data-dir {settings.data_dir})")
         print("Ctrl-C stops; everything acknowledged is on disk", flush=True)
 
-    run(settings, ingest, web, ready)
+    with bound_socket(settings.host, settings.port) as web:
+        run(settings, ingest, web, ready)
     print("stopped; nothing is lost")

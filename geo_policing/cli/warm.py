@@ -16,18 +16,43 @@ def warm_up() -> None:
     What is cached is found by every later process of the same user, until numba, the kernel or the machine
     changes.
     """
-    import numpy as np
+    import multiprocessing
+    import os
+    from concurrent.futures import ProcessPoolExecutor
 
     from geo_policing.geodesy import LocalPlane, cells
     from geo_policing.geodesy.crs import to_wgs84
-    from geo_policing.matching import Matcher, OnlineMatcher, match_track
-    from geo_policing.model import Fix, FixColumns, TimeWindow, from_us
-    from geo_policing.roads import RoadNetwork
 
     began = time.perf_counter()
+    # What the parts have in common first, so that none of them compiles it again.
+    network, fixes, window = _town(), _drive(), _ever()
+    cells(fixes.lon, fixes.lat)
+    plane = LocalPlane.gauss_kruger_114()
+    plane.inverse(*plane.forward(fixes.lon, fixes.lat))
+    for crs in ("gcj02", "bd09"):
+        to_wgs84(fixes.lon, fixes.lat, crs)
+    # Only one thread of a process compiles at a time.
+    start = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(os.cpu_count() or 1, 3), start) as pool:
+        parts = [
+            pool.submit(_match, network, fixes, window),
+            pool.submit(_reconstruct, network),
+            pool.submit(_search, network, fixes, window),
+        ]
+        for part in parts:
+            part.result()
+    print(f"kernels compiled and cached in {time.perf_counter() - began:.1f} s")
+
+
+def _town() -> "RoadNetwork":
+    """Return a road of three edges."""
+    import numpy as np
+
+    from geo_policing.roads import RoadNetwork
+
     lon, lat = np.linspace(113.13, 113.133, 4, dtype=np.float64), np.full(4, 27.83)
     nodes = np.arange(4, dtype=np.int32)
-    network = RoadNetwork.build(
+    return RoadNetwork.build(
         node_lon=lon,
         node_lat=lat,
         edge_id=["a", "b", "c"],
@@ -36,27 +61,35 @@ def warm_up() -> None:
         geometry_lonlat=[np.column_stack([lon[i : i + 2], lat[i : i + 2]]) for i in range(3)],
         forbidden_turn=np.empty((0, 2), np.int32),
     )
-    # An outlier and a gap, so that the ways around them are compiled as well.
+
+
+def _drive() -> "FixColumns":
+    """Return fixes with an outlier and a gap, so that the ways around them are compiled as well."""
+    from geo_policing.model import Fix, FixColumns
+
     seconds = [0, 5, 10, 15, 20, 600]
     at = [113.1301, 113.1304, 113.2, 113.1311, 113.1316, 113.1329]
-    fixes = FixColumns.from_fixes(
+    return FixColumns.from_fixes(
         Fix("warm", s * 1_000_000, x, 27.83) for s, x in zip(seconds, at, strict=True)
     )
-    window = TimeWindow(from_us(0), from_us(10**9))
+
+
+def _ever() -> "TimeWindow":
+    from geo_policing.model import TimeWindow, from_us
+
+    return TimeWindow(from_us(0), from_us(10**9))
+
+
+def _match(network: "RoadNetwork", fixes: "FixColumns", window: "TimeWindow") -> None:
+    """Match fixes in batch and online."""
+    from geo_policing.matching import Matcher, OnlineMatcher, match_track
+
     matcher = Matcher(network)
     match_track(matcher, "warm", window, fixes)
     online = OnlineMatcher(matcher, 1)
     online.feed([0] * len(fixes), fixes.time / 1e6, fixes.lon, fixes.lat)
     online.now([0])
     online.finish([0])
-    cells(lon, lat)
-    plane = LocalPlane.gauss_kruger_114()
-    plane.inverse(*plane.forward(lon, lat))
-    for crs in ("gcj02", "bd09"):
-        to_wgs84(lon, lat, crs)
-    _search(fixes, window, network)
-    _reconstruct(network)
-    print(f"kernels compiled and cached in {time.perf_counter() - began:.1f} s")
 
 
 def _reconstruct(network: "RoadNetwork") -> None:
@@ -78,7 +111,7 @@ def _reconstruct(network: "RoadNetwork") -> None:
     reconstruct(network, seen[:1], MovementModel.of("foot"), TimeWindow(at(0), at(60)), samples=0)
 
 
-def _search(fixes: "FixColumns", window: "TimeWindow", network: "RoadNetwork") -> None:
+def _search(network: "RoadNetwork", fixes: "FixColumns", window: "TimeWindow") -> None:
     """Seal fixes and search through them, and hold a sighting against the roads."""
     import tempfile
     from datetime import UTC

@@ -87,10 +87,14 @@ def _make_file(url: sa.URL) -> None:
         ) from None
 
 
+#: How long a record waits for another process that writes.
+PATIENCE_MS = 10_000
+
+
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     # The patience first: the change to WAL itself may have to wait for another process.
     # What is deleted, like answers in time, is overwritten as well.
-    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "foreign_keys=ON", "secure_delete=ON"):
+    for pragma in (f"busy_timeout={PATIENCE_MS}", "journal_mode=WAL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 

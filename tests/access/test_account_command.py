@@ -1,5 +1,6 @@
 """``geo-policing account`` as a person or a script runs it."""
 
+import io
 import os
 import pty
 import select
@@ -24,19 +25,16 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def run(folder, tmp_path):
-    def run(*arguments, typed="", **environment):
-        clean = {key: value for key, value in os.environ.items() if not key.startswith("GEO_POLICING")}
-        return subprocess.run(
-            [PROGRAM, "account", *arguments],
-            check=False,
-            timeout=120,
-            input=typed,
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-            env=clean | {"GEO_POLICING_DATA_DIR": str(folder)} | environment,
-        )
+def run(folder, tmp_path, geo_policing, monkeypatch):
+    """Run ``account`` in this process."""
+    for key in [key for key in os.environ if key.startswith("GEO_POLICING")]:
+        monkeypatch.delenv(key)
+    monkeypatch.setenv("GEO_POLICING_DATA_DIR", str(folder))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments, typed=""):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+        return subprocess.CompletedProcess(arguments, *geo_policing("account", *arguments))
 
     return run
 
@@ -45,6 +43,21 @@ def run(folder, tmp_path):
 def access(folder):
     with Records(f"sqlite:///{folder / 'records.sqlite'}") as records:
         yield Access(records.accounts, records.sessions)
+
+
+def test_a_process_makes_an_account_that_signs_in(folder, access):
+    """What the other tests call in their own process: the program, its standard input and its exit code."""
+    made = subprocess.run(
+        [PROGRAM, "account", "add", "wang.li", "--role", "detective", "--data-dir", folder],
+        check=True,
+        input=GOOD + "\n",
+        capture_output=True,
+        text=True,
+    )
+    assert "wang.li (detective)" in made.stdout
+    assert access.sign_in("wang.li", GOOD).account.role is Role.DETECTIVE
+    refused = subprocess.run([PROGRAM, "account", "add"], check=False, capture_output=True, text=True)
+    assert (refused.returncode, refused.stdout) == (2, "")
 
 
 def test_an_account_is_made_listed_and_signs_in(run, access):
@@ -96,11 +109,12 @@ def test_a_password_is_no_argument(run, access):
     assert access.accounts() == []
 
 
-def test_the_folder_is_the_one_named_and_an_address_of_records_goes_before(run, tmp_path):
+def test_the_folder_is_the_one_named_and_an_address_of_records_goes_before(run, tmp_path, monkeypatch):
     assert run("add", "one", "--role", "admin", typed=GOOD).returncode == 0
     assert run("list", "--data-dir", str(tmp_path / "other")).stdout == ""
-    there = f"sqlite:///{tmp_path / 'there.sqlite'}"
-    assert run("list", GEO_POLICING_RECORDS_URL=there).stdout == ""
+    with monkeypatch.context() as patch:
+        patch.setenv("GEO_POLICING_RECORDS_URL", f"sqlite:///{tmp_path / 'there.sqlite'}")
+        assert run("list").stdout == ""
     assert run("list").stdout == "one\tadmin\t\tactive\n"
 
 

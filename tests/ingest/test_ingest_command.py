@@ -11,27 +11,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from geo_policing.cli import main
 from geo_policing.model import Device, format_instant
 from geo_policing.store import FixStore, Records
 from tests.ingest.lines import NOW, SECOND, rmc
 
 COMMAND = (sys.executable, "-c", "from geo_policing.cli import main; main()")
 START = NOW - 30 * 24 * 3600 * SECOND
-
-
-@pytest.fixture
-def geo_policing(monkeypatch, capsys):
-    """Run a command in this process; return exit code, output and errors."""
-
-    def command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["geo-policing", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out, err
-
-    return command
 
 
 @contextmanager

@@ -81,7 +81,7 @@ async def test_a_peer_silent_for_long_is_forgotten_and_heard_again_when_it_speak
 async def test_the_excess_of_a_peer_that_floods_is_dropped_and_counted_and_the_others_are_heard():
     sink, registry = MemorySink(), Registry(["flood", "calm"])
     async with Pipeline(sink, batch_seconds=0.01, clock=clock) as pipe:
-        sessions = Sessions(pipe, registry, LineDecoder, bytes_per_second=1.0, burst_bytes=10, clock=clock)
+        sessions = Sessions(pipe, registry, LineDecoder, bytes_per_second=10.0, burst_bytes=10, clock=clock)
         async with listening(sessions.carry, quiet_s=0.01, queue=4) as listener:
             with peer(listener) as flood, peer(listener) as calm:
                 for second in range(-50, -1):

@@ -40,7 +40,7 @@ def test_the_best_sequence_is_the_best_of_all(seed):
     emission = map_matching.emission_logp(distance / 20.0, np.full(n, 5.0))
     # As many held states as there can be places before: nothing is left out, as in the twin.
     state_edge, _, score, back, how, _ = map_matching.forward(
-        x, y, emission, edge, offset, town.ways, town.table(0), 2 * n, model_of(MODEL)
+        x, y, emission, edge, offset, town.ways, town.table(0), 2 * n, model_of(MODEL), False
     )
     chosen = map_matching.trace_back(score, back)
     expected, choice = naive.best_sequence(town.roads, x, y, emission, edge, offset, MODEL)
@@ -71,7 +71,7 @@ def test_every_transition_weighs_what_the_model_says(seed):
     # Where a jump is dearer than any detour, nothing ends a search before all is reached.
     model = MODEL | {"jump_cost": 12.0 if seed % 2 else 70.0}
     _, _, score, back, _, step = map_matching.forward(
-        x, y, emission, edge, offset, town.ways, town.table(0), 0, model_of(model)
+        x, y, emission, edge, offset, town.ways, town.table(0), 0, model_of(model), False
     )
     seen = set()
     for i in range(1, n):
@@ -103,7 +103,7 @@ def test_what_the_table_knows_is_not_searched_for_and_says_the_same(seed):
     scores = []
     for most in (0, 3, 20):
         _, _, score, *_ = map_matching.forward(
-            x, y, emission, edge, offset, town.ways, town.table(most), 2, model_of(MODEL)
+            x, y, emission, edge, offset, town.ways, town.table(most), 2, model_of(MODEL), False
         )
         scores.append(score[-1].max())
     # A way that starts or ends by turning back may be longer in the table than it has to be.

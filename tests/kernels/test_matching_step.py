@@ -20,7 +20,7 @@ def test_step_by_step_a_trace_has_the_lattice_of_the_whole(seed, most):
     edge, distance, offset = town.candidates(x, y, 500.0, k)
     emission = map_matching.emission_logp(distance, np.full(n, 20.0))
     table, model = town.table(most), model_of(MODEL)
-    whole = map_matching.forward(x, y, emission, edge, offset, town.ways, table, held, model)
+    whole = map_matching.forward(x, y, emission, edge, offset, town.ways, table, held, model, False)
     to, by = matching_step.lattice(n, k + held), matching_step.room(k, k + held)
     to.edge[0, :k], to.offset[0, :k] = edge[0], offset[0]
     to.score[0, :k] = np.where(edge[0] >= 0, emission[0], -np.inf)

@@ -31,7 +31,7 @@ def test_an_edge_is_as_sure_as_all_the_ways_that_pass_it(seed):
     emission = map_matching.emission_logp(distance, np.full(n, 60.0))
     table, model = town.table(20), model_of(MODEL)
     edge, offset, score, back, how, step = map_matching.forward(
-        x, y, emission, edge, offset, town.ways, table, 0, model
+        x, y, emission, edge, offset, town.ways, table, 0, model, False
     )
     chosen, used = map_matching.trace_back(score, back), np.arange(n)
     of_state, links = map_matching.posterior(step)

@@ -28,6 +28,14 @@ def model_of(parameters):
     return map_matching.Model(**{name: parameters[name] for name in map_matching.Model._fields})
 
 
+def mapped(*arrays):
+    """Views as the matcher gives them to the kernels: for any other kind they would be compiled once more."""
+    views = [array.view() for array in arrays]
+    for view in views:
+        view.flags.writeable = False
+    return views
+
+
 class Town:
     """A random town as arrays: streets between crossings, most two-way, some turns forbidden."""
 
@@ -41,7 +49,7 @@ class Town:
             else:
                 ends.append((b, a))
                 reverse += [len(ends) - 1, len(ends) - 2]
-        self.from_node, self.to_node = np.array(ends, np.int32).T
+        self.from_node, self.to_node = np.ascontiguousarray(np.array(ends, np.int32).T)
         self.reverse = np.array(reverse, np.int32)
         m = len(ends)
         middle = {}  # both directions of a street bend at the same place
@@ -54,7 +62,7 @@ class Town:
         self.drawn_m = np.array([np.hypot(*np.diff(line, axis=0).T).sum() for line in self.lines])
         self.length_m = self.drawn_m * rng.uniform(0.95, 1.05, m)
         self.vertex_offset = np.arange(m + 1) * 3
-        self.vertex_x, self.vertex_y = np.concatenate(self.lines).T
+        self.vertex_x, self.vertex_y = np.ascontiguousarray(np.concatenate(self.lines).T)
         self.out_edge = np.argsort(self.from_node, kind="stable").astype(np.int32)
         self.out_offset = np.concatenate(
             [[0], np.cumsum(np.bincount(self.from_node, minlength=n_nodes))]
@@ -69,29 +77,32 @@ class Town:
             *(self.turn.tolist(), self.directions, MODEL),
         )
         self.adjacency = (self.to_node, self.out_offset, self.out_edge, self.reverse)
-        ends = turning.end_headings(self.vertex_offset, self.vertex_x, self.vertex_y)
+        ends = turning.end_headings(*mapped(self.vertex_offset, self.vertex_x, self.vertex_y))
         turns = turning.turn_costs(
-            *(*self.adjacency, self.turn, *ends),
+            *(*mapped(*self.adjacency, self.turn), *ends),
             *(MODEL["right_angle_m"], MODEL["crossing_m"], MODEL["u_turn_m"]),
         )
+        slots = way_search.out_slots(m, *mapped(self.out_offset, self.out_edge))
         self.ways = way_search.Ways(
-            *(self.from_node, self.to_node, self.length_m, self.cost_m, *self.adjacency[1:], *turns),
-            way_search.out_slots(m, self.out_offset, self.out_edge),
+            *mapped(self.from_node, self.to_node, self.length_m, self.cost_m, *self.adjacency[1:]),
+            *mapped(*turns, slots),
         )
 
     @property
     def geometry(self):
-        return (self.vertex_offset, self.vertex_x, self.vertex_y, self.length_m)
+        return mapped(self.vertex_offset, self.vertex_x, self.vertex_y, self.length_m)
 
     def drawn(self, cell_m=50.0):
         """The grid of edges, and their shapes."""
-        along = edge_grid.along(*self.geometry)
-        usable = np.full(len(self.lines), True)
-        shapes = edge_grid.Shapes(*self.geometry[:3], along, self.length_m, self.reverse, usable)
-        return edge_grid.build(shapes, cell_m), shapes
+        along, usable = edge_grid.along(*self.geometry), np.full(len(self.lines), True)
+        rest = mapped(along, self.length_m, self.reverse, usable)
+        shapes = edge_grid.Shapes(*self.geometry[:3], *rest)
+        grid = edge_grid.build(shapes, cell_m)
+        return edge_grid.Grid(*grid[:5], *mapped(*grid[5:])), shapes
 
     def candidates(self, x, y, radius_m, k, wide_m=0.0, cell_m=50.0):
         return edge_grid.nearest(x, y, np.full(len(x), radius_m), wide_m, k, self.drawn(cell_m)[0])
 
     def table(self, most):
-        return node_tables.build(self.ways, node_tables.morton_ranks(self.x, self.y), most)
+        ranks = node_tables.morton_ranks(self.x, self.y)
+        return node_tables.Table(*mapped(*node_tables.build(self.ways, ranks, most)))

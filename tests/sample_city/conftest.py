@@ -15,14 +15,14 @@ FEW, BRIEF = 8, 0.2
 
 
 @pytest.fixture(scope="session")
-def city() -> City:
-    return build_city(7)
+def city(sample_city) -> City:
+    return sample_city
 
 
 @pytest.fixture(scope="session")
-def other_city() -> City:
+def other_city(made_once) -> City:
     """What holds for this one too is no accident of a seed."""
-    return build_city(8)
+    return made_once("city-8", lambda: build_city(8))
 
 
 @pytest.fixture(params=["city", "other_city"])

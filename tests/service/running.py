@@ -23,6 +23,20 @@ PASSWORD = "correct horse battery"
 SECOND_US = 1_000_000
 
 
+#: Longer than a line is silent until its last fix counts as whole.
+AT_REST_S = 0.6
+
+
+class Line(socket.socket):
+    """A receiver's connection, which counts what it has sent."""
+
+    sent = 0
+
+    def sendall(self, data):
+        super().sendall(data)
+        self.sent += len(data)
+
+
 @dataclass
 class Running:
     """The service as its users meet it."""
@@ -31,10 +45,11 @@ class Running:
     receivers: tuple[str, int]
     rooms: object = None
     clients: list = field(default_factory=list)
+    lines: list = field(default_factory=list)
 
     def client(self, role=None):
         """A client signed in with a role, or a stranger."""
-        client = httpx.Client(base_url=self.base, timeout=20)
+        client = httpx.Client(base_url=self.base, timeout=60)
         self.clients.append(client)
         if role:
             answer = client.post("/api/sign-in", json={"name": f"a-{role}", "password": PASSWORD})
@@ -44,20 +59,24 @@ class Running:
 
     @contextlib.contextmanager
     def receiver(self):
-        with socket.create_connection(self.receivers, timeout=20) as line:
+        with Line() as line:
+            line.settimeout(60)
+            line.connect(self.receivers)
+            self.lines.append(line)
             yield line
 
     def settle(self):
-        """Wait until what was sent is on disk and told."""
-        stored = -1
-        deadline = time.monotonic() + 20
+        """Wait until what was sent is on disk and told: all has come, and nothing happened for a while."""
+        counts, pipeline = self.rooms.sessions.counts, self.rooms.pipeline
+        state, since = None, time.monotonic()
+        deadline = since + 60
         while time.monotonic() < deadline:
-            counts = self.rooms.sessions.counts
-            now = (counts.bytes, self.rooms.pipeline.stored, self.rooms.pipeline.waiting)
-            if now == stored and self.rooms.pipeline.waiting == 0:
+            now = (counts.bytes, counts.fixes, pipeline.stored, pipeline.waiting)
+            if now != state or counts.bytes < sum(line.sent for line in self.lines) or pipeline.waiting:
+                state, since = now, time.monotonic()
+            elif time.monotonic() - since > AT_REST_S:
                 return
-            stored = now
-            time.sleep(0.5)
+            time.sleep(0.02)
         raise AssertionError("the service did not come to rest")
 
 
@@ -97,7 +116,7 @@ def running(folder: Path, ingest=None, **settings):
     thread.start()
     service = Running(f"http://127.0.0.1:{web.getsockname()[1]}", receivers)
     try:
-        assert ready.wait(60), "the service did not start"
+        assert ready.wait(300), "the service did not start"
         service.rooms = found["rooms"]
         while not found["server"].started:
             time.sleep(0.02)
@@ -106,7 +125,7 @@ def running(folder: Path, ingest=None, **settings):
         for client in service.clients:
             client.close()
         found["server"].should_exit = True
-        thread.join(20)
+        thread.join(60)
         web.close()
         assert not thread.is_alive(), "the service did not stop"
 

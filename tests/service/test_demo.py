@@ -1,6 +1,7 @@
 """What a newcomer sees after `make run`: the command itself, small, on free ports."""
 
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
-from geo_policing_sample_city.simulate import make_sample_city
+from geo_policing_sample_city import simulate
 
 from geo_policing.cli.demo import Fleet, Making, build_city, drives_from, furnish, sign_in
 from geo_policing.errors import InvalidInput
@@ -48,7 +49,7 @@ def start(folder):
 def stop(process, client):
     client.close()
     process.send_signal(signal.SIGINT)
-    code = process.wait(30)
+    code = process.wait(60)
     rest = process.stdout.read(), process.stderr.read()
     process.stdout.close()
     process.stderr.close()
@@ -69,12 +70,17 @@ def moved(client, until):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("demo")
+def made(sample_city, tmp_path_factory):
+    """A folder with a short life in the sample city that the tests share, without its map."""
+    out = tmp_path_factory.mktemp("made") / "city"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simulate, "build_city", {7: sample_city}.__getitem__)
+        simulate.make_sample_city(out, seed=7, vehicles=10, hours=0.1, city_map=False)
+    return out
 
 
-def test_a_newcomer_sees_a_city_at_work_and_asks_for_a_track(folder):
-    process, client = start(folder)
+def test_a_newcomer_sees_a_city_at_work_and_asks_for_a_track(tmp_path):
+    process, client = start(tmp_path)
     try:
         picture = moved(client, until=3)
         assert len(picture["incidents"]["features"]) > 3
@@ -96,7 +102,7 @@ def test_a_newcomer_sees_a_city_at_work_and_asks_for_a_track(folder):
     assert (code, said) == (0, "stopped; nothing is lost\n")
 
     # The second start finds the city as it was, and the fleet where it has driven meanwhile.
-    process, client = start(folder)
+    process, client = start(tmp_path)
     try:
         after = {f["id"]: f["properties"]["time"] for f in client.get("/api/units").json()["features"]}
         assert before.keys() <= after.keys()
@@ -109,13 +115,12 @@ def test_a_newcomer_sees_a_city_at_work_and_asks_for_a_track(folder):
         assert stop(process, client)[0] == 0
 
 
-def test_a_city_that_was_furnished_by_half_is_furnished_whole(tmp_path):
-    make_sample_city(tmp_path / "city", seed=3, vehicles=10, hours=0.1, city_map=False)
+def test_a_city_that_was_furnished_by_half_is_furnished_whole(made, tmp_path):
     with open_records(tmp_path) as records:
         # Killed between its devices and its calls.
         records.devices.create(Device("PC-001"))
-        furnish(records, tmp_path / "city")
-        furnish(records, tmp_path / "city")
+        furnish(records, made)
+        furnish(records, made)
         assert len(records.devices.list()) == 10
         assert len(records.units.list()) > 0
         assert len(records.incidents.list(limit=1000)) > 0
@@ -132,9 +137,8 @@ def test_the_sign_in_is_told_again_until_the_note_is_gone(tmp_path):
     assert f"account password admin --data-dir {tmp_path}" in advice
 
 
-def test_another_city_than_the_one_there_is_refused_in_words(tmp_path):
-    city = tmp_path / "city"
-    make_sample_city(city, seed=7, vehicles=10, hours=0.1, city_map=False)
+def test_another_city_than_the_one_there_is_refused_in_words(made, tmp_path):
+    city = shutil.copytree(made, tmp_path / "city")
     (city / "city.roads").touch()
     (city / "city.pmtiles").touch()
     (tmp_path / "city.json").write_text('{"seed": 7, "vehicles": 10, "hours": 0.1}')

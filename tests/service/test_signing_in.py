@@ -1,9 +1,9 @@
 """Who gets in: strangers, passwords, sessions, and pages of other sites."""
 
 import re
-import time
 from urllib.parse import quote
 
+from geo_policing.access.access import wall_clock_us
 from tests.service.running import running
 
 LON, LAT = 113.131, 27.831
@@ -77,9 +77,11 @@ def test_a_form_of_another_site_changes_nothing(service):
     assert answer.status_code == 403
 
 
-def test_a_session_expires(tmp_path):
-    with running(tmp_path, session_hours=1 / 3600) as service:
+def test_a_session_expires(tmp_path, monkeypatch):
+    with running(tmp_path, session_hours=0.5) as service:
         client = service.client("analyst")
-        assert client.get("/api/units").status_code == 200
-        time.sleep(1.1)
-        assert client.get("/api/units").status_code == 401
+        signed_in = wall_clock_us()
+        for minutes, status in ((0, 200), (25, 200), (30, 401)):
+            now_us = signed_in + minutes * 60_000_000
+            monkeypatch.setattr(service.rooms.access, "_clock", lambda now_us=now_us: now_us)
+            assert client.get("/api/units").status_code == status

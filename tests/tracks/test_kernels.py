@@ -285,7 +285,7 @@ def test_backward_a_bin_is_kept_that_one_start_still_needs_and_can_have_come_to(
     state = rng.random((n, 1)).astype(np.float32)
     came_m, prior = rng.uniform(0.0, 50.0, (starts, n)), rng.random((starts, n))
     reach_m, age = np.array([20.0, 30.0, 5.0]), np.array([2, 1, 0])
-    reached, prune = np.sort(rng.random((3, 4)))[:, ::-1], 0.1
+    reached, prune = np.sort(rng.random((3, 4)))[:, ::-1].copy(), 0.1
     used = scratch(n, 1)
     there, values, log = bin_approach.backward(
         *(np.arange(n, dtype=np.int32), state, *stay, np.ones((1, 1, 1), np.float32), np.zeros(n, np.uint8)),

@@ -68,15 +68,19 @@ def test_priors_multiply_the_odds(town, open_to_all):
     assert after[Mode.CAR] / after[Mode.E_BIKE] == pytest.approx(2.0 * before[Mode.CAR] / before[Mode.E_BIKE])
 
 
-@pytest.mark.parametrize(("mode", "after_s"), [("car", 40), ("foot", 60)])
-def test_by_each_mode_one_is_somewhere_with_probability_one(mode, after_s):
-    small = grid(3)
-    first, window = seen(1, 1, 0), TimeWindow(at(0), at(after_s))
+# A block is enough for a car; a walker, who leaves the roads, has seven times as large cells of four blocks.
+@pytest.mark.parametrize(
+    ("mode", "after_s", "crossings", "start", "resolution"),
+    [("car", 20, 2, (0.5, 0), 11), ("foot", 60, 3, (1, 1), 10)],
+)
+def test_by_each_mode_one_is_somewhere_with_probability_one(mode, after_s, crossings, start, resolution):
+    small = grid(crossings)
+    first, window = seen(*start, 0), TimeWindow(at(0), at(after_s))
     model = MovementModel.of(mode)
     lattice = reconstruct(small, [first], model, window, samples=0).lattice
     places = small.plane.inverse(lattice.point_x, lattice.point_y)
     somewhere, unfair = 0.0, 0.0
-    for cell in np.unique(cells(*places, 11)).tolist():
+    for cell in np.unique(cells(*places, resolution)).tolist():
         both = [first, Sighting.in_cell(at(after_s), h3.int_to_str(cell))]
         # Told by the metre of road that agrees with it, a cell weighs as much as it holds.
         measure = Measure((agreeing_m(small, first), 1.0), 1.0)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from geo_policing.store import FixStore, open_records
+from geo_policing.store import FixStore, engine, open_records
 from tests.service.running import running
 from tests.service.searches.asking import (
     A_DAY,
@@ -110,7 +110,8 @@ def test_no_answer_leaves_without_its_record(tmp_path, town_found):
         assert again.json() == kept.json()
 
 
-def test_records_that_another_holds_for_long_give_a_problem_and_no_data(tmp_path, town_found):
+def test_records_that_another_holds_for_long_give_a_problem_and_no_data(tmp_path, town_found, monkeypatch):
+    monkeypatch.setattr(engine, "PATIENCE_MS", 500)
     with FixStore(tmp_path / "fixes.duckdb") as store:
         store.append(columns(town_found))
     with running(tmp_path) as service:
