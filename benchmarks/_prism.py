@@ -6,7 +6,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import dijkstra
 
 from benchmarks._shortest_way import ACCURACY_M
-from geo_policing.tracks.lattice import Lattice
+from geo_policing.tracks import Reconstruction
 
 Array = NDArray[np.float64]
 
@@ -18,20 +18,20 @@ class Prism:
 
     Parameters
     ----------
-    lattice : Lattice
-        The roads.
+    found : Reconstruction
+        On whose roads.
     t, lon, lat : (s,) float64
         Seconds and places of the sightings.
     """
 
-    def __init__(self, lattice: Lattice, t: Array, lon: Array, lat: Array) -> None:
+    def __init__(self, found: Reconstruction, t: Array, lon: Array, lat: Array) -> None:
+        lattice = found.lattice
         row, ahead, length = lattice.ways_back
         behind = np.repeat(np.arange(len(lattice)), np.diff(row))
         self._back = csr_matrix((length + 1e-6, (behind, ahead)), shape=(len(lattice),) * 2)
         self._goes = csr_matrix(self._back.T)
-        in_bin, cell_of, _ = lattice.cells(10)
-        cell, number = np.unique(cell_of, return_inverse=True)
-        self._in_bin, self._number, self._cells = in_bin, number, len(cell)
+        cell, at, self._number, _ = found.cells_of_bins(10)
+        self._in_bin, self._cells = np.repeat(np.arange(len(lattice)), np.diff(at)), len(cell)
         self._t = t
         x, y = lattice.network.plane.forward(lon, lat)
         self._places = [

@@ -7,15 +7,13 @@ first one a gap or more after the last taken, and the last are sightings of 20 m
 held out. Scored are the H3 cells (resolution 10) of the fixes held out, and the arcs of the route.
 
 coverage_50, coverage_90  share of fixes in the smallest region of so much probability; the cell at its edge
-counts
-                          with the part of it that is needed
+                          counts with the part of it that is needed
 area_90_km2               mean over tracks of the median area of the 90 % region
 log_score                 mean logarithm of the probability of the fix's cell, in nats; a thousandth of the
                           probability is spread evenly over the cells of the prism, here and for the baseline
 log_score_gain            that, less the score of the shortest way at constant speed, with a normal
-distribution along
-                          it whose width (as a share of the way, largest in the middle) is fitted to all
-                          tracks
+                          distribution along it whose width (as a share of the way, largest in the middle)
+                          is fitted to all tracks
 path_f1                   of the arcs of the best path, weighted by length: metres of all tracks together, so
                           that a long track counts for more; shortest_path_f1 of the shortest way
 path_f1_mean              the same as a mean over tracks; shortest_path_f1_mean of the shortest way
@@ -175,13 +173,13 @@ def baseline(task: Task, moments: NDArray[np.int64], cell: NDArray[np.uint64]) -
 def score(task: Task, model: MovementModel, every: int) -> dict[str, Any]:
     """Reconstruct one track and score it."""
     started = time.perf_counter()
-    found = reconstruct(task.network, task.sightings, model, turns=task.turns)
+    found = reconstruct(task.network, task.sightings, model, turns=task.turns, workers=1)
     best = found.best_path
     seconds = time.perf_counter() - started
     t, lon, lat = task.fix
     moments = task.hidden[::every]
     cell = cells(lon[moments], lat[moments])
-    prism = Prism(found.lattice, *(values[task.taken] for values in task.fix))
+    prism = Prism(found, *(values[task.taken] for values in task.fix))
     area_km2 = h3.cell_area(int(cell[0]), unit="km^2")
     rows, chances = [], []
     for k, i in enumerate(moments.tolist()):
@@ -280,7 +278,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for folder in progress(folders, "reading", console=console, transient=True):
         drive = Drive.read(folder)
         drives.append((drive, Turns.of(drive.matcher.network)))
-    measure(drives[:1], gaps[0], args.every, per_track=False)  # compiles the kernels
+    for gap in gaps:  # compiles the kernels: which are needed depends on the gap
+        measure(drives[:1], gap, args.every, per_track=False)
     found = [measure(drives, gap, args.every, args.per_track) for gap in gaps]
     text = json.dumps(found, indent=2)
     if args.json is not None:

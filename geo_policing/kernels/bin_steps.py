@@ -13,7 +13,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 #: What `_row` says where it cannot say where the row ends.
-FULL, CUT_OFF = -1, -2
+FULL, CUT_OFF, TOO_MANY = -1, -2, -3
+#: So many bins are passed without an end of any way before the likeliest way alone is followed. Where tiny
+#: edges lead to each other and to nothing else there are more ways than can ever be followed.
+MOST_PASSED = 1 << 16
 
 
 @njit(cache=True, nogil=True)
@@ -40,8 +43,8 @@ def step_matrix(
     with the shares turn_weight (t, bands) f64, which sum to 1 over the turns from an edge in each band;
     band (classes,) i32 of each class; distance_m (classes,) f64 of a step. aside (b, 2) i32: bins to turn
     back to and to fall back to, -1 none, each in a step with aside_weight (classes, 2) f64 as if by a way of
-    aside_m. Ways on that are taken less often than `least` are not followed,
-    where all are, than a tenth of that, and so on.
+    aside_m. Ways on that are taken less often than `least` are not followed; where all are, than a tenth of
+    that, and so on; where those are too many, all but the likeliest at each crossing.
     -> rows (i - begin) * classes + c: offset (rows + 1,) i64, bin i32, weight f32, and the way (f32, m) from
     the middle of the one bin to that of the other, the shortest if several are followed. A row sums to 1;
     where no road leads on, it is the last bin that holds the rest.
@@ -55,7 +58,7 @@ def step_matrix(
     stack_start, stack_share = np.empty(4096), np.empty(4096)
     for i in range(begin, end):
         for c in range(classes):
-            row, followed = (i - begin) * classes + c, least
+            row, followed, likeliest = (i - begin) * classes + c, least, False
             while True:
                 used = _row(
                     *(i, c, bin_m, bin_edge, first_bin, turn_offset, turn_edge, turn_weight, band),
@@ -65,6 +68,7 @@ def step_matrix(
                         aside_m,
                         aside_weight,
                         followed,
+                        likeliest,
                         stack_bin,
                         stack_start,
                         stack_share,
@@ -73,7 +77,10 @@ def step_matrix(
                 )
                 if used >= 0:
                     break
-                if used == CUT_OFF and followed > 0.0:
+                if used == TOO_MANY:
+                    likeliest = True
+                    continue
+                if used == CUT_OFF and followed > 0.0 and not likeliest:
                     followed *= 0.1
                     continue
                 if used == CUT_OFF:  # nobody takes any of the turns
@@ -104,6 +111,7 @@ def _row(
     aside_m: float,
     aside_weight: NDArray[Any],
     least: float,
+    likeliest: bool,
     stack_bin: NDArray[Any],
     stack_start: NDArray[Any],
     stack_share: NDArray[Any],
@@ -115,16 +123,20 @@ def _row(
 ) -> int:
     """Write the row of bin i in class c of `step_matrix` from `first` on, and say where it ends.
 
-    `FULL` if there is no room, `CUT_OFF` if no way was followed to its end.
+    `FULL` if there is no room, `CUT_OFF` if no way was followed to its end, `TOO_MANY` if none was within
+    `MOST_PASSED` bins. At each crossing only the likeliest turn is taken, as by everybody, if so wanted.
 
     Scratch: at (b,) i64 of anything below `first` or naming another bin: where in the row each bin is.
     """
     h, d = bin_m[i], distance_m[c]
     used, full = first, target.shape[0]
-    total = 0.0
+    total, passed = 0.0, 0
     stack_bin[0], stack_start[0], stack_share[0] = i, 0.0, 1.0
     size = 1
     while size > 0:
+        passed += 1
+        if passed > MOST_PASSED and total == 0.0 and not likeliest:
+            return TOO_MANY
         size -= 1
         j, start, share = stack_bin[size], stack_start[size], stack_share[size]
         end = start + bin_m[j]
@@ -151,6 +163,15 @@ def _row(
         if not last_of_edge:
             stack_bin[size], stack_start[size], stack_share[size] = j + 1, end, share
             size += 1
+            continue
+        if likeliest:
+            most = turn_offset[e]
+            for t in range(most + 1, turn_offset[e + 1]):
+                if turn_weight[t, band[c]] > turn_weight[most, band[c]]:
+                    most = t
+            if turn_weight[most, band[c]] > 0.0:
+                stack_bin[0], stack_start[0] = first_bin[turn_edge[most]], end
+                size = 1
             continue
         for t in range(turn_offset[e], turn_offset[e + 1]):
             follow = share * turn_weight[t, band[c]]

@@ -206,9 +206,10 @@ class Lattice:
         kept = _along_curve(network, np.flatnonzero(wanted))
         number = np.full(network.n_edges, -1, np.int32)
         number[kept] = np.arange(len(kept))
-        inside = np.flatnonzero(wanted[turns.source] & wanted[turns.target])
+        onward = np.flatnonzero(wanted[turns.source])
+        inside = onward[wanted[turns.target[onward]]]
         follow = inside[np.argsort(number[turns.source[inside]], kind="stable")]
-        share = turns.shares(model.turn)[follow]
+        share = turns.shares(model.turn, onward)[np.searchsorted(onward, follow)]
         source, target = number[turns.source[follow]], number[turns.target[follow]]
         total = np.zeros((len(kept), share.shape[1]))
         np.add.at(total, source, share)

@@ -174,7 +174,7 @@ class Reconstruction:
 
     def occupancy_at(self, step: int, resolution: int = 10) -> tuple[NDArray[np.uint64], Array]:
         """Cells and their probabilities at a step of time, the most probable first."""
-        cell, row, column, share = self._cells(resolution)
+        cell, row, column, share = self.cells_of_bins(resolution)
         bins, mass = self.smoothed.bins[step], self.smoothed.mass[step].astype(np.float64)
         fan = row[bins + 1] - row[bins]
         at = np.repeat(row[bins] - np.concatenate([[0], np.cumsum(fan)[:-1]]), fan) + np.arange(fan.sum())
@@ -187,8 +187,11 @@ class Reconstruction:
     def _tables(self) -> dict[int, tuple[NDArray[Any], ...]]:
         return {}
 
-    def _cells(self, resolution: int) -> tuple[NDArray[Any], ...]:
-        """Cells, and for each bin (rows) which of them hold how much of it."""
+    def cells_of_bins(self, resolution: int) -> tuple[NDArray[Any], ...]:
+        """Return the H3 cells (c,), and which of them hold how much of each bin of the lattice.
+
+        The latter as rows: offset (bins + 1,), number of the cell and share (k,).
+        """
         if resolution not in self._tables:
             in_bin, cell_of, share = self.lattice.cells(resolution)
             cell, number = np.unique(cell_of, return_inverse=True)

@@ -107,19 +107,25 @@ class Turns:
         metres = right_angle_m * self.bend_deg / 90.0 + crossing_m * self.crossing + u_turn_m * self.back
         return np.clip(feels, *FEELS), metres
 
-    def shares(self, coefficients: Array) -> Array:
+    def shares(self, coefficients: Array, some: NDArray[np.int64] | None = None) -> Array:
         """Share (t, bands) of each turn among those from its edge.
 
         coefficients : (bands, len(FEATURES)) float64
             Weights of the features, a row for each band of speeds.
+        some : (t,) int64, optional
+            Which turns, of each of their edges all, ascending; all turns when not given.
         """
-        utility = self.features @ coefficients.T
-        best = np.full((len(self.offset) - 1, utility.shape[1]), -np.inf)
-        np.maximum.at(best, self.source, utility)
-        weight = np.exp(utility - best[self.source])
-        total = np.zeros_like(best)
-        np.add.at(total, self.source, weight)
-        return np.asarray(weight / total[self.source])
+        features, source = self.features, self.source
+        if some is not None:
+            features, source = features[some], source[some]
+        if not len(source):
+            return np.empty((0, len(coefficients)))
+        # Turns from one edge follow each other.
+        begins = np.flatnonzero(np.diff(source, prepend=-1))
+        row = np.repeat(np.arange(len(begins)), np.diff(begins, append=len(source)))
+        utility = features @ coefficients.T
+        weight = np.exp(utility - np.maximum.reduceat(utility, begins)[row])
+        return np.asarray(weight / np.add.reduceat(weight, begins)[row])
 
 
 def _read_only(*arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:

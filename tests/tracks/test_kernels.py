@@ -91,6 +91,28 @@ def test_turns_that_nobody_takes_lead_nowhere():
     assert (rows.tolist(), target.tolist()) == ([0, 0, 1], [1])
 
 
+@pytest.mark.parametrize("stay", [0.5, 0.7])
+def test_a_step_ends_where_tiny_loops_lead_to_each_other_alone(stay):
+    """Half a metre at a time there are 2^200 ways round two loops: they are not all followed.
+
+    Who comes from outside goes round the likelier one; who is far from them goes as ever.
+    """
+    turns = [[1, 2], [1, 2], [1, 2]]
+    shares = np.array([0.6, 0.4, stay, 1.0 - stay, 1.0 - stay, stay])[:, None]
+    flat = (np.arange(0, 7, 2), np.concatenate(turns).astype(np.int32), shares)
+    lengths, every = np.array([120.0, 0.5, 0.5]), np.arange(3, dtype=np.int32)
+    rows, target, weight, _ = bin_steps.step_matrix(
+        *(lengths, every, np.arange(4, dtype=np.int32), *flat, np.zeros(2, np.int32)),
+        *(np.array([6.0, 100.0]), *nothing_aside(3, 2)),
+    )
+    moved = dense(rows, target, weight, 2)
+    assert moved.sum(axis=2) == pytest.approx(1.0, abs=1e-5)
+    assert moved[0, 0, 0] == pytest.approx(0.95, abs=1e-3)
+    assert moved[1:, :, 0].max() == 0.0
+    if stay > 0.5:
+        assert moved[[1, 2], [1, 1], [1, 2]] == pytest.approx(1.0)
+
+
 def test_who_stands_may_turn_back_and_keeps_all_probability():
     bin_m, n = 50.0, 4
     aside = np.array([[3, -1], [2, 0], [1, -1], [0, 2]], np.int32)

@@ -47,3 +47,18 @@ def test_a_long_straight_road_feels_shorter_and_nothing_beyond_bounds(town):
     assert alone == pytest.approx(0.2**-0.1, abs=0.02)
     assert Turns.of(grid(2)).felt(9.0, 0.0, 0.0, 0.0)[0] == pytest.approx(FEELS[1])
     assert Turns.of(town).felt(0.0, 0.0, 0.0, 0.0)[0] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_shares_are_exponentials_over_their_sum_at_each_edge(town, seed):
+    turns, rng = Turns.of(town), np.random.default_rng(seed)
+    coefficients = rng.normal(size=(4, turns.features.shape[1]))
+    some = np.flatnonzero((rng.random(town.n_edges) < 0.5)[turns.source])
+    found, alone = turns.shares(coefficients), turns.shares(coefficients, some)
+    for edge in range(town.n_edges):
+        mine = [t for t in range(len(turns.source)) if turns.source[t] == edge]
+        for band in range(4):
+            weight = [np.exp(turns.features[t] @ coefficients[band]) for t in mine]
+            assert found[mine, band] == pytest.approx(np.array(weight) / sum(weight))
+    assert alone == pytest.approx(found[some])
+    assert turns.shares(coefficients, some[:0]).shape == (0, 4)
