@@ -105,11 +105,15 @@ class Leg:
 
 @dataclass(slots=True, eq=False)
 class Arrival:
-    """What comes forward to the end of an approach, logarithm of its scale, and the steps read out."""
+    """What comes forward to the end of an approach, logarithm of its scale, and the steps read out.
+
+    Where more joins, `passed` is what was read out before.
+    """
 
     state: State
     log: float
     read: list[Read] = field(default_factory=list)
+    passed: list[Read] = field(default_factory=list)
 
 
 def added(parts: Sequence[tuple[State, float]]) -> tuple[State, float]:

@@ -225,6 +225,9 @@ class LegFilter:
                         told = (moments[1], ground.bins[bins], mass.astype(np.float32), share)
                         arrival.read += between(arrival.read[-1], told)
                 if step[t] in joining:
+                    if mass is not None:
+                        came = (ground.bins[arrival.state[0]], mass.astype(np.float32), share)
+                        arrival.passed.append((approach.begin + step[t], *came))
                     parts = [leg.joining for leg in joining[step[t]] if leg.joining is not None]
                     state, arrival.log = added([(arrival.state, arrival.log), *parts])
                     bins, mass, _, values = bin_filter.join(*state, *behind, JOINED * approach.prune, walk.at)

@@ -19,6 +19,7 @@ from geo_policing.tracks.approaches import Approach, Leg, Read
 from geo_policing.tracks.gears import Gears
 from geo_policing.tracks.ground import State
 from geo_policing.tracks.lattice import Lattice
+from geo_policing.tracks.left_out import LeftOut
 from geo_policing.tracks.legs import LegFilter
 from geo_policing.tracks.movement import MovementModel
 from geo_policing.tracks.outside import Outside
@@ -56,11 +57,14 @@ class Anchor:
         Density of the place over the roads, 1/m: it sums to 1 with `Lattice.measure_m`.
     probability : float
         That it is the suspect.
+    near : (b,) float64, optional
+        Share of each bin that is near; how probably one is there without it is told by `Smoothed.left_out`.
     """
 
     step: int
     density: Array
     probability: float
+    near: Array | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -77,6 +81,9 @@ class Smoothed:
         That it is the first, and the last, that is.
     log_evidence : float
         Logarithm of the density of all sightings.
+    left_out : (n, 2) float64
+        Probability of having been near each sighting by the others alone, between the first of them that is
+        true and the last, and outside of these; NaN where it is not known.
     paths : list of lists of (anchor, bins (n,))
         For each sampled path, the bin at each step from its first true sighting, in parts that begin at a
         true sighting.
@@ -90,6 +97,7 @@ class Smoothed:
     first: Array
     last: Array
     log_evidence: float
+    left_out: Array
     paths: list[list[tuple[int, NDArray[np.int32]]]] = field(default_factory=list)
     ends: list[tuple[int, float, State]] = field(default_factory=list)
 
@@ -155,6 +163,7 @@ class Smoother:
         self._done = 0.0
         self._truth, self._false = np.zeros(len(anchors)), np.zeros(len(anchors))
         self._first, self._last = np.zeros(len(anchors)), np.zeros(len(anchors))
+        self._without = LeftOut([a.step for a in anchors], [a.near for a in anchors])
         self._readings = Readings(steps)
         self._ends: list[tuple[int, float, State]] = []
         #: Ways to sightings that were found ahead.
@@ -178,7 +187,8 @@ class Smoother:
         bins, mass = self._readings.summed(len(self.lattice), self._workers)
         if not all(map(len, bins)):
             raise self._all_forgotten(next(step for step, there in enumerate(bins) if not len(there)))
-        return Smoothed(bins, mass, truth, *ends, log_evidence, sampler.paths, self._ends)
+        left_out = self._without.told(self._false)
+        return Smoothed(bins, mass, truth, *ends, log_evidence, left_out, sampler.paths, self._ends)
 
     def _backward(self) -> tuple[list[list[Leg]], list[tuple[State, float]]]:
         """Filter backward: the legs from each sighting on, and the state at each with its logarithm."""
@@ -270,7 +280,11 @@ class Smoother:
             self._drive(legs, log_first, log_evidence, sampler)
             read = before()
         self._read(read)
-        self._read(outside.after(self._ends, self.steps))
+        before_first, outside.passed = outside.passed, []
+        after_last = list(ticking(outside.after(self._ends, self.steps), lambda: self._tell(self._done)))
+        self._read(after_last)
+        self._without.outside(read, before_first, [step for step, _, _ in firsts])
+        self._without.outside(after_last, outside.passed, [step for step, _, _ in self._ends])
         return log_evidence
 
     def _drive(
@@ -317,6 +331,7 @@ class Smoother:
             with np.errstate(divide="ignore"):
                 joined = np.log((dense[bins].astype(np.float64) * held).sum())
             share = float(np.exp(log_state + joined + leg.log_weight - log_evidence))
+            self._without.over(leg, share)
             if share > NOTHING or len(leg.riders.path):
                 leg.share = share
                 self._truth[leg.end] += share
@@ -333,8 +348,9 @@ class Smoother:
         next_ones = {id(leg.approach): leg.approach for leg in _to(legs, i + 1)}.values()
         walks = [(approach.walk, approach.schedule) for approach in next_ones]
         arrivals = self._each(work, [partial(self._filter.finder.make_rows, walks)])
-        for arrival in arrivals:
+        for (_, mine), arrival in zip(of.values(), arrivals, strict=True):
             self._read(arrival.read)
+            self._without.legs(mine, arrival)
         for approach, mine in of.values():
             approach.behind = []
             approach.walk.drop()
