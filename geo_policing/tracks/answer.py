@@ -27,8 +27,8 @@ from geo_policing.tracks.turns import Turns
 Feature = dict[str, Any]
 #: Shares of the probability of which the regions are told.
 SHARES = (0.5, 0.9)
-#: A sighting that its neighbours make less likely than this does not fit; the first and the last have but one
-#: neighbour, from which one may have come by many ways.
+#: A sighting that the others make less likely than this does not fit; the first and the last have others on
+#: one side alone, from which one may have come by many ways.
 MISFIT, MISFIT_AT_END = 0.05, 0.001
 
 
@@ -93,7 +93,7 @@ def features_of(
     features = [path_feature(network, found.best_path, "best")]
     tell()
     features += [path_feature(network, way, "sampled") for way in found.paths(wanted.paths)]
-    alone = leave_one_out(network, found.sightings, model, turns=turns, tell=tell)
+    alone = leave_one_out(network, found.sightings, model, turns=turns, found=found, tell=tell)
     features += [
         sighting_feature(one, float(truth), float(fit), at_end=i in (0, len(alone) - 1))
         for i, (one, truth, fit) in enumerate(zip(found.sightings, found.truth, alone, strict=True))
@@ -178,7 +178,7 @@ def path_feature(network: RoadNetwork, way: Path, kind: str) -> Feature:
 
 
 def sighting_feature(sighting: Sighting, truth: float, fit: float, *, at_end: bool = False) -> Feature:
-    """Return a sighting with how probable it is after all, and by its neighbours alone."""
+    """Return a sighting with how probable it is after all, and by the others alone."""
     geometry: dict[str, Any] = {
         "type": "Point",
         "coordinates": [round(sighting.lon, 7), round(sighting.lat, 7)],

@@ -51,8 +51,8 @@ class Approach:
         One state in so many is kept.
     behind : list of State
         The states kept, in order of time, before what watches tell of their own step.
-    walk : Walk, optional
-        What is at hand for walking over the ground.
+    walk : Walk
+        Over the ground, with what is at hand of it.
     """
 
     begin: int
@@ -64,7 +64,7 @@ class Approach:
     prune: float
     every: int
     behind: list[State]
-    walk: Walk | None = None
+    walk: Walk
 
 
 @dataclass(slots=True, eq=False)
@@ -105,11 +105,15 @@ class Leg:
 
 @dataclass(slots=True, eq=False)
 class Arrival:
-    """What comes forward to the end of an approach, logarithm of its scale, and the steps read out."""
+    """What comes forward to the end of an approach, logarithm of its scale, and the steps read out.
+
+    Where more joins, `passed` is what was read out before.
+    """
 
     state: State
     log: float
     read: list[Read] = field(default_factory=list)
+    passed: list[Read] = field(default_factory=list)
 
 
 def added(parts: Sequence[tuple[State, float]]) -> tuple[State, float]:

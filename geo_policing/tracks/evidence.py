@@ -1,5 +1,6 @@
 """What a sighting or a watch weighs on the roads."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ from geo_policing.roads import RoadNetwork, Route
 from geo_policing.tracks.lattice import POINT_M, Lattice
 
 Array = NDArray[np.float64]
+
+#: A place fits where the suspect is within this, and twice its accuracy, metres.
+NEAR_M = 100.0
 
 
 def edge_number(network: RoadNetwork, name: str) -> int | None:
@@ -73,6 +77,14 @@ def likelihood(lattice: Lattice, sighting: Sighting) -> Array:
     if edge is not None:
         found[lattice.edge != edge] = 0.0
     return found
+
+
+def close_by(lattice: Lattice, sighting: Sighting) -> Array:
+    """Share (b,) of each bin that fits a sighting: of an area or a cell what is in it, else what is near."""
+    if sighting.area is not None or sighting.cell:
+        return likelihood(lattice, replace(sighting, edge=""))
+    (x,), (y,) = lattice.network.plane.forward(sighting.lon, sighting.lat)
+    return lattice.within(x, y, NEAR_M + 2.0 * sighting.accuracy_m)
 
 
 def watched(lattice: Lattice, watch: Watch) -> tuple[Array, float]:

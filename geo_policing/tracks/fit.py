@@ -10,15 +10,19 @@ from numpy.typing import NDArray
 from geo_policing.errors import InvalidInput
 from geo_policing.model import Sighting, TimeWindow
 from geo_policing.roads import RoadNetwork
-from geo_policing.tracks.evidence import likelihood
+from geo_policing.tracks.evidence import close_by
 from geo_policing.tracks.mixture import Mixture
 from geo_policing.tracks.movement import MovementModel
 from geo_policing.tracks.reconstruct import reconstruct
 from geo_policing.tracks.reconstruction import Reconstruction
 from geo_policing.tracks.turns import Turns
 
-#: A place fits where the suspect is within this, and twice its accuracy, metres.
-NEAR_M = 100.0
+Array = NDArray[np.float64]
+
+#: So many doubtful sightings on either side are asked of one that is left out.
+MOST_ASKED = 3
+#: Sightings that are so probably the first true one, or the last, without another are asked where one was.
+WORTH_ASKING = 0.1
 
 
 def leave_one_out(
@@ -27,12 +31,12 @@ def leave_one_out(
     model: MovementModel | None = None,
     *,
     turns: Turns | None = None,
+    found: Reconstruction | None = None,
     tell: Callable[[], None] = lambda: None,
 ) -> NDArray[np.float64]:
-    """Probability of being near the place of each sighting, by the sightings before and after it alone.
+    """Probability of being near the place of each sighting, by the others alone, as probable as they are.
 
-    A small one says that the sighting does not fit: a cloned plate, a wrong witness, a clock that is off; or
-    that one of its neighbours does not.
+    A small one says that the sighting does not fit: a cloned plate, a wrong witness, a clock that is off.
 
     Parameters
     ----------
@@ -42,13 +46,18 @@ def leave_one_out(
         In order of time, as `Reconstruction.sightings` has them.
     model, turns
         As in `reconstruct`.
+    found : Reconstruction, optional
+        Of these sightings, where it is known; else it is made where one of them is doubtful. It tells where
+        one was who passed a doubtful sighting that is false. What it does not tell, as of sure sightings and
+        of those in intervals, is asked of the others up to the next sure one, or of `MOST_ASKED` doubtful
+        ones, on either side.
     tell : callable
         Called now and then; what it raises ends the work.
 
     Returns
     -------
     (n,) float64
-        Near is within `NEAR_M` and twice the accuracy. NaN where no other sighting can tell.
+        Near is within `evidence.NEAR_M` and twice the accuracy. NaN where no other sighting can tell.
 
     Raises
     ------
@@ -57,41 +66,84 @@ def leave_one_out(
     """
     model = model or MovementModel.of()
     turns = turns or Turns.of(network, model.access)
-    found = np.full(len(sightings), np.nan)
-    for i, sighting in enumerate(sightings):
-        others = [
-            replace(s, probability=1.0) for s in (*sightings[max(i - 1, 0) : i], *sightings[i + 1 : i + 2])
-        ]
+    if found is None and len(sightings) > 1 and any(0.0 < s.probability < 1.0 for s in sightings):
+        found = reconstruct(network, sightings, model, turns=turns, samples=0, progress=lambda _: tell())
+    asked = _Asked(network, sightings, model, turns, tell)
+    if found is None:
+        return np.array([asked.neighbours(i) for i in range(len(sightings))])
+    return np.array([asked.without(i, found) for i in range(len(sightings))])
+
+
+class _Asked:
+    """What other sightings say of one, each time reconstructed anew."""
+
+    def __init__(
+        self,
+        network: RoadNetwork,
+        sightings: Sequence[Sighting],
+        model: MovementModel,
+        turns: Turns,
+        tell: Callable[[], None],
+    ) -> None:
+        self._network, self._sightings, self._model = network, sightings, model
+        self._turns, self._tell = turns, tell
+
+    def without(self, i: int, found: Reconstruction) -> float:
+        """Return what the answer tells of sighting i where it is false, and ask for what it does not."""
+        along, outside = found.smoothed.left_out[i].tolist()
+        if np.isnan(along):
+            return self.neighbours(i)
+        if np.isnan(outside):
+            # Of the first true sighting, or the last, that alone says where one was before, or after.
+            ends = [*found.smoothed.last[:i], 0.0, *found.smoothed.first[i + 1 :]]
+            weight = np.array(ends) / (1.0 - found.truth[i])
+            outside = sum(
+                weight[k] * self._ask(i, [replace(self._sightings[k], probability=1.0)])
+                for k in np.flatnonzero(weight > WORTH_ASKING).tolist()
+            )
+        return float(min(along + outside, 1.0))
+
+    def neighbours(self, i: int) -> float:
+        """Ask the sightings before and after sighting i, as probable as they are."""
+        before = self._until_sure(range(i - 1, -1, -1))[::-1]
+        return self._ask(i, before + self._until_sure(range(i + 1, len(self._sightings))))
+
+    def _until_sure(self, numbers: Sequence[int]) -> list[Sighting]:
+        found: list[Sighting] = []
+        for k in numbers:
+            if self._sightings[k].probability > 0.0:
+                found.append(self._sightings[k])
+            if self._sightings[k].probability >= 1.0 or len(found) == MOST_ASKED:
+                break
+        return found
+
+    def _ask(self, i: int, others: Sequence[Sighting]) -> float:
+        """Return how probable it is, by others, to have been near sighting i; NaN where they cannot tell."""
+        sighting = self._sightings[i]
         if not others:
-            continue
+            return np.nan
         moments = sorted([sighting.time, sighting.last, *(t for s in others for t in (s.time, s.last))])
-        window = TimeWindow(moments[0], max(moments[-1], moments[0] + timedelta(seconds=model.step_s)))
+        window = TimeWindow(moments[0], max(moments[-1], moments[0] + timedelta(seconds=self._model.step_s)))
         try:
             rest = reconstruct(
-                *(network, others, model, window), turns=turns, samples=0, progress=lambda _: tell()
+                *(self._network, others, self._model, window),
+                turns=self._turns,
+                samples=0,
+                progress=lambda _: self._tell(),
             )
         except InvalidInput:
-            # The neighbours cannot both be true: one of them is wrong, and they tell nothing about this one.
-            continue
-        near = _near(rest, sighting)
+            # The others cannot all be true: one of them is wrong, and they tell nothing about this one.
+            return np.nan
+        near = close_by(rest.lattice, sighting)
         first, last = (
             min(round((t - window.start).total_seconds() / rest.step_s), len(rest.smoothed.bins) - 1)
             for t in (sighting.time, sighting.last)
         )
         # Of an interval the moment counts at which the others say that it fits best.
-        found[i] = max(
+        return max(
             float(near[rest.smoothed.bins[step]] @ rest.smoothed.mass[step])
             for step in range(first, last + 1)
         )
-    return found
-
-
-def _near(rest: Reconstruction, sighting: Sighting) -> NDArray[np.float64]:
-    """Share (b,) of each bin that is near enough to a sighting to fit it."""
-    if sighting.area is not None or sighting.cell:
-        return likelihood(rest.lattice, replace(sighting, edge=""))
-    (x,), (y,) = rest.lattice.network.plane.forward(sighting.lon, sighting.lat)
-    return rest.lattice.within(x, y, NEAR_M + 2.0 * sighting.accuracy_m)
 
 
 def information_bits(

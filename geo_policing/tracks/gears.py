@@ -5,6 +5,7 @@ came by a rare turn. There several steps are made as one, neighbouring classes a
 are not followed.
 """
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -60,6 +61,7 @@ class Gears:
 
     def __init__(self, lattice: Lattice, model: MovementModel, workers: int = 1) -> None:
         self._lattice, self._model, self._workers = lattice, model, workers
+        self._making = threading.Lock()
         #: `FINE`, and `COARSE` where it is needed.
         self.gear = [Gear(len(model.speed_mps), lattice.ahead, lattice.back)]
         #: Which classes (rows) are one in the coarse gear (columns).
@@ -77,16 +79,20 @@ class Gears:
         self.chain_back = [[np.ascontiguousarray(p.transpose(0, 2, 1)) for p in row] for row in self.chain]
 
     def need(self, gear: NDArray[np.int64]) -> None:
-        """Make the coarse gear if one of some steps goes in it."""
-        if len(self.gear) > COARSE or not (gear == COARSE).any():
-            return
+        """Make the coarse gear if one of some steps goes in it; threads that need it at once make it once."""
+        if (gear == COARSE).any():
+            with self._making:
+                if len(self.gear) <= COARSE:
+                    self.gear.append(self._coarse())
+
+    def _coarse(self) -> Gear:
         model = self._model
         speed_mps = (self.joined.T @ (model.start * model.speed_mps)) / (self.joined.T @ model.start)
         step_s = self.stride[COARSE] * model.step_s
         ahead = self._lattice.cut.steps(
             *(model, speed_mps, step_s, self._lattice.felt_ahead), least=LEAST_COARSE, workers=self._workers
         )
-        self.gear.append(Gear(len(speed_mps), ahead, bin_steps.transpose(*ahead, len(speed_mps))))
+        return Gear(len(speed_mps), ahead, bin_steps.transpose(*ahead, len(speed_mps)))
 
 
 def together(classes: int) -> Array:

@@ -1,13 +1,15 @@
 """The bins that matter on the way to a sighting under one penalty of detours."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geo_policing.kernels import bin_approach, bin_steps
+from geo_policing.tracks import threads
 from geo_policing.tracks.gears import COARSE, Gear, Gears
 from geo_policing.tracks.lattice import Lattice
 from geo_policing.tracks.reach import CELL_M, CELLS
@@ -55,14 +57,23 @@ class Distances:
         goal: NDArray[Any],
         longest_m: Sequence[float],
         chance: Sequence[Array],
+        workers: int = 1,
     ) -> Self:
-        """Search onward from bins (k,) of each start, and back from those of the goal."""
-        to_go_m, felt_to_go_m = lattice.to_go_m(goal, max(longest_m)), lattice.felt_to_go_m(goal)
+        """Search onward from bins (k,) of each start, and back from those of the goal; in so many threads."""
+        searches: list[Callable[[], Array]] = [
+            partial(lattice.to_go_m, goal, max(longest_m)),
+            partial(lattice.felt_to_go_m, goal),
+            *(partial(lattice.came_m, *one) for one in zip(starts, longest_m, strict=True)),
+            *(partial(lattice.felt_came_m, start) for start in starts),
+        ]
+        to_go_m, felt_to_go_m, *came_m = threads.each(
+            [threads.in_one(search) for search in searches], workers, lambda: None
+        )
         return cls(
             to_go_m,
             felt_to_go_m,
-            [lattice.came_m(start, most) for start, most in zip(starts, longest_m, strict=True)],
-            [lattice.felt_came_m(start) for start in starts],
+            came_m[: len(starts)],
+            came_m[len(starts) :],
             [float(to_go_m[start].min()) for start in starts],
             [float(felt_to_go_m[start].min()) for start in starts],
             list(longest_m),
@@ -206,16 +217,25 @@ class Walk:
         self._mark: dict[int, NDArray[np.bool_]] = {}
         self.at = np.full(len(ground), -1, np.int32)
 
-    def rested(self) -> Self:
-        """Return one over the same ground that keeps the rows of the coarse gear alone, which are small."""
-        other = type(self)(self.ground, self._gears)
-        other._rows = {gear: rows for gear, rows in self._rows.items() if gear == COARSE}
-        return other
+    def rest(self) -> None:
+        """Let go of all but the rows of the coarse gear, which are small, until it is walked over again."""
+        self._rows = {gear: rows for gear, rows in self._rows.items() if gear == COARSE}
+        self._dense, self._mark = {}, {}
+
+    def drop(self) -> None:
+        """Let go of all."""
+        self._rows, self._dense, self._mark = {}, {}, {}
 
     @property
     def nbytes(self) -> int:
         """What the rows made take."""
         return sum(array.nbytes for rows in self._rows.values() for array in rows)
+
+    def most_bytes(self, gear: int) -> int:
+        """Return what the rows of a gear take at most: a place and a weight of four bytes for each entry."""
+        of = self._gears.gear[gear]
+        first, last = self.ground.bins * of.classes, (self.ground.bins + 1) * of.classes
+        return 8 * (int((of.back[0][last] - of.back[0][first]).sum()) + len(self.ground) * of.classes)
 
     def rows(self, gear: int) -> tuple[NDArray[Any], ...]:
         """Return the rows of a gear."""

@@ -107,7 +107,7 @@ def run(
     for k, path in enumerate(taken.tolist()):
         c, order, one = found[path]
         paths.append([(c * n + order[anchor], bins) for anchor, bins in one.paths[k]])
-    mixed = Smoothed(*mix.told(), truth, first, last, total, paths)
+    mixed = Smoothed(*mix.told(), truth, first, last, total, np.full((n, 2), np.nan), paths)
     mixed.ends = [
         (step, share * w, state)
         for (_, _, one), w in zip(found, weight, strict=True)

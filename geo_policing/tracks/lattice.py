@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any, Self, TypeVar
 
@@ -112,16 +113,9 @@ class Cut:
 
     def _in_parts(self, work: Callable[[int, int], T], workers: int) -> list[T]:
         """Do some work for all bins, from one to before another in each part, in so many threads."""
-
-        def part(begin: int, end: int) -> Callable[[Callable[[], None]], T]:
-            def run(tick: Callable[[], None]) -> T:
-                tick()
-                return work(begin, end)
-
-            return run
-
         bounds = np.linspace(0, len(self.edge), PARTS * workers + 1 if workers > 1 else 2).astype(int)
-        return threads.each([part(a, b) for a, b in pairwise(bounds.tolist())], workers, lambda: None)
+        parts = [threads.in_one(partial(work, a, b)) for a, b in pairwise(bounds.tolist())]
+        return threads.each(parts, workers, lambda: None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

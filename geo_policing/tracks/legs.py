@@ -9,7 +9,6 @@ at all, which makes all penalties but the smallest cheap however large the city 
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,11 +17,12 @@ from numpy.typing import NDArray
 from geo_policing.errors import InvalidInput
 from geo_policing.kernels import bin_approach, bin_filter
 from geo_policing.tracks.approaches import Approach, Arrival, Leg, Riders, added, between
-from geo_policing.tracks.gears import Gears, Schedule
-from geo_policing.tracks.ground import Distances, Ground, State, Walk
+from geo_policing.tracks.gears import Gears
+from geo_policing.tracks.ground import Ground, State, Walk
 from geo_policing.tracks.lattice import Lattice
 from geo_policing.tracks.movement import MovementModel
-from geo_policing.tracks.reach import CELL_M, Reach
+from geo_policing.tracks.reach import CELL_M
+from geo_policing.tracks.ways import WayFinder, Ways
 
 Array = NDArray[np.float64]
 
@@ -62,75 +62,56 @@ class LegFilter:
     ) -> None:
         self._lattice, self._model, self._unseen, self._gears = lattice, model, unseen, gears
         self._memory, self.used = memory_bytes, sum(map(_bytes, {id(s): s for s in unseen.values()}.values()))
-        self._step_m = model.speed_mps * model.step_s
+        self.finder = WayFinder(lattice, model, gears, memory_bytes)
         #: How a class of the coarse gear is made up, for what is told of the fine ones.
         self._mixed = (model.start[:, None] * gears.joined) / (model.start @ gears.joined)
-        #: Nobody's place is known better than to a bin.
-        self._bin_m = max(model.bin_m, float(lattice.yards.length_m.max(initial=0.0)))
-        self._reach = Reach(replace(model, bin_m=self._bin_m))
 
-    def approach(
-        self,
-        pairs: tuple[Sequence[int], int],
-        between: tuple[Sequence[int], int],
-        start: Sequence[NDArray[Any]],
-        end: State,
-    ) -> list[Callable[[Callable[[], None]], list[Leg]]]:
+    def approach(self, ways: Ways, end: State) -> list[Callable[[Callable[[], None]], list[Leg]]]:
         """Say what is to be done to filter backward from a sighting to some before it: a part each penalty.
 
-        pairs: the sightings one may come from, in order of time, and the one one comes to; between: their
-        steps; start: bins (k,) of each of the first; end: the state at the other. Each part is called with
-        what it shall call at each step.
+        end: the state at the goal of the ways, in just its bins. Each part is called with what it shall call
+        at each step.
         """
-        starts, goal = pairs
-        steps, last = between
-        top_m, slack_m = self._step_m[-1], 4.0 * self._bin_m
-        longest_m = [(last - step + 1) * top_m + slack_m for step in steps]
-        self._reach.extend(last - steps[0])
-        chance = [self._reach.table[self._reach.row(last - step)] for step in steps]
-        distances = Distances.of(self._lattice, start, end[0], longest_m, chance)
-        led = [i for i, way in enumerate(distances.shortest_m) if way <= longest_m[i]]
-        if not led:
-            return []
-        whole_bytes = max(WHOLE * self._memory - self.used, 0.0) / len(self._model.penalty_per_m)
+        between, model = ways.between, self._model
+        whole_bytes = max(WHOLE * self._memory - self.used, 0.0) / len(model.penalty_per_m)
 
-        def part(penalty: float, share: float) -> Callable[[Callable[[], None]], list[Leg]]:
+        def part(penalty: float, share: float, walk: Walk) -> Callable[[Callable[[], None]], list[Leg]]:
+            log_share = float(np.log(share))
+
             def work(tick: Callable[[], None]) -> list[Leg]:
                 made: list[Leg] = []
-                trying = led
-                for prune in (self._model.prune, self._model.prune * LAST_RESORT):
-                    ground = Ground.of(self._lattice, distances.only(trying), penalty, slack_m)
-                    here = [steps[i] for i in trying]
-                    stops = sorted({*(step - here[0] for step in here), last - here[0]})
+                trying, walking, schedule = ways.led, walk, ways.schedule
+                for prune in (model.prune, model.prune * LAST_RESORT):
+                    here = [between.steps[i] for i in trying]
                     approach = Approach(
                         begin=here[0],
-                        steps=last - here[0],
+                        steps=between.last - here[0],
                         joins=[step - here[0] for step in here],
                         share=share,
-                        ground=ground,
-                        schedule=Schedule.between(stops, self._gears, self._model.step_s),
+                        ground=walking.ground,
+                        schedule=schedule or self.finder.schedule(between, trying),
                         prune=prune,
                         every=1,
                         behind=[],
+                        walk=walking,
                     )
-                    found = self._backward(approach, end, [start[i] for i in trying], whole_bytes, tick)
+                    bins = [between.start_bins[i] for i in trying]
+                    found = self._backward(approach, end, bins, whole_bytes, tick)
                     made += [
-                        Leg(starts[trying[nth]], goal, approach, nth, held, log + float(np.log(share)))
+                        Leg(between.starts[trying[nth]], between.goal, approach, nth, held, log + log_share)
                         for nth, held, log in found
                     ]
                     reached = {nth for nth, _, _ in found}
                     trying = [i for nth, i in enumerate(trying) if nth not in reached]
                     if not trying:
                         break
+                    walking, schedule = self.finder.walk(ways.distances.only(trying), penalty), None
                 return made
 
             return work
 
-        model = self._model
-        return [
-            part(penalty, share)
-            for penalty, share in zip(model.penalty_per_m.tolist(), model.penalty_share.tolist(), strict=True)
-        ]
+        penalties = zip(model.penalty_per_m.tolist(), model.penalty_share.tolist(), ways.walks, strict=True)
+        return [part(*one) for one in penalties] if ways.led else []
 
     def _backward(
         self,
@@ -144,7 +125,7 @@ class LegFilter:
 
         Each state is kept while they take no more than so many bytes.
         """
-        ground, walk = approach.ground, Walk(approach.ground, self._gears)
+        ground, walk = approach.ground, approach.walk
         now, log = ground.of_lattice(end), 0.0
         found: list[tuple[int, State, float]] = []
         kept: list[tuple[int, State]] = []
@@ -172,7 +153,7 @@ class LegFilter:
                     held = values * ground.start_weight[nth, now[0], None]
                     found.append((nth, (bins, held), log))
         approach.behind = [state for _, state in reversed(kept)]
-        approach.walk = walk.rested()
+        walk.rest()
         return found
 
     def _step_back(self, approach: Approach, walk: Walk, t: int, after: State) -> tuple[State, float]:
@@ -181,11 +162,11 @@ class LegFilter:
         bins, values = self.watched(approach.begin + k, approach.begin + later, after, ground)
         active = bisect_right(approach.joins, k)
         age = k - np.array(approach.joins[:active])
-        reach_m = (age + 1) * self._step_m[-1] + 2.0 * self._bin_m
+        reach_m = (age + 1) * self.finder.step_m[-1] + 2.0 * self.finder.bin_m
         there, held, log = bin_approach.backward(
             *(bins, values, *walk.rows(gear), self._gears.chain_back[before][gear]),
             *(ground.kind, ground.came_m[:active], ground.prior[:active], reach_m),
-            *(self._reach.row(age), self._reach.table, CELL_M, approach.prune),
+            *(self.finder.reach.row(age), self.finder.reach.table, CELL_M, approach.prune),
             *(walk.dense(gear), walk.mark(gear)),
         )
         return (there, held), log
@@ -212,8 +193,8 @@ class LegFilter:
                 joining.setdefault(approach.joins[leg.nth], []).append(leg)
 
         def work(tick: Callable[[], None]) -> Arrival:
-            ground, walk = approach.ground, approach.walk or Walk(approach.ground, self._gears)
-            nothing = np.empty((0, len(self._step_m)), np.float32)
+            ground, walk = approach.ground, approach.walk
+            nothing = np.empty((0, len(self.finder.step_m)), np.float32)
             arrival = Arrival((np.empty(0, np.int32), nothing), -np.inf)
             if not joining:
                 return arrival
@@ -244,6 +225,9 @@ class LegFilter:
                         told = (moments[1], ground.bins[bins], mass.astype(np.float32), share)
                         arrival.read += between(arrival.read[-1], told)
                 if step[t] in joining:
+                    if mass is not None:
+                        came = (ground.bins[arrival.state[0]], mass.astype(np.float32), share)
+                        arrival.passed.append((approach.begin + step[t], *came))
                     parts = [leg.joining for leg in joining[step[t]] if leg.joining is not None]
                     state, arrival.log = added([(arrival.state, arrival.log), *parts])
                     bins, mass, _, values = bin_filter.join(*state, *behind, JOINED * approach.prune, walk.at)
@@ -330,7 +314,7 @@ class LegFilter:
         for approach in {id(leg.approach): leg.approach for leg in legs}.values():
             for state in approach.behind:
                 self.count(state)
-            self.used += approach.walk.nbytes if approach.walk is not None else 0
+            self.used += approach.walk.nbytes
         self._allow(self.used)
 
     def _allow(self, used: int) -> None:

@@ -121,9 +121,9 @@ def fits(
 ) -> NDArray[np.float64]:
     """`leave_one_out` (n,) over the modes by their weights; NaN where no other sighting can tell by any."""
     total, weight = np.zeros((2, len(found.sightings)))
-    for member, share, _ in _worth_asking(found):
+    for member, share, one in _worth_asking(found):
         turns = None if turns_of is None else turns_of(member.model)
-        alone = leave_one_out(found.network, found.sightings, member.model, turns=turns, tell=tell)
+        alone = leave_one_out(found.network, found.sightings, member.model, turns=turns, found=one, tell=tell)
         known = ~np.isnan(alone)
         total[known] += share * alone[known]
         weight[known] += share

@@ -42,6 +42,8 @@ class Outside:
         self._fine = int(np.ceil(FINE_S / model.step_s))
         self._walk = Walk(Ground.everywhere(lattice), gears)
         self._touched, self._mark = np.zeros(n, np.int32), np.full(n, -1, np.int8)
+        #: What was read out at the steps of those that may be the first, or the last, without themselves.
+        self.passed: list[Read] = []
         #: How common each class is, by how many there are.
         self._start = {len(start): start for start in (model.start @ gears.joined, model.start)}
 
@@ -70,6 +72,8 @@ class Outside:
                 yield told
                 later = told
             joining = [(state, p, self._came(state).sum()) for step, p, state in ends if step == k]
+            if joining and share > 0.0 and later is not None:
+                self.passed.append(later)
             if joining:
                 parts = [*joining, (now, share, self._came(now).sum())] if share > 0.0 else joining
                 now, share = _mixed(parts)
@@ -94,6 +98,8 @@ class Outside:
             joining = [
                 (state, p, float(state[1].sum(dtype=np.float64))) for step, p, state in ends if step == k
             ]
+            if joining and share > 0.0:
+                self.passed.append((k, now[0], _shares(now[1].sum(axis=1, dtype=np.float64)), share))
             if joining:
                 parts = (
                     [*joining, (now, share, float(now[1].sum(dtype=np.float64)))] if share > 0.0 else joining
@@ -107,7 +113,7 @@ class Outside:
 
     def _told(self, step: int, bins: NDArray[np.int32], mass: Array, share: float) -> Read:
         """Read out a step, and remember that it is kept."""
-        told = (mass / max(mass.sum(), 1e-300)).astype(np.float32)
+        told = _shares(mass)
         self._filter.count((bins, told))
         return step, bins, told, share
 
@@ -117,6 +123,10 @@ class Outside:
 
     def _dense(self, gear: int) -> NDArray[np.float32]:
         return self._walk.dense(gear).reshape(len(self._lattice), -1)
+
+
+def _shares(mass: Array) -> NDArray[np.float32]:
+    return np.asarray((mass / max(mass.sum(), 1e-300)).astype(np.float32))
 
 
 def _mixed(parts: Sequence[tuple[State, float, float]]) -> tuple[State, float]:

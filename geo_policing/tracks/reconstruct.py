@@ -14,9 +14,10 @@ from geo_policing.model import Sighting, TimeWindow, Watch
 from geo_policing.roads import Access, RoadNetwork, route
 from geo_policing.tracks import intervals, legs, open_ground
 from geo_policing.tracks.comparing import Measure
-from geo_policing.tracks.evidence import likelihood, watched
+from geo_policing.tracks.evidence import close_by, likelihood, watched
 from geo_policing.tracks.ground import State
 from geo_policing.tracks.lattice import Lattice
+from geo_policing.tracks.left_out import WORTH_THE_ROADS
 from geo_policing.tracks.legs import too_much
 from geo_policing.tracks.movement import MovementModel
 from geo_policing.tracks.reconstruction import Reconstruction
@@ -29,9 +30,6 @@ Array = NDArray[np.float64]
 #: Up to so long between sightings, seconds, how much coarser than the model's steps and bins are. The finer
 #: the bins, the less an even spread in them blurs the time of passing, which short gaps show most.
 COARSER = ((200.0, 1, 1 / 3), (650.0, 1, 2 / 3), (1500.0, 2, 2.0), (np.inf, 4, 4.0))
-#: All is done once more on more roads where one for whom they were not taken is so likely the first true
-#: sighting, or the last: where one was before, or after, is wrong with as much.
-WORTH_THE_ROADS = 0.02
 
 
 def reconstruct(
@@ -217,7 +215,7 @@ def _anchor(lattice: Lattice, sighting: Sighting, window: TimeWindow, model: Mov
     if not total > 0.0:
         raise InvalidInput(off_the_roads(sighting), field="sightings", value=(sighting.lon, sighting.lat))
     step = round((sighting.time - window.start).total_seconds() / model.step_s)
-    return Anchor(step, near / total, sighting.probability)
+    return Anchor(step, near / total, sighting.probability, close_by(lattice, sighting))
 
 
 def off_the_roads(sighting: Sighting) -> str:

@@ -221,12 +221,12 @@ def _sightings(found: Sequence[dict[str, Any]]) -> Section:
         )
     note = (
         "By their numbers in the pictures. Given: as it was entered. After all: that it is the suspect, by "
-        "all sightings. By its neighbours: that the suspect was near, by the sightings before and after it "
-        "alone; small is a misfit."
+        "all sightings. By the others: that the suspect was near, by the other sightings alone, each as "
+        "probable as it is; small is a misfit."
     )
     head = (
         *("No. 序号", "Time 时间", "Observer 来源", "Kind 类型"),
-        *("Given 初值", "After all 后验", "By its neighbours"),
+        *("Given 初值", "After all 后验", "By the others"),
     )
     return Section("目击 Sightings", note, head, rows, (1, 5, 3, 2, 2, 2, 3))
 

@@ -7,22 +7,25 @@ absolute logarithms, so that all of it adds up to one posterior.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geo_policing.errors import InvalidInput
-from geo_policing.kernels import bin_filter
 from geo_policing.tracks import threads
 from geo_policing.tracks.approaches import Approach, Leg, Read
 from geo_policing.tracks.gears import Gears
 from geo_policing.tracks.ground import State
 from geo_policing.tracks.lattice import Lattice
+from geo_policing.tracks.left_out import LeftOut
 from geo_policing.tracks.legs import LegFilter
 from geo_policing.tracks.movement import MovementModel
 from geo_policing.tracks.outside import Outside
+from geo_policing.tracks.readings import Readings
 from geo_policing.tracks.sampling import PathSampler
+from geo_policing.tracks.ways import Between, Ways
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
@@ -54,11 +57,14 @@ class Anchor:
         Density of the place over the roads, 1/m: it sums to 1 with `Lattice.measure_m`.
     probability : float
         That it is the suspect.
+    near : (b,) float64, optional
+        Share of each bin that is near; how probably one is there without it is told by `Smoothed.left_out`.
     """
 
     step: int
     density: Array
     probability: float
+    near: Array | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -75,6 +81,9 @@ class Smoothed:
         That it is the first, and the last, that is.
     log_evidence : float
         Logarithm of the density of all sightings.
+    left_out : (n, 2) float64
+        Probability of having been near each sighting by the others alone, between the first of them that is
+        true and the last, and outside of these; NaN where it is not known.
     paths : list of lists of (anchor, bins (n,))
         For each sampled path, the bin at each step from its first true sighting, in parts that begin at a
         true sighting.
@@ -88,8 +97,14 @@ class Smoothed:
     first: Array
     last: Array
     log_evidence: float
+    left_out: Array
     paths: list[list[tuple[int, NDArray[np.int32]]]] = field(default_factory=list)
     ends: list[tuple[int, float, State]] = field(default_factory=list)
+
+
+def _to(legs: list[list[Leg]], end: int) -> list[Leg]:
+    """Legs that lead to a sighting, of those that leave each."""
+    return [leg for some in legs[:end] for leg in some if leg.end == end]
 
 
 def ticking(steps: Iterable[T], tick: Callable[[], None]) -> Iterator[T]:
@@ -148,8 +163,11 @@ class Smoother:
         self._done = 0.0
         self._truth, self._false = np.zeros(len(anchors)), np.zeros(len(anchors))
         self._first, self._last = np.zeros(len(anchors)), np.zeros(len(anchors))
-        self._collected: list[list[tuple[NDArray[Any], NDArray[Any], float]]] = [[] for _ in range(steps)]
+        self._without = LeftOut([a.step for a in anchors], [a.near for a in anchors])
+        self._readings = Readings(steps)
         self._ends: list[tuple[int, float, State]] = []
+        #: Ways to sightings that were found ahead.
+        self._ahead: dict[int, Ways] = {}
 
     def run(self, samples: int, draw: np.random.Generator) -> Smoothed:
         """Smooth, and sample whole paths.
@@ -166,11 +184,16 @@ class Smoother:
         log_evidence = self._forward(legs, behind, sampler)
         truth = self._truth / (self._truth + self._false)
         ends = (self._first, self._last)
-        return Smoothed(*self._collect(), truth, *ends, log_evidence, sampler.paths, self._ends)
+        bins, mass = self._readings.summed(len(self.lattice), self._workers)
+        if not all(map(len, bins)):
+            raise self._all_forgotten(next(step for step, there in enumerate(bins) if not len(there)))
+        left_out = self._without.told(self._false)
+        return Smoothed(bins, mass, truth, *ends, log_evidence, left_out, sampler.paths, self._ends)
 
     def _backward(self) -> tuple[list[list[Leg]], list[tuple[State, float]]]:
         """Filter backward: the legs from each sighting on, and the state at each with its logarithm."""
         n = len(self.anchors)
+        self._expect()
         legs: list[list[Leg]] = [[] for _ in range(n)]
         behind: list[tuple[State, float]] = [self._nothing()] * n
         for j in range(n - 1, -1, -1):
@@ -188,23 +211,47 @@ class Smoother:
                 raise Impossible(j)
         return legs, behind
 
+    def _expect(self) -> None:
+        """Make what all ways need, before several threads do."""
+        nowhere = np.empty(0, np.int64)
+        for between in (self._between(j, nowhere) for j in range(1, len(self.anchors)) if self._before(j)):
+            self._filter.finder.reach.extend(between.last - between.steps[0])
+            self._filter.finder.schedule(between, range(len(between.starts)))
+
     def _legs_to(self, j: int, end: tuple[State, float]) -> list[Leg]:
-        """Filter backward from sighting j to those that it may follow."""
+        """Filter backward from sighting j to those that it may follow; ahead, find the ways to the next."""
         state, log_end = end
-        starts = self._before(j)
-        if not starts:
+        if not self._before(j):
             return []
-        work = self._filter.approach(
-            (starts, j),
-            ([self.anchors[i].step for i in starts], self.anchors[j].step),
-            [np.flatnonzero(self.anchors[i].density) for i in starts],
-            state,
-        )
-        made = [leg for part in self._each(work) for leg in part]
+        between = self._between(j, state[0])
+        ways = self._ahead.pop(j, None)
+        if ways is None or not np.array_equal(ways.between.goal_bins, state[0]):
+            ways = self._filter.finder.ways(between, self._workers)
+        ahead = [self._find_ahead(i) for i in range(j - 1, 0, -1) if self.anchors[i].probability > 0.0][:1]
+        made = [leg for part in self._each(self._filter.approach(ways, state), ahead) for leg in part]
         self._filter.count_legs(made)
         for leg in made:
-            leg.log_weight += log_end + self._between(leg.start, j)
+            leg.log_weight += log_end + self._beside(leg.start, j)
         return made
+
+    def _between(self, j: int, goal: NDArray[Any]) -> Between:
+        """Sighting j, which can be in some bins, and those that it may follow."""
+        starts = self._before(j)
+        steps = [self.anchors[i].step for i in starts]
+        bins = [np.flatnonzero(self.anchors[i].density) for i in starts]
+        return Between(starts, j, steps, self.anchors[j].step, bins, goal)
+
+    def _find_ahead(self, j: int) -> Callable[[], None]:
+        """Say how to find the ways to a sighting, which mostly is anywhere that it can be before all else."""
+
+        def find() -> None:
+            finder = self._filter.finder
+            ways = finder.ways(self._between(j, np.flatnonzero(self.anchors[j].density)))
+            if ways.schedule is not None:
+                finder.make_rows([(walk, ways.schedule) for walk in ways.walks])
+            self._ahead[j] = ways
+
+        return find
 
     def _forward(
         self, legs: list[list[Leg]], behind: list[tuple[State, float]], sampler: PathSampler
@@ -233,7 +280,11 @@ class Smoother:
             self._drive(legs, log_first, log_evidence, sampler)
             read = before()
         self._read(read)
-        self._read(outside.after(self._ends, self.steps))
+        before_first, outside.passed = outside.passed, []
+        after_last = list(ticking(outside.after(self._ends, self.steps), lambda: self._tell(self._done)))
+        self._read(after_last)
+        self._without.outside(read, before_first, [step for step, _, _ in firsts])
+        self._without.outside(after_last, outside.passed, [step for step, _, _ in self._ends])
         return log_evidence
 
     def _drive(
@@ -244,7 +295,7 @@ class Smoother:
         for i in range(n):
             self._tell(0.5 + 0.5 * i / n)
             self._false[:i] += first[i]
-            arrived = self._arrive([leg for some in legs[:i] for leg in some if leg.end == i], sampler)
+            arrived = self._arrive(legs, i, sampler)
             if log_first[i] > -np.inf:
                 arrived.append((self._start(i), self._left_out(0, i)))
             state, log_state = self._at_anchor(i, arrived)
@@ -280,25 +331,29 @@ class Smoother:
             with np.errstate(divide="ignore"):
                 joined = np.log((dense[bins].astype(np.float64) * held).sum())
             share = float(np.exp(log_state + joined + leg.log_weight - log_evidence))
+            self._without.over(leg, share)
             if share > NOTHING or len(leg.riders.path):
                 leg.share = share
                 self._truth[leg.end] += share
                 self._false[leg.start + 1 : leg.end] += share
-                self._filter.join(leg, state, log_state + self._between(leg.start, leg.end))
+                self._filter.join(leg, state, log_state + self._beside(leg.start, leg.end))
 
-    def _arrive(self, legs: Sequence[Leg], sampler: PathSampler) -> list[tuple[State, float]]:
-        """Filter forward along all that leads to a sighting, read it out, and say what comes there."""
+    def _arrive(self, legs: list[list[Leg]], i: int, sampler: PathSampler) -> list[tuple[State, float]]:
+        """Filter forward along all that leads to sighting i, read it out, and say what comes there."""
         of: dict[int, tuple[Approach, list[Leg]]] = {}
-        for leg in legs:
+        for leg in _to(legs, i):
             of.setdefault(id(leg.approach), (leg.approach, []))[1].append(leg)
         draws = sampler.spawn(len(of))
-        arrivals = self._each(
-            [self._filter.forward(*one, draw) for one, draw in zip(of.values(), draws, strict=True)]
-        )
-        for arrival in arrivals:
+        work = [self._filter.forward(*one, draw) for one, draw in zip(of.values(), draws, strict=True)]
+        next_ones = {id(leg.approach): leg.approach for leg in _to(legs, i + 1)}.values()
+        walks = [(approach.walk, approach.schedule) for approach in next_ones]
+        arrivals = self._each(work, [partial(self._filter.finder.make_rows, walks)])
+        for (_, mine), arrival in zip(of.values(), arrivals, strict=True):
             self._read(arrival.read)
+            self._without.legs(mine, arrival)
         for approach, mine in of.values():
-            approach.behind, approach.walk = [], None
+            approach.behind = []
+            approach.walk.drop()
             for leg in mine:
                 sampler.land(leg)
         return [(arrival.state, arrival.log) for arrival in arrivals]
@@ -307,10 +362,17 @@ class Smoother:
         """Read out steps."""
         for step, bins, mass, factor in steps:
             self._tell(self._done)
-            self._collected[step].append((bins, mass, factor))
+            self._readings.add(step, bins, mass, factor)
 
-    def _each(self, work: Sequence[Callable[[Callable[[], None]], T]]) -> list[T]:
-        return threads.each(work, self._workers, lambda: self._tell(self._done))
+    def _each(
+        self, work: Sequence[Callable[[Callable[[], None]], T]], ahead: Sequence[Callable[[], None]]
+    ) -> list[T]:
+        """Do several things, and what comes ahead in threads that would wait for the last of them."""
+        more: list[Callable[[Callable[[], None]], None]] = []
+        if self._workers > 1:
+            more = [threads.in_one(one) for one in ahead]
+        done: list[T | None] = threads.each([*work, *more], self._workers, lambda: self._tell(self._done))
+        return [one for one in done if one is not None]
 
     def _tell(self, share: float) -> None:
         """Say what share is done."""
@@ -328,7 +390,7 @@ class Smoother:
                 break
         return found
 
-    def _between(self, i: int, j: int) -> float:
+    def _beside(self, i: int, j: int) -> float:
         """Logarithm of what is beside its own weight to a way from sighting i to j: all between are false."""
         return self._left_out(i + 1, j) - self.log_all(i, j)
 
@@ -359,25 +421,11 @@ class Smoother:
     def _nothing(self) -> tuple[State, float]:
         return (np.empty(0, np.int32), np.empty((0, self._classes), np.float32)), -np.inf
 
-    def _collect(self) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
-        bins: list[NDArray[Any]] = []
-        mass: list[NDArray[Any]] = []
-        dense = np.zeros(len(self.lattice))
-        for step, parts in enumerate(self._collected):
-            if not any(len(part[0]) for part in parts):
-                prune = self.model.prune
-                raise InvalidInput(
-                    f"no place is left {step * self.model.step_s:.0f} s after the begin of the window: prune "
-                    f"{prune:g} forgets all; give a smaller one (the default is 1e-6)",
-                    field="prune",
-                    value=prune,
-                )
-            there, share = bin_filter.summed(
-                np.concatenate([found for found, _, _ in parts]),
-                np.concatenate([np.float32(factor) * held for _, held, factor in parts]),
-                dense,
-            )
-            parts.clear()
-            bins.append(there)
-            mass.append(share)
-        return bins, mass
+    def _all_forgotten(self, step: int) -> InvalidInput:
+        prune = self.model.prune
+        return InvalidInput(
+            f"no place is left {step * self.model.step_s:.0f} s after the begin of the window: prune "
+            f"{prune:g} forgets all; give a smaller one (the default is 1e-6)",
+            field="prune",
+            value=prune,
+        )

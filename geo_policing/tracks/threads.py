@@ -56,6 +56,16 @@ def each(
         return [one.result() for one in running]
 
 
+def in_one(work: Callable[[], T]) -> Callable[[Callable[[], None]], T]:
+    """Make of something that cannot be ended within what `each` does: it is ended before."""
+
+    def run(tick: Callable[[], None]) -> T:
+        tick()
+        return work()
+
+    return run
+
+
 @contextmanager
 def beside(
     work: Callable[[Callable[[], None]], T], workers: int, tick: Callable[[], None]

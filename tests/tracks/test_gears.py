@@ -10,7 +10,16 @@ import pytest
 
 from geo_policing.errors import InvalidInput
 from geo_policing.model import TimeWindow
-from geo_policing.tracks import MovementModel, gears, ground, outside, reconstruct, surroundings, threads
+from geo_policing.tracks import (
+    MovementModel,
+    gears,
+    ground,
+    outside,
+    reconstruct,
+    surroundings,
+    threads,
+    ways,
+)
 from geo_policing.tracks.gears import COARSE, FINE, Gears, Schedule, together
 from geo_policing.tracks.lattice import Lattice
 from geo_policing.tracks.reach import Reach
@@ -152,13 +161,47 @@ def test_of_a_month_no_more_is_worked_out_than_of_hours_and_it_bounds_nobody():
     assert reach.table[3999].min() > 0.5
 
 
-def test_the_answer_is_the_same_in_one_thread_and_in_several(town):
-    sightings = [seen(0, 0, 0), seen(2, 5, 60, probability=0.7), seen(4, 0, 120)]
-    one, several = (reconstruct(town, sightings, workers=n) for n in (1, 4))
-    assert several.log_evidence == one.log_evidence
-    assert several.truth.tolist() == one.truth.tolist()
-    assert all((a == b).all() for a, b in zip(several.smoothed.mass, one.smoothed.mass, strict=True))
-    assert [p.edges.tolist() for p in several.paths(5)] == [p.edges.tolist() for p in one.paths(5)]
+SURE = [seen(0, 0, 0), seen(2, 5, 60), seen(4, 0, 120), seen(0, 3, 900), seen(3, 3, 960)]
+
+
+@pytest.mark.parametrize("sightings", [SURE, [replace(one, probability=0.7) for one in SURE], SURE[:3]])
+@pytest.mark.parametrize("ahead", [ways.AHEAD, 0.0])
+def test_the_answer_is_the_same_in_one_thread_and_in_several(town, sightings, ahead, monkeypatch):
+    monkeypatch.setattr(ways, "AHEAD", ahead)
+    one, *several = (reconstruct(town, sightings, workers=n) for n in (1, 2, 5))
+    for other in several:
+        assert other.log_evidence == one.log_evidence
+        assert other.truth.tolist() == one.truth.tolist()
+        assert all((a == b).all() for a, b in zip(other.smoothed.bins, one.smoothed.bins, strict=True))
+        assert all((a == b).all() for a, b in zip(other.smoothed.mass, one.smoothed.mass, strict=True))
+        assert [p.edges.tolist() for p in other.paths(5)] == [p.edges.tolist() for p in one.paths(5)]
+
+
+@pytest.mark.parametrize("guess", ["right", "wrong"])
+def test_ways_found_ahead_are_taken_where_they_lead_to_where_one_can_be(town, guess, monkeypatch):
+    asked = []
+    found = ways.WayFinder.ways
+
+    def ask(self, between, workers=1):
+        asked.append((between.goal, threading.current_thread() is threading.main_thread()))
+        if guess == "wrong" and not asked[-1][1]:
+            between = replace(between, goal_bins=between.goal_bins[:1])
+        return found(self, between, workers)
+
+    alone = reconstruct(town, SURE, workers=1)
+    monkeypatch.setattr(ways.WayFinder, "ways", ask)
+    beside = reconstruct(town, SURE, workers=2)
+    assert beside.log_evidence == alone.log_evidence
+    assert all((a == b).all() for a, b in zip(beside.smoothed.mass, alone.smoothed.mass, strict=True))
+    again = [] if guess == "right" else [(3, True), (2, True), (1, True)]
+    assert sorted(asked) == sorted([(4, True), (3, False), (2, False), (1, False), *again])
+
+
+def test_threads_that_need_the_coarse_gear_at_once_make_it_once(town):
+    model = MovementModel.of().coarser(4, 4.0)
+    fresh = Gears(Lattice.of(town, Turns.of(town), model, np.ones(town.n_edges, bool)), model, 2)
+    threads.each([threads.in_one(lambda: fresh.need(np.array([COARSE])))] * 4, 4, lambda: None)
+    assert len(fresh.gear) == 2
 
 
 @pytest.mark.parametrize("workers", [1, 3])

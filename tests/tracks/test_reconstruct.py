@@ -12,6 +12,7 @@ from geo_policing.model import Sighting, TimeWindow, Watch
 from geo_policing.tracks import MovementModel, information_bits, leave_one_out, legs, reconstruct
 from geo_policing.tracks.answer import Wanted, features_of
 from geo_policing.tracks.containment import Gate, containment
+from geo_policing.tracks.evidence import close_by
 from geo_policing.tracks.lattice import Lattice
 from geo_policing.tracks.routes import without_wavering
 from geo_policing.tracks.smoothing import Anchor, Smoother
@@ -301,6 +302,41 @@ def test_left_out_a_sighting_that_fits_is_expected_and_one_that_does_not_is_not(
     assert fits[1] > 0.3
     assert astray[1] < 0.01
     assert np.isnan(leave_one_out(town, [seen(0, 0, 0)])).all()
+
+
+@pytest.mark.parametrize("probability", [0.8, 1.0])
+def test_a_true_sighting_beside_a_false_one_fits_by_what_is_probable_of_both(town, probability):
+    sightings = [
+        seen(0, 0, 0),
+        seen(1, 0, 60, probability=0.8),
+        seen(1, 5, 90, probability=0.6),
+        seen(2, 0, 120, probability=probability),
+        seen(3, 0, 180),
+    ]
+    found = reconstruct(town, sightings)
+    assert found.truth[2] < 0.05
+    alone = leave_one_out(town, sightings, found=found)
+    assert alone[2] < 0.05
+    assert alone[[1, 3]].min() > 0.3
+
+
+def test_what_the_others_say_of_a_doubtful_sighting_is_what_they_say_where_it_was_never_told(town):
+    sightings = [
+        replace(seen(*one), probability=probability)
+        for one, probability in zip(
+            [(0, 0, 0), (1, 0, 40), (2, 1, 90), (2, 3, 150), (4, 3, 200)],
+            (1.0, 0.7, 0.5, 0.8, 1.0),
+            strict=True,
+        )
+    ]
+    found = reconstruct(town, sightings)
+    assert np.isfinite(found.smoothed.left_out[1:4]).all()
+    alone = leave_one_out(town, sightings, found=found)
+    for i in (1, 2, 3):
+        rest = reconstruct(town, [*sightings[:i], *sightings[i + 1 :]])
+        step = found.anchor_step[i]
+        near = close_by(rest.lattice, sightings[i])
+        assert alone[i] == pytest.approx(near[rest.smoothed.bins[step]] @ rest.smoothed.mass[step], abs=0.02)
 
 
 def test_a_camera_tells_most_where_half_of_the_paths_pass(town):

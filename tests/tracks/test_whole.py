@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from geo_policing.roads import RoadNetwork
-from geo_policing.tracks import MovementModel, gears, ground, legs
+from geo_policing.tracks import MovementModel, gears, ground, ways
 from geo_policing.tracks.lattice import Lattice
 from geo_policing.tracks.smoothing import Anchor, Impossible, Smoother
 from geo_policing.tracks.turns import Turns
@@ -86,16 +86,16 @@ def any_watches(rng, lattice, steps, classes):
 def open_ended(monkeypatch):
     """Nothing is out of reach: what leads there in time, and what does not, is tested by itself."""
     monkeypatch.setattr(ground, "MOST_DETOUR", np.inf)
-    made = legs.LegFilter.__init__
+    made = ways.WayFinder.__init__
 
     def endless(self, lattice, model, *more):
         made(self, lattice, model, *more)
-        self._step_m = np.append(self._step_m[:-1], 1e7)
-        self._reach.extend = lambda steps: None
-        self._reach.table = np.ones((steps_known, ground.CELLS))
+        self.step_m = np.append(self.step_m[:-1], 1e7)
+        self.reach.extend = lambda steps: None
+        self.reach.table = np.ones((steps_known, ground.CELLS))
 
     steps_known = 100
-    monkeypatch.setattr(legs.LegFilter, "__init__", endless)
+    monkeypatch.setattr(ways.WayFinder, "__init__", endless)
 
 
 @pytest.mark.parametrize("coarse", [False, True])
