@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import shapely
+from h3.api import basic_int as h3
 from numpy.typing import NDArray
 
 from geo_policing.geodesy import cells
@@ -29,6 +30,8 @@ Array = NDArray[np.float64]
 DRAWN = 500
 #: They are drawn again, each as often as it weighs, where they weigh no more than so many alike would.
 ALIKE = DRAWN / 2
+#: Resolution of the cells, 350 m across, that a map is made of: those with roads.
+AROUND = 9
 #: Where there are fewer roads, metres by square metre, a sighting is told as if there were so many.
 SPARSE = 0.001
 
@@ -45,11 +48,15 @@ class Measure:
         Length of the roads that a false sighting is anywhere on.
     seed : int
         Of the ways that are drawn.
+    least : float
+        Logarithm of the least evidence that is worth an answer: see `Smoother.least`. Here, as in `mixture`,
+        it is divided by all the roads that one can have begun on.
     """
 
     seen_m: tuple[float, ...]
     elsewhere_m: float
     seed: int = 0
+    least: float = -np.inf
 
     def told(self, lattice: Lattice, sightings: Sequence[Sighting], anchors: list[Anchor]) -> list[Anchor]:
         """Return the anchors with densities over all roads, not over those of one mode."""
@@ -63,6 +70,7 @@ class Measure:
     def hold(self, smoother: Smoother) -> None:
         """Let a smoother weigh by it."""
         smoother.elsewhere = -float(np.log(self.elsewhere_m))
+        smoother.least = self.least + float(np.log(anywhere_m(smoother.lattice.network, smoother.model)))
         onward = Onward(smoother.lattice, smoother.model, smoother.anchors, self.seed)
         smoother.log_all = onward.log_weight
 
@@ -172,6 +180,20 @@ class _Ways:
             self._at[k], self._speed[k] = self._at[k, again], self._speed[k, again]
             self._log_before[k] += most[k] + np.log(total / n)
             self._log[k] = 0.0
+
+
+def anywhere_m(network: RoadNetwork, model: MovementModel) -> float:
+    """Length of the roads open to a mode: before the first sighting one is anywhere on them, evenly.
+
+    Who leaves the roads is on the ground beside them as well, in all cells of `AROUND` that have a road.
+    """
+    access, how = model.access, model.off_road
+    is_open = np.ones(network.n_edges, bool) if access is None else (network.access & int(access)) != 0
+    roads_m = float(network.length_m[is_open].sum())
+    if how is None:
+        return roads_m
+    cell = np.unique(cells(*network.plane.inverse(network.vertex_x, network.vertex_y), AROUND))
+    return roads_m + how.road_m_per_m2 * sum(h3.cell_area(c, "m^2") for c in cell.tolist())
 
 
 def agreeing_m(network: RoadNetwork, sighting: Sighting) -> float:
