@@ -192,6 +192,40 @@ def models_of(speeds: Speeds | None = None) -> list[MovementModel]:
     return [MovementModel.of(m, speeds if speeds and speeds.mode == m.value else None) for m in MODES]
 
 
+def prior_of(given: Mapping[str, float]) -> dict[Mode, float]:
+    """Read how probable each mode is where nothing was seen, which has to be said of all of `MODES`.
+
+    Parameters
+    ----------
+    given : mapping of str to float
+        By the names of the modes, on any scale: 6, 3 and 1 say the same as .6, .3 and .1.
+
+    Returns
+    -------
+    dict of Mode to float
+        They sum to 1; a mode of 0 is not tried.
+
+    Raises
+    ------
+    InvalidInput
+        If a mode is none or left out, or a number is none, below 0, or all are 0.
+    """
+    names = [mode.value for mode in MODES]
+    for name in given:
+        if name not in names:
+            raise InvalidInput(
+                f"prior of {name!r}: give one of each of {', '.join(names)}", field="prior", value=name
+            )
+    missing = [name for name in names if name not in given]
+    if missing:
+        raise InvalidInput(
+            f"prior says nothing of {', '.join(missing)}; name all of {', '.join(names)}, with 0 for what "
+            "cannot be",
+            field="prior",
+        )
+    return dict(zip(MODES, _shares(MODES, {mode: given[mode.value] for mode in MODES}), strict=True))
+
+
 def mixture(
     network: RoadNetwork,
     sightings: Sequence[Sighting],
@@ -231,7 +265,7 @@ def mixture(
         As `reconstruct` does, but for sightings that only some modes make impossible; and if a prior is none.
     """
     models = models_of() if models is None else list(models)
-    share = _shares(models, prior)
+    share = _shares([model.mode for model in models], prior)
     if not sightings:
         raise InvalidInput("no sightings; give at least one", field="sightings")
     ordered = tuple(sorted(sightings, key=lambda s: (s.time, s.lon, s.lat, s.observer)))
@@ -327,11 +361,11 @@ def _member(
         return Member(model, prior, 0.0, log_evidence, found, tuple(kept))
 
 
-def _shares(models: Sequence[MovementModel], prior: Mapping[Mode, float] | None) -> list[float]:
-    """Priors of the models, which sum to 1."""
-    given = [1.0 if prior is None else float(prior.get(model.mode, 0.0)) for model in models]
-    if not all(np.isfinite(p) and p >= 0.0 for p in given) or not sum(given) > 0.0:
-        names = ", ".join(f"{model.mode.value} {p:g}" for model, p in zip(models, given, strict=True))
+def _shares(modes: Sequence[Mode], prior: Mapping[Mode, float] | None) -> list[float]:
+    """Priors of some modes, which sum to 1."""
+    given = [1.0 if prior is None else float(prior.get(mode, 0.0)) for mode in modes]
+    if not all(np.isfinite(p) and p >= 0.0 for p in given) or not 0.0 < sum(given) < np.inf:
+        names = ", ".join(f"{mode.value} {p:g}" for mode, p in zip(modes, given, strict=True))
         raise InvalidInput(
             f"the priors of the modes are {names}; give numbers from 0 on, one of them above 0", field="prior"
         )

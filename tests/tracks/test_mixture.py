@@ -14,6 +14,7 @@ from geo_policing.tracks.comparing import Measure, agreeing_m, anywhere_m
 from geo_policing.tracks.containment import Gate, containment
 from geo_policing.tracks.fit import leave_one_out
 from geo_policing.tracks.mixed_answer import fits, mixture_features, passings_of
+from geo_policing.tracks.mixture import prior_of
 from tests.matching.city import grid
 from tests.tracks.test_reconstruct import at, seen
 
@@ -245,6 +246,28 @@ def test_what_is_wrong_with_the_question_is_no_reason_against_a_mode(town):
 def test_priors_that_are_none_are_refused(town, prior):
     with pytest.raises(InvalidInput, match="priors of the modes are car"):
         mixture(town, [seen(0, 0, 0)], prior=prior)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"car": 1.0, "foot": 1.0}, "prior says nothing of e-bike; name all of car, e-bike, foot"),
+        ({"car": 1.0, "e-bike": 1.0, "boat": 1.0}, "prior of 'boat': give one of each of car, e-bike, foot"),
+        ({"car": 1.0, "e-bike": -0.1, "foot": 1.0}, "car 1, e-bike -0.1, foot 1; give numbers from 0 on"),
+        ({"car": 0.0, "e-bike": 0.0, "foot": 0.0}, "one of them above 0"),
+        ({"car": 1.0, "e-bike": float("inf"), "foot": 1.0}, "e-bike inf"),
+        ({"car": 1e308, "e-bike": 1e308, "foot": 1e308}, "give numbers from 0 on"),
+    ],
+)
+def test_a_prior_that_is_written_wrongly_is_refused(given, says):
+    with pytest.raises(InvalidInput, match=says):
+        prior_of(given)
+
+
+def test_a_prior_is_on_any_scale():
+    told = prior_of({"foot": 1, "car": 6, "e-bike": 3})
+    assert told == pytest.approx({Mode.CAR: 0.6, Mode.E_BIKE: 0.3, Mode.FOOT: 0.1})
+    assert list(told) == [Mode.CAR, Mode.E_BIKE, Mode.FOOT]
 
 
 def test_progress_ascends_over_all_modes_and_the_same_input_gives_the_same_answer(town, open_to_all):
