@@ -28,6 +28,8 @@ UNKNOWN = "unknown"
 MODES = (Mode.CAR, Mode.E_BIKE, Mode.FOOT)
 #: A mode that is less probable than this is not read out, nor reconstructed once that is known.
 NEGLIGIBLE = 1e-6
+#: One that leaves the roads is not tried where a glance makes it less probable by so much more, in nats.
+SURE = 7.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -243,7 +245,9 @@ def mixture(
 
     All modes are reconstructed in turn; the weight of each is its prior times the evidence for it, which is
     made comparable by a `Measure`. The evidence is known halfway: where it makes a mode negligible beside one
-    before it, the other half is left out.
+    before it, the other half is left out. Of who leaves the roads, which takes longest, it is first worked
+    out in larger steps, bins and cells, and all is left out where that makes it a thousand times less
+    probable still.
 
     Parameters
     ----------
@@ -332,33 +336,56 @@ def _member(
     prior: float,
     how: dict[str, Any],
 ) -> Member:
+    """Reconstruct by one mode, but what a glance shows to be far from worth it."""
+    if model.off_road is not None and measure.least > -np.inf:
+        # Of who leaves the roads most places are looked at: first at a few.
+        glance = _tried(network, sightings, _rough(model), window, replace(measure, least=np.inf), how)
+        if -np.inf < glance.log_evidence < measure.least - SURE:
+            return replace(glance, model=model, prior=prior)
+    return replace(_tried(network, sightings, model, window, measure, how), prior=prior)
+
+
+def _rough(model: MovementModel) -> MovementModel:
+    """Return a movement in larger steps, bins and cells."""
+    how = model.off_road
+    return replace(model.coarser(2, 2.0), off_road=None if how is None else replace(how, finest=10))
+
+
+def _tried(
+    network: RoadNetwork,
+    sightings: tuple[Sighting, ...],
+    model: MovementModel,
+    window: TimeWindow,
+    measure: Measure,
+    how: dict[str, Any],
+) -> Member:
     """Reconstruct by one mode. What is off its roads is false, if that may be; else nobody went so."""
     kept = list(range(len(sightings)))
-    log_false = 0.0
+    log_false, log_anywhere = 0.0, float(np.log(anywhere_m(network, model)))
     while True:
         mine = [sightings[i] for i in kept]
         asked = replace(
             measure, seen_m=tuple(measure.seen_m[i] for i in kept), least=measure.least - log_false
         )
+        found = None
         try:
             found = reconstruct(network, mine, model, window, measure=asked, **how)
+            log_evidence = found.log_evidence
         except OffTheRoads as error:
             astray = [kept[number] for number in error.sightings]
             kept = [i for i in kept if i not in astray]
             false = np.array([1.0 - sightings[i].probability for i in astray])
             if not false.all() or not any(sightings[i].probability > 0.0 for i in kept):
-                return Member(model, prior, 0.0, -np.inf, problem=str(error))
+                return Member(model, 0.0, 0.0, -np.inf, problem=str(error))
             log_false += float(np.log(false / measure.elsewhere_m).sum())
             continue
         except InvalidInput as error:
             if error.field != "sightings":
                 raise
-            return Member(model, prior, 0.0, -np.inf, problem=str(error))
+            return Member(model, 0.0, 0.0, -np.inf, problem=str(error))
         except Unlikely as error:
-            log_evidence = measure.least + error.log_evidence - error.least
-            return Member(model, prior, 0.0, log_evidence, kept=tuple(kept))
-        log_evidence = found.log_evidence + log_false - float(np.log(anywhere_m(network, model)))
-        return Member(model, prior, 0.0, log_evidence, found, tuple(kept))
+            log_evidence = error.log_evidence
+        return Member(model, 0.0, 0.0, log_evidence + log_false - log_anywhere, found, tuple(kept))
 
 
 def _shares(modes: Sequence[Mode], prior: Mapping[Mode, float] | None) -> list[float]:

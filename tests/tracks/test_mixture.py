@@ -207,25 +207,36 @@ def test_a_mode_without_a_prior_is_left_out_and_said_to_be(town, with_footways):
         mixture(with_footways, only_walked, prior={Mode.CAR: 1.0})
 
 
-@pytest.mark.parametrize("until_s", [None, 64])
-def test_a_negligible_mode_is_weighed_but_not_reconstructed(town, until_s):
+@pytest.fixture(scope="module")
+def hasty():
+    """By car only, unless many of them are false."""
     places = ((0, 0, 0), (4, 0, 52), (4, 4, 111), (1, 4, 151), (1, 1, 191), (5, 1, 244))
-    hasty = [seen(*place, probability=0.999) for place in places]
+    return [seen(*place, probability=0.999) for place in places]
+
+
+@pytest.mark.parametrize("until_s", [None, 64])
+def test_a_negligible_mode_is_weighed_but_not_reconstructed(town, hasty, until_s):
     if until_s is not None:
-        hasty[1] = replace(hasty[1], until=at(until_s))
-    found = mixture(town, hasty)
-    on_foot = found.members[2]
-    assert 0.0 < found.weights[Mode.FOOT] < 1e-6
-    assert (on_foot.found, on_foot.problem) == (None, "")
+        hasty = [hasty[0], replace(hasty[1], until=at(until_s)), *hasty[2:]]
+    modes = [MovementModel.of("car"), MovementModel.of("e-bike")]
+    found, whole = mixture(town, hasty, modes), mixture(town, hasty, modes[::-1])
+    by_e_bike = found.members[1]
+    assert (by_e_bike.found, by_e_bike.problem) == (None, "")
+    assert whole.members[0].found is not None
+    assert 0.0 < by_e_bike.probability < 1e-6
+    assert by_e_bike.log_evidence == pytest.approx(whole.members[0].log_evidence, abs=0.05)
     assert sum(found.weights.values()) == pytest.approx(1.0)
-    # As likely as where it is reconstructed, alone.
-    alone = mixture(town, hasty, [MovementModel.of("foot")])
-    same = MovementModel.of("foot"), MovementModel.of("foot"), MovementModel.of("car")
-    of_both = mixture(town, hasty, same)
-    assert alone.members[0].found is not None
-    assert of_both.members[0].found is not None
-    assert of_both.members[0].log_evidence == pytest.approx(of_both.members[1].log_evidence)
-    assert of_both.members[0].log_evidence == pytest.approx(on_foot.log_evidence, abs=0.05)
+    assert found.truth == pytest.approx(whole.truth, abs=1e-6)
+
+
+def test_who_would_have_to_run_is_only_glanced_at(town, hasty):
+    modes = [MovementModel.of("car"), MovementModel.of("foot")]
+    found, whole = mixture(town, hasty, modes), mixture(town, hasty, modes[::-1])
+    on_foot = found.members[1]
+    assert (on_foot.mode, on_foot.found, on_foot.kept) == (Mode.FOOT, None, (0, 1, 2, 3, 4, 5))
+    assert 0.0 < on_foot.probability < 1e-9
+    assert on_foot.log_evidence == pytest.approx(whole.members[0].log_evidence, abs=3.0)
+    assert found.truth == pytest.approx(whole.truth, abs=1e-6)
 
 
 def test_what_no_mode_can_do_is_refused_with_the_reason_of_each(town):
