@@ -8,6 +8,7 @@
     │   ├── InvalidBoundingBox
     │   ├── InvalidCoordinates    outside the earth, outside the city, or in the wrong system
     │   ├── InvalidGeometry
+    │   ├── OffTheRoads           sightings with no road near that who travels so may use: says which
     │   └── InvalidFile           a file of the wrong kind, truncated, or with bad rows
     ├── NotFound                  no such device, incident, unit …
     ├── Conflict                  true but impossible now
@@ -62,6 +63,22 @@ class InvalidCoordinates(InvalidInput):
 
 class InvalidGeometry(InvalidInput):
     """A geometry that is empty, crosses itself, or is of the wrong type."""
+
+
+class OffTheRoads(InvalidInput):
+    """Sightings that are near no road, or none that who travels so may use.
+
+    Parameters
+    ----------
+    message, field, value
+        As of `InvalidInput`, of the first of them that is certain, or the first.
+    sightings : tuple of int
+        The numbers of all of them, in order of time.
+    """
+
+    def __init__(self, message: str, *, field: str, value: object, sightings: tuple[int, ...]) -> None:
+        super().__init__(message, field=field, value=value)
+        self.sightings = sightings
 
 
 class InvalidFile(InvalidInput):

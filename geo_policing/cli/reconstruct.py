@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from geo_policing.model import Sighting, TimeWindow, Watch
     from geo_policing.roads import RoadNetwork
-    from geo_policing.tracks import UnitAt
+    from geo_policing.tracks import Mode, UnitAt
 
 
 class Travels(StrEnum):
@@ -36,6 +36,13 @@ def reconstruct(
     ],
     out: Annotated[Path, typer.Option(help="GeoJSON to write: paths, sightings, and cells at each moment.")],
     mode: Annotated[Travels, typer.Option(help="What the suspect travels with.")] = Travels.CAR,
+    prior: Annotated[
+        str | None,
+        typer.Option(
+            help="With --mode unknown, how probable each mode is before anything was seen: "
+            "car=0.6,e-bike=0.3,foot=0.1, on any scale; all alike without it."
+        ),
+    ] = None,
     window: Annotated[
         str | None, typer.Option(help="start/end, RFC 3339; from the first to the last sighting without it.")
     ] = None,
@@ -90,6 +97,7 @@ def reconstruct(
         raise InvalidInput(
             f"report {report.name} is neither .html nor .pdf; name it so", field="report", value=str(report)
         )
+    expected = None if prior is None else read_prior(prior, mode)
     drawn_at = None if report_at is None else parse_instant(report_at, field="report-at")
     network = RoadNetwork.load(roads)
     seen, watched = read_sightings(sightings, network)
@@ -108,6 +116,7 @@ def reconstruct(
     found = reconstruct_by(
         *(network, seen, models, covered),
         turns_of=turns_of,
+        prior=expected,
         watches=watched,
         seed=seed,
         memory_bytes=memory_mb * 1_000_000,
@@ -186,6 +195,40 @@ def _units(
             value=astray,
         )
     return ready
+
+
+def read_prior(text: str, mode: Travels) -> "dict[Mode, float]":
+    """Read how probable each mode is before anything was seen, from ``car=0.6,e-bike=0.3,foot=0.1``.
+
+    Raises
+    ------
+    InvalidInput
+        If it is written otherwise, is none for `mixture.prior_of`, or the mode is known.
+    """
+    from geo_policing.errors import InvalidInput
+    from geo_policing.tracks.mixture import prior_of
+
+    if mode is not Travels.UNKNOWN:
+        raise InvalidInput(
+            f"a prior is of no use with mode {mode.value}; give --mode unknown, or leave --prior out",
+            field="prior",
+            value=text,
+        )
+    given: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, number = (piece.strip() for piece in part.partition("="))
+        try:
+            probability = float(number)
+        except ValueError:
+            raise InvalidInput(
+                f"prior {part.strip()!r}: write a mode and a number, like car=0.6,e-bike=0.3,foot=0.1",
+                field="prior",
+                value=text,
+            ) from None
+        if name in given:
+            raise InvalidInput(f"prior names {name} twice; name it once", field="prior", value=text)
+        given[name] = probability
+    return prior_of(given)
 
 
 def read_sightings(path: Path, network: "RoadNetwork") -> "tuple[list[Sighting], list[Watch]]":

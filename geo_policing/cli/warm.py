@@ -95,7 +95,7 @@ def _match(network: "RoadNetwork", fixes: "FixColumns", window: "TimeWindow") ->
 def _reconstruct(network: "RoadNetwork") -> None:
     """Ask for half an hour, doubtful in the middle, and what is around it: both gears are used."""
     from geo_policing.model import Sighting, TimeWindow, Watch, from_us
-    from geo_policing.tracks import MovementModel, answer, reconstruct
+    from geo_policing.tracks import MovementModel, answer, mixture, reconstruct
 
     def at(seconds: int) -> "datetime":
         return from_us(seconds * 1_000_000)
@@ -108,7 +108,8 @@ def _reconstruct(network: "RoadNetwork") -> None:
     window = TimeWindow(at(-600), at(2400))
     found = reconstruct(network, seen, model, window, watches=[watch], samples=20)
     answer.features_of(found, model)
-    reconstruct(network, seen[:1], MovementModel.of("foot"), TimeWindow(at(0), at(60)), samples=0)
+    still = [Sighting(at(seconds), 113.1301, 27.83) for seconds in (0, 60)]
+    mixture(network, still, [MovementModel.of("foot")], samples=0)
 
 
 def _search(network: "RoadNetwork", fixes: "FixColumns", window: "TimeWindow") -> None:

@@ -31,7 +31,7 @@ from geo_policing.tracks import (
 from geo_policing.tracks.closed import read_areas
 from geo_policing.tracks.drawn_roads import roads_around
 from geo_policing.tracks.evidence import edge_number, edge_place
-from geo_policing.tracks.mixture import MODES, UNKNOWN, reconstruct_by
+from geo_policing.tracks.mixture import MODES, UNKNOWN, prior_of, reconstruct_by
 from geo_policing.tracks.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -58,6 +58,7 @@ class _Question:
     watches: list[Watch]
     window: TimeWindow | None
     models: list[MovementModel]
+    prior: dict[Mode, float] | None
     wanted: answer.Wanted
     seed: int
 
@@ -185,11 +186,17 @@ class Reconstructions:
         if given["cameras"]:
             cameras = {name: _edge(network, edge) for name, edge in given["cameras"].items()}
         wanted = answer.Wanted(given["every_s"], given["paths"], given["resolution"], cameras)
+        if given["prior"] is not None and given["mode"] != UNKNOWN:
+            raise InvalidInput(
+                f"a prior is of no use with mode {given['mode']}; ask with mode unknown, or leave prior out",
+                field="prior",
+            )
+        prior = None if given["prior"] is None else prior_of(given["prior"])
         modes = MODES if given["mode"] == UNKNOWN else (Mode(given["mode"]),)
         # Of others than those whose speeds were learned nothing more is known.
         known = {self._speeds.mode: self._speeds} if self._speeds is not None else {}
         models = [MovementModel.of(mode, known.get(mode.value)).closing(self._closed) for mode in modes]
-        return _Question(seen, watched, window, models, wanted, given["seed"])
+        return _Question(seen, watched, window, models, prior, wanted, given["seed"])
 
     def _work(self, kept: KeptReconstruction, question: _Question) -> None:
         records = self._records.reconstructions
@@ -231,6 +238,7 @@ class Reconstructions:
         found = reconstruct_by(
             *(network, question.sightings, models, question.window),
             turns_of=turns_of,
+            prior=question.prior,
             watches=question.watches,
             seed=question.seed,
             progress=lambda share: self._tell(kept.id, READ_OUT * share),

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 import shapely
+from h3.api import basic_int as h3
 from numpy.typing import NDArray
 
 from geo_policing.geodesy import cells
-from geo_policing.kernels import bin_filter
+from geo_policing.kernels import bin_wander
 from geo_policing.model import Sighting
 from geo_policing.roads import RoadNetwork
 from geo_policing.tracks.evidence import edge_number, likelihood
@@ -24,8 +25,13 @@ from geo_policing.tracks.smoothing import Anchor, Smoother
 
 Array = NDArray[np.float64]
 
-#: So many ways are drawn onward from each sighting. What they weigh is known to some hundredths.
-DRAWN = 1000
+#: So many ways are drawn onward from each sighting under each penalty. What they weigh is known to some
+#: hundredths.
+DRAWN = 500
+#: They are drawn again, each as often as it weighs, where they weigh no more than so many alike would.
+ALIKE = DRAWN / 2
+#: Resolution of the cells, 350 m across, that a map is made of: those with roads.
+AROUND = 9
 #: Where there are fewer roads, metres by square metre, a sighting is told as if there were so many.
 SPARSE = 0.001
 
@@ -42,11 +48,15 @@ class Measure:
         Length of the roads that a false sighting is anywhere on.
     seed : int
         Of the ways that are drawn.
+    least : float
+        Logarithm of the least evidence that is worth an answer: see `Smoother.least`. Here, as in `mixture`,
+        it is divided by all the roads that one can have begun on.
     """
 
     seen_m: tuple[float, ...]
     elsewhere_m: float
     seed: int = 0
+    least: float = -np.inf
 
     def told(self, lattice: Lattice, sightings: Sequence[Sighting], anchors: list[Anchor]) -> list[Anchor]:
         """Return the anchors with densities over all roads, not over those of one mode."""
@@ -60,6 +70,7 @@ class Measure:
     def hold(self, smoother: Smoother) -> None:
         """Let a smoother weigh by it."""
         smoother.elsewhere = -float(np.log(self.elsewhere_m))
+        smoother.least = self.least + float(np.log(anywhere_m(smoother.lattice.network, smoother.model)))
         onward = Onward(smoother.lattice, smoother.model, smoother.anchors, self.seed)
         smoother.log_all = onward.log_weight
 
@@ -95,57 +106,94 @@ class Onward:
             return 0.0
         if (i, end) not in self._known:
             steps = {anchor.step for anchor in self._anchors if begin < anchor.step <= end}
-            for step, weight in self._drawn(i, steps).items():
-                self._known[i, step] = float(np.log(weight))
+            for step, log in self._drawn(i, steps).items():
+                self._known[i, step] = log
         return self._known[i, end]
 
     def _drawn(self, i: int, steps: set[int]) -> dict[int, float]:
-        """Draw ways from sighting i, and weigh them at some steps by the detours made until then."""
+        """Draw ways from sighting i, and weigh them at some steps by the detours made until then.
+
+        In an hour detours grow so long that most ways weigh nothing, and the few that do would be missed:
+        ways are drawn again by their weights as they go (N. J. Gordon, D. J. Salmond and A. F. M. Smith,
+        1993), under each penalty for itself, which leaves the mean of what they weigh what it is.
+        """
         lattice, model, draw = self._lattice, self._model, np.random.default_rng((self._seed, i))
         there = np.flatnonzero(self._anchors[i].density)
-        classes, (offset, target, weight, way) = len(model.speed_mps), lattice.ahead
         common = self._anchors[i].density[there] * lattice.measure_m[there]
-        at = draw.choice(there, DRAWN, p=common / common.sum()).astype(np.int32)
-        speed = draw.choice(classes, DRAWN, p=model.start / model.start.sum()).astype(np.int32)
-        # What follows weighs nothing here: each next state counts by its own probability alone.
-        everywhere = np.arange(len(lattice), dtype=np.int32)
-        ones, buffer = np.ones((len(lattice), classes), np.float32), np.full(len(lattice), -1, np.int32)
-        came_m, gone_m, found = lattice.felt_came_m(there), np.zeros(DRAWN), {}
-        begin = self._anchors[i].step
-        for step in range(begin + 1, max(steps) + 1):
-            before = at.copy()
-            bin_filter.sample(
-                *(at, speed, draw.random(DRAWN), everywhere, ones, offset, target, weight),
-                *(model.chain, lattice.kind, buffer),
-            )
-            on = np.flatnonzero(at >= 0)
-            gone_m[on] += _ways(
-                before[on].astype(np.int64) * classes + speed[on], at[on], offset, target, way
-            )
-            # Where nobody can go on, a way has ended that leads to no sighting.
-            gone_m[at < 0] = np.inf
+        came_m = lattice.felt_came_m(there)
+        ways, often = (len(model.penalty_per_m), DRAWN), model.start / model.start.sum()
+        going = _Ways(
+            draw.choice(there, ways, p=common / common.sum()), draw.choice(len(often), ways, p=often)
+        )
+        found: dict[int, float] = {}
+        for step in range(self._anchors[i].step + 1, max(steps) + 1):
+            going.go_on(lattice, model, came_m, draw)
             if step in steps:
-                detour_m = np.maximum(gone_m - came_m[np.maximum(at, 0)], 0.0)
-                passed = np.exp(-model.penalty_per_m[:, None] * detour_m).mean(axis=1)
-                found[step] = float(model.penalty_share @ passed)
+                log = float(np.logaddexp.reduce(np.log(model.penalty_share) + going.log_mean()))
+                # Of what none of so many ways led on from nothing can be said.
+                found[step] = log if log > -np.inf else 0.0
+            going.draw_again(draw)
         return found
 
 
-def _ways(
-    row: NDArray[np.int64],
-    to: NDArray[np.int32],
-    offset: NDArray[Any],
-    target: NDArray[Any],
-    way: NDArray[Any],
-) -> Array:
-    """Way (s,) of the step in each row that ends in a bin, metres."""
-    fan = offset[row + 1] - offset[row]
-    of = np.repeat(np.arange(len(row)), fan)
-    entry = np.arange(fan.sum()) - np.repeat(np.cumsum(fan) - fan, fan) + np.repeat(offset[row], fan)
-    mine = target[entry] == to[of]
-    found = np.zeros(len(row))
-    found[of[mine]] = way[entry[mine]]
-    return found
+class _Ways:
+    """Ways under p penalties, so many under each, that are drawn again when few of them still weigh anything.
+
+    Parameters
+    ----------
+    at, speed : (p, s) int
+        Bins and classes of speed that they begin with.
+    """
+
+    def __init__(self, at: NDArray[Any], speed: NDArray[Any]) -> None:
+        self._at, self._speed = at.astype(np.int32), speed.astype(np.int32)
+        self._went_m = np.zeros(at.shape)
+        #: Logarithms of what each weighs, and under each penalty of all that weighed before the last drawing.
+        self._log, self._log_before = np.zeros(at.shape), np.zeros(len(at))
+
+    def go_on(self, lattice: Lattice, model: MovementModel, came_m: Array, draw: np.random.Generator) -> None:
+        """Go a step on by chance, and weigh the detours made by it."""
+        from_m = came_m[self._at]
+        bin_wander.wander(
+            *(self._at.reshape(-1), self._speed.reshape(-1), draw.random(self._at.size), *lattice.ahead),
+            *(model.chain, lattice.kind, self._went_m.reshape(-1)),
+        )
+        # Where nothing leads on the way is infinitely long.
+        detour_m = np.maximum(self._went_m - (came_m[self._at] - from_m), 0.0)
+        self._log -= model.penalty_per_m[:, None] * detour_m
+
+    def log_mean(self) -> Array:
+        """Logarithm (p,) of what a way weighs in the mean."""
+        return self._log_before + np.logaddexp.reduce(self._log, axis=1) - np.log(self._log[0].size)
+
+    def draw_again(self, draw: np.random.Generator) -> None:
+        """Draw ways by what they weigh, under each penalty where they weigh as much as few alike would."""
+        most = self._log.max(axis=1)
+        for k in np.flatnonzero(most > -np.inf).tolist():
+            weight = np.exp(self._log[k] - most[k])
+            total, n = weight.sum(), len(weight)
+            if total**2 > ALIKE * (weight @ weight):
+                continue
+            # Evenly along all weights (J. Carpenter, P. Clifford and P. Fearnhead, 1999).
+            again = np.searchsorted(np.cumsum(weight), total * (np.arange(n) + draw.random()) / n)
+            again = np.minimum(again, n - 1)
+            self._at[k], self._speed[k] = self._at[k, again], self._speed[k, again]
+            self._log_before[k] += most[k] + np.log(total / n)
+            self._log[k] = 0.0
+
+
+def anywhere_m(network: RoadNetwork, model: MovementModel) -> float:
+    """Length of the roads open to a mode: before the first sighting one is anywhere on them, evenly.
+
+    Who leaves the roads is on the ground beside them as well, in all cells of `AROUND` that have a road.
+    """
+    access, how = model.access, model.off_road
+    is_open = np.ones(network.n_edges, bool) if access is None else (network.access & int(access)) != 0
+    roads_m = float(network.length_m[is_open].sum())
+    if how is None:
+        return roads_m
+    cell = np.unique(cells(*network.plane.inverse(network.vertex_x, network.vertex_y), AROUND))
+    return roads_m + how.road_m_per_m2 * sum(h3.cell_area(c, "m^2") for c in cell.tolist())
 
 
 def agreeing_m(network: RoadNetwork, sighting: Sighting) -> float:

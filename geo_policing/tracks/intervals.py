@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from geo_policing.errors import InvalidInput
 from geo_policing.model import Sighting
-from geo_policing.tracks.smoothing import Anchor, Impossible, Smoothed
+from geo_policing.tracks.smoothing import Anchor, Impossible, Smoothed, Unlikely
 
 #: How many moments of each interval are tried, by the number of intervals: every one with every other.
 MOMENTS = {1: 7, 2: 5, 3: 3}
@@ -74,9 +74,13 @@ def run(
     ------
     Impossible
         If no choice is possible: the sighting that the first choice failed at.
+    Unlikely
+        If no choice has the evidence that is worth an answer; those that have not are left out, but for the
+        evidence.
     """
     found: list[tuple[int, list[int], Smoothed]] = []
     failed: Impossible | None = None
+    unlikely: list[Unlikely] = []
     mix = _Mixture()
     for c, chosen in enumerate(steps):
         order = sorted(range(len(anchors)), key=lambda i: (chosen[i], i))
@@ -86,15 +90,21 @@ def run(
         except Impossible as error:
             failed = failed or Impossible(order[error.anchor])
             continue
+        except Unlikely as error:
+            unlikely.append(error)
+            continue
         mix.add(one)
         # Where all were at each moment is the most of it by far, and is in the mixture.
         found.append((c, order, replace(one, bins=[], mass=[])))
+    log = np.array([one.log_evidence for _, _, one in found])
+    all_logs = [*log.tolist(), *(error.log_evidence for error in unlikely)]
+    total = float(np.logaddexp.reduce(all_logs) - np.log(len(steps))) if all_logs else -np.inf
+    if not found and unlikely:
+        raise Unlikely(total, unlikely[0].least)
     if not found:
         assert failed is not None
         raise failed
-    log = np.array([one.log_evidence for _, _, one in found])
     weight = np.exp(log - log.max())
-    total = float(log.max() + np.log(weight.sum()) - np.log(len(steps)))
     weight /= weight.sum()
     n = len(anchors)
     truth, first, last = np.zeros((3, n))

@@ -195,8 +195,14 @@ class Lattice:
         model: MovementModel,
         wanted: NDArray[np.bool_],
         workers: int = 1,
+        *,
+        stepped: bool = True,
     ) -> Self:
-        """Cut the wanted edges (m,) into bins, in so many threads; turns that lead to others are left out."""
+        """Cut the wanted edges (m,) into bins, in so many threads; turns that lead to others are left out.
+
+        Where steps lead is not worked out if it is not to be ``stepped``: for `open_ground.joined`, which
+        works it out for all.
+        """
         kept = _along_curve(network, np.flatnonzero(wanted))
         number = np.full(network.n_edges, -1, np.int32)
         number[kept] = np.arange(len(kept))
@@ -232,7 +238,9 @@ class Lattice:
         felt_m[len(inner) : len(inner) + len(source)] += turn_m[follow]
         felt_m[len(way_m) - len(to_side) :] = ASIDE_M
         felt_ahead = _rows(goes, comes, felt_m, len(edge))
-        ahead = cut.steps(model, model.speed_mps, model.step_s, felt_ahead, workers=workers)
+        ahead: tuple[NDArray[Any], ...] = ()
+        if stepped:
+            ahead = cut.steps(model, model.speed_mps, model.step_s, felt_ahead, workers=workers)
 
         n_points = np.maximum(1, np.round(bin_m / POINT_M)).astype(np.int64)
         point_bin = np.repeat(np.arange(len(edge)), n_points)
@@ -247,7 +255,7 @@ class Lattice:
             kind=_kind(network.road_class[kept], length_m, model)[edge],
             cut=cut,
             ahead=ahead,
-            back=bin_steps.transpose(*ahead, len(model.speed_mps)),
+            back=bin_steps.transpose(*ahead, len(model.speed_mps)) if stepped else (),
             point_bin=point_bin,
             point_x=x,
             point_y=y,

@@ -92,7 +92,7 @@ def told_modes(found: Mixture) -> list[dict[str, Any]]:
             "mode": member.mode.value,
             "prior": round(member.prior, 6),
             "probability": round(member.probability, 6),
-            "log_evidence": None if member.found is None else round(member.log_evidence, 6),
+            "log_evidence": round(member.log_evidence, 6) if np.isfinite(member.log_evidence) else None,
             "problem": member.problem or None,
         }
         for member in found.members

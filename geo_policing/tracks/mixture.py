@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_policing.errors import InvalidInput
+from geo_policing.errors import InvalidInput, OffTheRoads
 from geo_policing.model import Sighting, TimeWindow, Watch
 from geo_policing.roads import RoadNetwork
-from geo_policing.tracks.comparing import Measure, agreeing_m
+from geo_policing.tracks.comparing import Measure, agreeing_m, anywhere_m
 from geo_policing.tracks.movement import Mode, MovementModel
 from geo_policing.tracks.reconstruct import reconstruct
 from geo_policing.tracks.reconstruction import Occupancy, Path, Reconstruction
-from geo_policing.tracks.smoothing import MOST_FALSE
+from geo_policing.tracks.smoothing import MOST_FALSE, Unlikely
 from geo_policing.tracks.speeds import Speeds
 from geo_policing.tracks.surroundings import Surroundings
 from geo_policing.tracks.turns import Turns
@@ -26,8 +26,10 @@ Array = NDArray[np.float64]
 #: How it is said that it is not known what somebody travels with, and what that may be.
 UNKNOWN = "unknown"
 MODES = (Mode.CAR, Mode.E_BIKE, Mode.FOOT)
-#: A mode that is less probable than this is not read out.
+#: A mode that is less probable than this is not read out, nor reconstructed once that is known.
 NEGLIGIBLE = 1e-6
+#: One that leaves the roads is not tried where a glance makes it less probable by so much more, in nats.
+SURE = 7.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,18 +46,18 @@ class Member:
         Logarithm of the density of the sightings, comparable between modes; minus infinity where they cannot
         be.
     found : Reconstruction, optional
-        None where the sightings cannot be.
+        None where the sightings cannot be, and where the mode is less probable than `NEGLIGIBLE`.
     kept : tuple of int
         Which of the sightings it has: those off its roads, which are false then, are left out.
     problem : str
-        Why they cannot be; empty where they can.
+        Why they cannot be, or that the prior is 0; empty where they can.
     """
 
     model: MovementModel
     prior: float
     probability: float
     log_evidence: float
-    found: Reconstruction | None = field(repr=False)
+    found: Reconstruction | None = field(default=None, repr=False)
     kept: tuple[int, ...] = ()
     problem: str = ""
 
@@ -192,6 +194,40 @@ def models_of(speeds: Speeds | None = None) -> list[MovementModel]:
     return [MovementModel.of(m, speeds if speeds and speeds.mode == m.value else None) for m in MODES]
 
 
+def prior_of(given: Mapping[str, float]) -> dict[Mode, float]:
+    """Read how probable each mode is where nothing was seen, which has to be said of all of `MODES`.
+
+    Parameters
+    ----------
+    given : mapping of str to float
+        By the names of the modes, on any scale: 6, 3 and 1 say the same as .6, .3 and .1.
+
+    Returns
+    -------
+    dict of Mode to float
+        They sum to 1; a mode of 0 is not tried.
+
+    Raises
+    ------
+    InvalidInput
+        If a mode is none or left out, or a number is none, below 0, or all are 0.
+    """
+    names = [mode.value for mode in MODES]
+    for name in given:
+        if name not in names:
+            raise InvalidInput(
+                f"prior of {name!r}: give one of each of {', '.join(names)}", field="prior", value=name
+            )
+    missing = [name for name in names if name not in given]
+    if missing:
+        raise InvalidInput(
+            f"prior says nothing of {', '.join(missing)}; name all of {', '.join(names)}, with 0 for what "
+            "cannot be",
+            field="prior",
+        )
+    return dict(zip(MODES, _shares(MODES, {mode: given[mode.value] for mode in MODES}), strict=True))
+
+
 def mixture(
     network: RoadNetwork,
     sightings: Sequence[Sighting],
@@ -208,7 +244,10 @@ def mixture(
     """Find where a suspect was of whom it is not known what they travel with.
 
     All modes are reconstructed in turn; the weight of each is its prior times the evidence for it, which is
-    made comparable by a `Measure`.
+    made comparable by a `Measure`. The evidence is known halfway: where it makes a mode negligible beside one
+    before it, the other half is left out. Of who leaves the roads, which takes longest, it is first worked
+    out in larger steps, bins and cells, and all is left out where that makes it a thousand times less
+    probable still.
 
     Parameters
     ----------
@@ -217,7 +256,8 @@ def mixture(
     models : sequence of MovementModel, optional
         One for each mode; those of `models_of` when not given.
     prior : mapping of Mode to float, optional
-        How probable each mode is where nothing was seen, on any scale; all alike when not given.
+        How probable each mode is where nothing was seen, on any scale; all alike when not given. Of a mode
+        that it lacks it is 0.
     turns_of : callable, optional
         From a model to its turns, where they are known from before.
     **how
@@ -229,7 +269,7 @@ def mixture(
         As `reconstruct` does, but for sightings that only some modes make impossible; and if a prior is none.
     """
     models = models_of() if models is None else list(models)
-    share = _shares(models, prior)
+    share = _shares([model.mode for model in models], prior)
     if not sightings:
         raise InvalidInput("no sightings; give at least one", field="sightings")
     ordered = tuple(sorted(sightings, key=lambda s: (s.time, s.lon, s.lat, s.observer)))
@@ -237,12 +277,14 @@ def mixture(
         step = timedelta(seconds=max(model.step_s for model in models))
         last = max(s.last for s in ordered)
         window = TimeWindow(ordered[0].time, max(last, ordered[0].time + step))
+    possible = [model for model, p in zip(models, share, strict=True) if p > 0.0]
     measure = Measure(
         tuple(agreeing_m(network, sighting) for sighting in ordered),
-        _elsewhere_m(network, ordered, models, window),
+        _elsewhere_m(network, ordered, possible, window),
         seed,
     )
     told: list[Member] = []
+    best = -np.inf
     for k, (model, p) in enumerate(zip(models, share, strict=True)):
 
         def tell(part: float, k: int = k) -> None:
@@ -250,9 +292,14 @@ def mixture(
                 progress((k + part) / len(models))
 
         tell(0.0)
+        if not p > 0.0:
+            told.append(Member(model, 0.0, 0.0, -np.inf, problem="its prior is 0"))
+            continue
         turns = None if turns_of is None else turns_of(model)
         more = how | {"watches": watches, "turns": turns, "seed": seed, "progress": tell}
-        told.append(_member(network, ordered, model, window, measure, p, more))
+        least = replace(measure, least=best + float(np.log(NEGLIGIBLE / p)))
+        told.append(_member(network, ordered, model, window, least, p, more))
+        best = max(best, float(np.log(p)) + told[-1].log_evidence)
     with np.errstate(divide="ignore"):
         logs = np.array([np.log(member.prior) + member.log_evidence for member in told])
     if not logs.max() > -np.inf:
@@ -271,11 +318,12 @@ def reconstruct_by(
     window: TimeWindow | None = None,
     *,
     turns_of: Callable[[MovementModel], Turns],
+    prior: Mapping[Mode, float] | None = None,
     **how: Any,
 ) -> Reconstruction | Mixture:
-    """`reconstruct` by the one model that is given, or `mixture` of several."""
+    """`reconstruct` by the one model that is given, or `mixture` of several, by their priors."""
     if len(models) > 1:
-        return mixture(network, sightings, models, window, turns_of=turns_of, **how)
+        return mixture(network, sightings, models, window, prior=prior, turns_of=turns_of, **how)
     return reconstruct(network, sightings, models[0], window, turns=turns_of(models[0]), **how)
 
 
@@ -288,35 +336,63 @@ def _member(
     prior: float,
     how: dict[str, Any],
 ) -> Member:
+    """Reconstruct by one mode, but what a glance shows to be far from worth it."""
+    if model.off_road is not None and measure.least > -np.inf:
+        # Of who leaves the roads most places are looked at: first at a few.
+        glance = _tried(network, sightings, _rough(model), window, replace(measure, least=np.inf), how)
+        if -np.inf < glance.log_evidence < measure.least - SURE:
+            return replace(glance, model=model, prior=prior)
+    return replace(_tried(network, sightings, model, window, measure, how), prior=prior)
+
+
+def _rough(model: MovementModel) -> MovementModel:
+    """Return a movement in larger steps, bins and cells."""
+    how = model.off_road
+    return replace(model.coarser(2, 2.0), off_road=None if how is None else replace(how, finest=10))
+
+
+def _tried(
+    network: RoadNetwork,
+    sightings: tuple[Sighting, ...],
+    model: MovementModel,
+    window: TimeWindow,
+    measure: Measure,
+    how: dict[str, Any],
+) -> Member:
     """Reconstruct by one mode. What is off its roads is false, if that may be; else nobody went so."""
     kept = list(range(len(sightings)))
-    log_false = 0.0
+    log_false, log_anywhere = 0.0, float(np.log(anywhere_m(network, model)))
     while True:
         mine = [sightings[i] for i in kept]
-        seen_m = tuple(measure.seen_m[i] for i in kept)
+        asked = replace(
+            measure, seen_m=tuple(measure.seen_m[i] for i in kept), least=measure.least - log_false
+        )
+        found = None
         try:
-            found = reconstruct(network, mine, model, window, measure=replace(measure, seen_m=seen_m), **how)
+            found = reconstruct(network, mine, model, window, measure=asked, **how)
+            log_evidence = found.log_evidence
+        except OffTheRoads as error:
+            astray = [kept[number] for number in error.sightings]
+            kept = [i for i in kept if i not in astray]
+            false = np.array([1.0 - sightings[i].probability for i in astray])
+            if not false.all() or not any(sightings[i].probability > 0.0 for i in kept):
+                return Member(model, 0.0, 0.0, -np.inf, problem=str(error))
+            log_false += float(np.log(false / measure.elsewhere_m).sum())
+            continue
         except InvalidInput as error:
             if error.field != "sightings":
                 raise
-            astray = [i for i in kept if (sightings[i].lon, sightings[i].lat) == error.value]
-            doubtful = bool(astray) and all(sightings[i].probability < 1.0 for i in astray)
-            left = [i for i in kept if i not in astray]
-            if not doubtful or not any(sightings[i].probability > 0.0 for i in left):
-                return Member(model, prior, 0.0, -np.inf, None, problem=str(error))
-            false = np.array([1.0 - sightings[i].probability for i in astray]) / measure.elsewhere_m
-            log_false += float(np.log(false).sum())
-            kept = left
-            continue
-        log_evidence = found.log_evidence + log_false - float(np.log(_anywhere_m(found, model)))
-        return Member(model, prior, 0.0, log_evidence, found, tuple(kept))
+            return Member(model, 0.0, 0.0, -np.inf, problem=str(error))
+        except Unlikely as error:
+            log_evidence = error.log_evidence
+        return Member(model, 0.0, 0.0, log_evidence + log_false - log_anywhere, found, tuple(kept))
 
 
-def _shares(models: Sequence[MovementModel], prior: Mapping[Mode, float] | None) -> list[float]:
-    """Priors of the models, which sum to 1."""
-    given = [1.0 if prior is None else float(prior.get(model.mode, 0.0)) for model in models]
-    if not all(np.isfinite(p) and p >= 0.0 for p in given) or not sum(given) > 0.0:
-        names = ", ".join(f"{model.mode.value} {p:g}" for model, p in zip(models, given, strict=True))
+def _shares(modes: Sequence[Mode], prior: Mapping[Mode, float] | None) -> list[float]:
+    """Priors of some modes, which sum to 1."""
+    given = [1.0 if prior is None else float(prior.get(mode, 0.0)) for mode in modes]
+    if not all(np.isfinite(p) and p >= 0.0 for p in given) or not 0.0 < sum(given) < np.inf:
+        names = ", ".join(f"{mode.value} {p:g}" for mode, p in zip(modes, given, strict=True))
         raise InvalidInput(
             f"the priors of the modes are {names}; give numbers from 0 on, one of them above 0", field="prior"
         )
@@ -332,15 +408,3 @@ def _elsewhere_m(
         reach = Surroundings(network, sightings, model, window)
         found |= reach.between(MOST_FALSE) | reach.around([0], [len(sightings) - 1])
     return max(float(network.length_m[found].sum()), 1.0)
-
-
-def _anywhere_m(found: Reconstruction, model: MovementModel) -> float:
-    """Length of the roads open to a mode: before the first sighting one is anywhere on them, evenly.
-
-    Who leaves the roads is on as much ground beside each of them as where something was seen.
-    """
-    network, lattice, access = found.network, found.lattice, model.access
-    is_open = True if access is None else (network.access & int(access)) != 0
-    roads_m = float(network.length_m[np.broadcast_to(is_open, network.n_edges)].sum())
-    on_roads = lattice.edge < network.n_edges
-    return roads_m * float(lattice.measure_m.sum() / lattice.measure_m[on_roads].sum())

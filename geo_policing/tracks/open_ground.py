@@ -22,7 +22,7 @@ def joined(lattice: Lattice, model: MovementModel, yards: Yards, workers: int = 
     Parameters
     ----------
     lattice : Lattice
-        Of roads alone.
+        Of roads alone; where their steps lead is not looked at.
     model : MovementModel
         As the lattice was made with; what it says of leaving the roads counts.
     yards : Yards

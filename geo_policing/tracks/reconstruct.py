@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_policing.errors import InvalidInput
+from geo_policing.errors import InvalidInput, OffTheRoads
 from geo_policing.model import Sighting, TimeWindow, Watch
 from geo_policing.roads import Access, RoadNetwork, route
 from geo_policing.tracks import intervals, legs, open_ground
@@ -84,6 +84,8 @@ def reconstruct(
         If there is no sighting, one is outside the window, off the roads, or names an edge that is not there,
         if what is certain cannot all be true, if it takes more memory than allowed, or if the model's
         ``prune`` is so large that all places are forgotten.
+    Unlikely
+        If the evidence is below the least that ``measure`` asks for.
     """
     if not sightings:
         raise InvalidInput("no sightings; give at least one", field="sightings")
@@ -128,7 +130,7 @@ def reconstruct(
             progress(told)
 
     while True:
-        lattice = Lattice.of(network, turns, model, wanted, threads)
+        lattice = Lattice.of(network, turns, model, wanted, threads, stepped=not len(yards))
         lattice = open_ground.joined(lattice, model, yards, threads)
         try:
             smoothed, anchor_step, unseen = _smooth(
@@ -182,7 +184,7 @@ def _smooth(
 ) -> tuple[Smoothed, tuple[int, ...], dict[int, State]]:
     """Smooth over one lattice: what is known, the step of each sighting, and what was watched."""
     steps = int(np.ceil((window.end - window.start).total_seconds() / model.step_s)) + 1
-    anchors = [_anchor(lattice, sighting, window, model) for sighting in sightings]
+    anchors = _anchors(lattice, sightings, window, model)
     if measure is not None:
         anchors = measure.told(lattice, sightings, anchors)
     unseen = _unseen(lattice, model, watches, window, steps, memory_bytes)
@@ -208,14 +210,26 @@ def _smooth(
     return *intervals.run(smooth, anchors, choices, samples, draw), unseen
 
 
-def _anchor(lattice: Lattice, sighting: Sighting, window: TimeWindow, model: MovementModel) -> Anchor:
-    near = likelihood(lattice, sighting)
-    near[near < NEGLIGIBLE * near.max(initial=0.0)] = 0.0
-    total = float((near * lattice.measure_m).sum())
-    if not total > 0.0:
-        raise InvalidInput(off_the_roads(sighting), field="sightings", value=(sighting.lon, sighting.lat))
-    step = round((sighting.time - window.start).total_seconds() / model.step_s)
-    return Anchor(step, near / total, sighting.probability, close_by(lattice, sighting))
+def _anchors(
+    lattice: Lattice, sightings: Sequence[Sighting], window: TimeWindow, model: MovementModel
+) -> list[Anchor]:
+    """Place sightings on a lattice; those that are near none of it are refused."""
+    anchors, astray = [], []
+    for number, sighting in enumerate(sightings):
+        near = likelihood(lattice, sighting)
+        near[near < NEGLIGIBLE * near.max(initial=0.0)] = 0.0
+        total = float((near * lattice.measure_m).sum())
+        if not total > 0.0:
+            astray.append(number)
+            continue
+        step = round((sighting.time - window.start).total_seconds() / model.step_s)
+        anchors.append(Anchor(step, near / total, sighting.probability, close_by(lattice, sighting)))
+    if astray:
+        worst = sightings[min(astray, key=lambda number: sightings[number].probability < 1.0)]
+        raise OffTheRoads(
+            off_the_roads(worst), field="sightings", value=(worst.lon, worst.lat), sightings=tuple(astray)
+        )
+    return anchors
 
 
 def off_the_roads(sighting: Sighting) -> str:

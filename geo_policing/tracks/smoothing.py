@@ -45,6 +45,14 @@ class Impossible(Exception):
         self.anchor = anchor
 
 
+class Unlikely(Exception):
+    """The evidence, ``log_evidence``, is below ``least``, the least that is worth an answer."""
+
+    def __init__(self, log_evidence: float, least: float) -> None:
+        super().__init__(f"the logarithm of the evidence is {log_evidence:g}, below {least:g}")
+        self.log_evidence, self.least = log_evidence, least
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Anchor:
     """A sighting on the lattice.
@@ -158,6 +166,8 @@ class Smoother:
         #: Logarithm of what all ways from one sighting weigh that take as long as to another, by their
         #: numbers: see `comparing`.
         self.log_all: Callable[[int, int], float] = lambda _i, _j: 0.0
+        #: Logarithm of the least evidence that is worth going forward for.
+        self.least = -np.inf
         #: Told the share that is done; what it raises ends the work.
         self.progress: Callable[[float], None] = lambda _: None
         self._done = 0.0
@@ -176,6 +186,8 @@ class Smoother:
         ------
         Impossible
             If what is certain has probability 0.
+        Unlikely
+            If the evidence is below ``least``; this is known halfway.
         InvalidInput
             If it takes more memory than allowed, or the model's ``prune`` forgets all places of a step.
         """
@@ -265,6 +277,8 @@ class Smoother:
         if most == -np.inf:
             raise Impossible(0)
         log_evidence = float(most + np.log(np.exp(log_first - most).sum()))
+        if log_evidence < self.least:
+            raise Unlikely(log_evidence, self.least)
         first = np.exp(log_first - log_evidence)
         self._truth += first
         self._first = first

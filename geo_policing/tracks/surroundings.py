@@ -74,7 +74,7 @@ class Surroundings:
         ]
         most_m = max(way_m for _, way_m in ways) + self._astray_m
         box = (*(self._xy.min(axis=0) - most_m).tolist(), *(self._xy.max(axis=0) + most_m).tolist())
-        resolution = next(r for limit, r in RESOLUTION if longest_s <= limit)
+        resolution = min(next(r for limit, r in RESOLUTION if longest_s <= limit), how.finest)
         return Yards.within(
             self._plane, box, lambda x, y: self._near(ways, x, y, np.zeros(len(x))), resolution, how.closed
         )

@@ -47,6 +47,8 @@ class OffRoad:
     closed : tuple of Polygon or MultiPolygon
         Where nobody walks, like water, in degrees; nobody goes from the middle of one cell to that of the
         next across it.
+    finest : int
+        The cells are of this resolution at most.
     """
 
     leaves_per_m: float
@@ -54,6 +56,7 @@ class OffRoad:
     feels: float
     kerb_m: float
     closed: tuple[Area, ...] = ()
+    finest: int = 11
 
 
 @dataclass(frozen=True, slots=True, eq=False)

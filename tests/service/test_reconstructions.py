@@ -22,6 +22,7 @@ from tests.service.running import network, running
 BEGIN = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 CASE = {"case": "A20260302001", "reason": "盗窃案嫌疑车辆去向"}
 URL = "/api/reconstructions"
+NOTHING = {"car": 0.0, "e-bike": 0.0, "foot": 0.0}
 
 
 def at(after_s):
@@ -105,11 +106,13 @@ def test_the_occupancy_at_a_moment_sums_to_one_and_has_its_regions(detective, do
 
 
 def test_where_it_is_not_known_who_travels_how_each_path_says_its_mode(service, detective):
-    told = detective.post(URL, json=GOOD | {"mode": "unknown"}).json()
+    prior = {"car": 2, "e-bike": 1, "foot": 1}
+    told = detective.post(URL, json=GOOD | {"mode": "unknown", "prior": prior}).json()
     found = ended(detective, told["id"])
     assert found["state"] == "done"
     weights = {one["mode"]: one["probability"] for one in found["modes"]}
     assert list(weights) == ["car", "e-bike", "foot"]
+    assert [one["prior"] for one in found["modes"]] == [0.5, 0.25, 0.25]
     assert sum(weights.values()) == pytest.approx(1.0, abs=1e-5)
     assert service.rooms.records.reconstructions.answer(told["id"])["mode"] == "unknown"
     answer = detective.get(f"{URL}/{told['id']}/paths").json()
@@ -225,6 +228,10 @@ def test_contradictory_certainty_fails_with_the_pair_and_the_road_time(detective
         (question(*[sighting(0, 0, 0)] * 201), "sightings", "201 sightings and watches; give at most 200"),
         (GOOD | {"cameras": {"K1": "nowhere"}}, "edge", "not in the network"),
         (GOOD | {"mode": "tank"}, "mode", "not possible; write"),
+        (GOOD | {"mode": "unknown", "prior": {"car": 1}}, "prior", "says nothing of e-bike, foot"),
+        (GOOD | {"mode": "unknown", "prior": {"boat": 1}}, "prior", "prior of 'boat'"),
+        (GOOD | {"mode": "unknown", "prior": NOTHING}, "prior", "one of them above 0"),
+        (GOOD | {"prior": NOTHING}, "prior", "of no use with mode car"),
         (GOOD | {"every_s": 1}, "every_s", "too small; give 10"),
         (GOOD | {"secret": 1}, "secret", "no such field"),
     ],

@@ -41,6 +41,43 @@ def cut_out(bins, to_go_m, penalty, classes, offset, source, weight, way):
     return found
 
 
+def wander(at, speed, u, offset, target, weight, way, chain, kind):
+    """Where each comes by a step: the first class, and there the first way on, that a share u reaches."""
+    found = []
+    for b, c, share in zip(at, speed, u, strict=True):
+        if b < 0:
+            found.append((-1, c, np.inf))
+            continue
+        p = chain[kind[b], c]
+        d = int(np.flatnonzero((np.cumsum(p) > share * p.sum()) & (p > 0.0))[0])
+        rest = (share * p.sum() - p[:d].sum()) / p[d]
+        row = slice(offset[b * len(p) + d], offset[b * len(p) + d + 1])
+        if row.start == row.stop:
+            found.append((-1, d, np.inf))
+            continue
+        k = row.start + int(np.flatnonzero(np.cumsum(weight[row]) > rest * weight[row].sum())[0])
+        found.append((target[k], d, way[k]))
+    return found
+
+
+def onward(start, chain, kind, weight, way, came_m, penalty, steps):
+    """What all ways of some steps weigh together: state after state, each way times exp(-penalty * detour).
+
+    start (b, c) how likely each bin and class is; weight, way (b, c, b) of a step.
+    """
+    held, bins, classes = start.copy(), *start.shape
+    for _ in range(steps):
+        after = np.zeros_like(held)
+        for b, c, d, j in itertools.product(range(bins), range(classes), range(classes), range(bins)):
+            if weight[b, d, j] > 0.0:
+                detour_m = max(way[b, d, j] - (came_m[j] - came_m[b]), 0.0)
+                after[j, d] += (
+                    held[b, c] * chain[kind[b], c, d] * weight[b, d, j] * np.exp(-penalty * detour_m)
+                )
+        held = after
+    return held.sum()
+
+
 def worth_keeping(mass, came_m, prior, reach_m, age, reached, cell_m, prune):
     """Bins that some start can have come to and that hold more than a share of what counts for it."""
     reachable = [b for b in range(len(mass)) if (came_m[:, b] <= reach_m).any()]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from geo_policing.cli.reconstruct import Travels, reconstruct
+from geo_policing.cli.reconstruct import Travels, read_prior, reconstruct
 from geo_policing.errors import InvalidFile, InvalidInput
 from geo_policing.tracks import Mode
 from geo_policing.tracks.mixture import UNKNOWN
@@ -107,6 +107,32 @@ def test_where_it_is_not_known_who_travels_how_the_modes_and_the_mode_of_each_pa
     assert sum(one["what"] == "camera" for one in about) > 0
     run(town, text, mode=Travels.UNKNOWN, window=window)
     assert (town / "out.geojson").read_bytes() == written
+
+
+def test_the_prior_of_the_modes_is_told_and_printed(town):
+    text = HEADER + row(0.5, 0, 0) + row(2.5, 0, 1)
+    prior = "car=1, e-bike=9,foot=0"
+    found = run(town, text, mode=Travels.UNKNOWN, prior=prior, report=town / "report.html")
+    assert [one["prior"] for one in found["modes"]] == [0.1, 0.9, 0.0]
+    assert found["modes"][2]["probability"] == 0.0
+    page = (town / "report.html").read_text(encoding="utf-8")
+    assert "prior 先验 90.0%" in page
+    assert "prior 先验 0.0%; its prior is 0" in page
+
+
+@pytest.mark.parametrize(
+    ("prior", "mode", "says"),
+    [
+        ("car=0.5", Travels.CAR, "a prior is of no use with mode car; give --mode unknown"),
+        ("car", Travels.UNKNOWN, "prior 'car': write a mode and a number, like car=0.6"),
+        ("car=often", Travels.UNKNOWN, "prior 'car=often'"),
+        ("car=1,car=1", Travels.UNKNOWN, "prior names car twice"),
+        ("car=1,e-bike=1", Travels.UNKNOWN, "prior says nothing of foot"),
+    ],
+)
+def test_a_prior_that_says_nothing_is_refused_before_anything_is_read(prior, mode, says):
+    with pytest.raises(InvalidInput, match=says):
+        read_prior(prior, mode)
 
 
 def test_who_walks_leaves_the_roads_but_where_that_is_closed(town):

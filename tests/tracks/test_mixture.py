@@ -10,10 +10,11 @@ from geo_policing.errors import InvalidInput
 from geo_policing.geodesy import cells
 from geo_policing.model import Sighting, TimeWindow
 from geo_policing.tracks import Mode, MovementModel, Speeds, mixture, models_of, reconstruct
-from geo_policing.tracks.comparing import Measure, agreeing_m
+from geo_policing.tracks.comparing import Measure, agreeing_m, anywhere_m
 from geo_policing.tracks.containment import Gate, containment
 from geo_policing.tracks.fit import leave_one_out
 from geo_policing.tracks.mixed_answer import fits, mixture_features, passings_of
+from geo_policing.tracks.mixture import prior_of
 from tests.matching.city import grid
 from tests.tracks.test_reconstruct import at, seen
 
@@ -55,8 +56,10 @@ def test_who_walks_where_nobody_drives_walks(with_footways):
 
 def test_where_all_modes_lead_as_well_the_prior_is_what_is_known(town):
     prior = {Mode.CAR: 5.0, Mode.E_BIKE: 3.0, Mode.FOOT: 2.0}
-    of_one = mixture(town, [seen(2, 2, 0)], prior=prior)
-    assert list(of_one.weights.values()) == pytest.approx([0.5, 0.3, 0.2], abs=0.01)
+    weights = mixture(town, [seen(2, 2, 0)], prior=prior).weights
+    assert weights[Mode.CAR] / weights[Mode.E_BIKE] == pytest.approx(5.0 / 3.0, rel=1e-3)
+    # Who walks may as well be beside the roads, where one would not be seen on one.
+    assert 0.15 < weights[Mode.FOOT] < 0.2
     standing = mixture(town, [seen(2, 2, 0), seen(2, 2, 4)])
     assert all(0.2 < weight < 0.5 for weight in standing.weights.values())
     assert sum(standing.weights.values()) == pytest.approx(1.0)
@@ -124,14 +127,22 @@ def test_roads_that_agree_with_a_sighting_are_measured_whoever_uses_them(town, w
     assert agreeing_m(town, nowhere) == pytest.approx(0.001 * 2.0 * np.pi * 20.0**2)
 
 
+def test_who_walks_may_have_begun_on_the_ground_beside_the_roads_of_the_map(town):
+    roads_m = float(town.length_m.sum())
+    by_car, on_foot = (anywhere_m(town, MovementModel.of(mode)) for mode in ("car", "foot"))
+    assert by_car == pytest.approx(roads_m)
+    # A square kilometre of town, and the rest of the cells at its border: 40 m to the hectare.
+    assert 4000.0 < on_foot - roads_m < 8000.0
+
+
 def test_probabilities_over_cells_are_those_of_the_modes_by_their_weights(open_to_all):
     moment = at(30)
     mixed = open_to_all.occupancy(moment, 10)
     assert mixed.probability.sum() == pytest.approx(1.0)
     assert (np.diff(mixed.probability) <= 0.0).all()
     expected = {}
-    for member in open_to_all.members:
-        there = member.found.occupancy(moment, 10)
+    for member, told in open_to_all.likely:
+        there = told.occupancy(moment, 10)
         for cell, p in zip(there.cell.tolist(), there.probability.tolist(), strict=True):
             expected[cell] = expected.get(cell, 0.0) + member.probability * p
     for cell, p in zip(mixed.cell.tolist(), mixed.probability.tolist(), strict=True):
@@ -156,7 +167,7 @@ def test_paths_are_told_with_their_mode_and_add_up_over_all(open_to_all):
 
 def test_passing_and_truth_are_those_of_the_modes_by_their_weights(open_to_all):
     likeliest = open_to_all.likely_edges()[0]
-    of_each = [m.probability * m.found.passing(likeliest) for m in open_to_all.members]
+    of_each = [member.probability * told.passing(likeliest) for member, told in open_to_all.likely]
     assert open_to_all.passing(likeliest) == pytest.approx(sum(of_each), abs=1e-6)
     assert open_to_all.truth == pytest.approx([1.0, 1.0, 1.0])
 
@@ -179,6 +190,59 @@ def test_what_only_some_modes_can_do_says_why_not_the_others(with_footways):
     assert "is off the roads" in by[Mode.CAR].problem
 
 
+def test_of_two_sightings_at_one_place_only_the_one_off_the_roads_is_false(with_footways):
+    narrow = seen(2.5, 3, 60, probability=0.5, accuracy_m=10.0)
+    wide = replace(narrow, time=at(66), accuracy_m=60.0)
+    found = mixture(with_footways, [seen(2, 2, 0), narrow, wide, seen(3, 2, 120)])
+    by = {member.mode: member for member in found.members}
+    assert by[Mode.CAR].kept == (0, 2, 3)
+    surely_wide = mixture(with_footways, [seen(2, 2, 0), narrow, replace(wide, probability=1.0)])
+    assert {member.mode: member for member in surely_wide.members}[Mode.CAR].kept == (0, 2)
+
+
+def test_a_mode_without_a_prior_is_left_out_and_said_to_be(town, with_footways):
+    prior = {Mode.CAR: 3.0, Mode.E_BIKE: 1.0, Mode.FOOT: 0.0}
+    found = mixture(town, [seen(2, 2, 0)], prior=prior)
+    on_foot = found.members[2]
+    assert (on_foot.probability, on_foot.found, on_foot.problem) == (0.0, None, "its prior is 0")
+    assert found.weights[Mode.CAR] == pytest.approx(0.75, rel=1e-3)
+    only_walked = [seen(1.5, 3, 0, accuracy_m=10.0), seen(2.5, 3, 150, accuracy_m=10.0)]
+    with pytest.raises(InvalidInput, match=r"car: .*off the roads.*; foot: its prior is 0$"):
+        mixture(with_footways, only_walked, prior={Mode.CAR: 1.0})
+
+
+@pytest.fixture(scope="module")
+def hasty():
+    """By car only, unless many of them are false."""
+    places = ((0, 0, 0), (4, 0, 52), (4, 4, 111), (1, 4, 151), (1, 1, 191), (5, 1, 244))
+    return [seen(*place, probability=0.999) for place in places]
+
+
+@pytest.mark.parametrize("until_s", [None, 64])
+def test_a_negligible_mode_is_weighed_but_not_reconstructed(town, hasty, until_s):
+    if until_s is not None:
+        hasty = [hasty[0], replace(hasty[1], until=at(until_s)), *hasty[2:]]
+    modes = [MovementModel.of("car"), MovementModel.of("e-bike")]
+    found, whole = mixture(town, hasty, modes), mixture(town, hasty, modes[::-1])
+    by_e_bike = found.members[1]
+    assert (by_e_bike.found, by_e_bike.problem) == (None, "")
+    assert whole.members[0].found is not None
+    assert 0.0 < by_e_bike.probability < 1e-6
+    assert by_e_bike.log_evidence == pytest.approx(whole.members[0].log_evidence, abs=0.05)
+    assert sum(found.weights.values()) == pytest.approx(1.0)
+    assert found.truth == pytest.approx(whole.truth, abs=1e-6)
+
+
+def test_who_would_have_to_run_is_only_glanced_at(town, hasty):
+    modes = [MovementModel.of("car"), MovementModel.of("foot")]
+    found, whole = mixture(town, hasty, modes), mixture(town, hasty, modes[::-1])
+    on_foot = found.members[1]
+    assert (on_foot.mode, on_foot.found, on_foot.kept) == (Mode.FOOT, None, (0, 1, 2, 3, 4, 5))
+    assert 0.0 < on_foot.probability < 1e-9
+    assert on_foot.log_evidence == pytest.approx(whole.members[0].log_evidence, abs=3.0)
+    assert found.truth == pytest.approx(whole.truth, abs=1e-6)
+
+
 def test_what_no_mode_can_do_is_refused_with_the_reason_of_each(town):
     with pytest.raises(InvalidInput, match=r"by any mode: car: .*cannot both be true.*; foot: .*cannot"):
         mixture(town, [seen(0, 0, 0), seen(5, 5, 3)])
@@ -197,6 +261,28 @@ def test_what_is_wrong_with_the_question_is_no_reason_against_a_mode(town):
 def test_priors_that_are_none_are_refused(town, prior):
     with pytest.raises(InvalidInput, match="priors of the modes are car"):
         mixture(town, [seen(0, 0, 0)], prior=prior)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"car": 1.0, "foot": 1.0}, "prior says nothing of e-bike; name all of car, e-bike, foot"),
+        ({"car": 1.0, "e-bike": 1.0, "boat": 1.0}, "prior of 'boat': give one of each of car, e-bike, foot"),
+        ({"car": 1.0, "e-bike": -0.1, "foot": 1.0}, "car 1, e-bike -0.1, foot 1; give numbers from 0 on"),
+        ({"car": 0.0, "e-bike": 0.0, "foot": 0.0}, "one of them above 0"),
+        ({"car": 1.0, "e-bike": float("inf"), "foot": 1.0}, "e-bike inf"),
+        ({"car": 1e308, "e-bike": 1e308, "foot": 1e308}, "give numbers from 0 on"),
+    ],
+)
+def test_a_prior_that_is_written_wrongly_is_refused(given, says):
+    with pytest.raises(InvalidInput, match=says):
+        prior_of(given)
+
+
+def test_a_prior_is_on_any_scale():
+    told = prior_of({"foot": 1, "car": 6, "e-bike": 3})
+    assert told == pytest.approx({Mode.CAR: 0.6, Mode.E_BIKE: 0.3, Mode.FOOT: 0.1})
+    assert list(told) == [Mode.CAR, Mode.E_BIKE, Mode.FOOT]
 
 
 def test_progress_ascends_over_all_modes_and_the_same_input_gives_the_same_answer(town, open_to_all):

@@ -126,7 +126,7 @@ def test_probability_over_roads_and_ground_is_as_their_metres_say_in_the_long_ru
 
     yards = Yards.within(park.plane, box, reached, 11)
     lattice = open_ground.joined(
-        Lattice.of(park, Turns.of(park), WALKER, np.ones(park.n_edges, bool)), WALKER, yards
+        Lattice.of(park, Turns.of(park), WALKER, np.ones(park.n_edges, bool), stepped=False), WALKER, yards
     )
     kerb = lattice.cut.kerb
     flow = (lattice.measure_m * kerb.per_m)[kerb.leaves] * kerb.share
@@ -352,6 +352,13 @@ def test_sure_sightings_too_far_apart_to_run_are_refused_by_their_straight_dista
         InvalidInput, match=r"cannot both be true: 1\d{3} m apart in a straight line, \d+ s at"
     ):
         reconstruct(park, [seen(0, 0, 0), seen(4, 4, 120)], WALKER)
+
+
+@pytest.mark.parametrize("finest", [9, 10])
+def test_cells_are_no_finer_than_the_model_says(park, finest):
+    model = replace(WALKER, off_road=replace(WALKER.off_road, finest=finest))
+    found = reconstruct(park, [seen(0, 2, 0), seen(4, 2, 600)], model)
+    assert {h3.get_resolution(cell) for cell in found.lattice.yards.cell.tolist()} == {finest}
 
 
 def test_who_drives_has_no_ground_beside_the_roads(park):

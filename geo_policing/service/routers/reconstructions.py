@@ -41,6 +41,13 @@ class Question(BaseModel):
     reason: OneLine = Field(min_length=4, max_length=500, examples=["盗窃案嫌疑车辆去向"])
     sightings: dict[str, Any] = Field(description="A GeoJSON FeatureCollection; see docs/reconstruction.md.")
     mode: Literal["car", "e-bike", "foot", "any", "unknown"] = "car"
+    prior: dict[str, float] | None = Field(
+        None,
+        max_length=3,
+        description="With mode unknown, how probable car, e-bike and foot are before anything was seen, on "
+        "any scale; all alike when absent.",
+        examples=[{"car": 0.6, "e-bike": 0.3, "foot": 0.1}],
+    )
     window: str | None = Field(
         None, max_length=100, description="start/end; from the first to the last sighting when absent."
     )
