@@ -10,8 +10,10 @@ just opened and its files out of the page cache. Each query is asked with differ
 ``three_hour_job`` goes from six sightings over three hours, one of them of somebody else, to ranked suspects
 and a map with the first one's track; ``first`` is how often the true one came first.
 PostgreSQL takes the first ``--postgresql-rows`` of the same rows with its usual indexes; 0 leaves it out.
-``--grow 3`` asks the history and one of three times as many days in turns (``grown``): the days before it are
-copies of its own at other times, so that they need not be made; ``times`` is what a median has grown.
+``--grow 3`` asks the history and one of three times as many days in turns, of their last day (``grown``): the
+days before it are copies of its own at other times, so that they need not be made; ``times`` is what a median
+has grown. Footholds and first entry look back 30 days, so that only from ``--days 31`` on they ask both for
+as much; ``look_back_days`` is how many of these there are in each.
 """
 
 import argparse
@@ -353,7 +355,8 @@ def run(
         longer = grown(path, folder / "longer", grow)
         with FixStore(longer) as store:
             found["grown"] = {"rows": store.count(), "days": days * grow}
-        asked = Asked(fleet, days, False, roads, folder)
+        found["grown"]["look_back_days"] = [min(30, days - 1), min(30, days * grow - 1)]
+        asked = Asked(fleet, days, True, roads, folder)
         with FixStore(path) as store:
             asked.prepare(store, range(repeat))
         found["grown"]["queries"] = in_turns(path, longer, asked.queries, range(repeat))

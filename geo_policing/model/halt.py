@@ -25,13 +25,17 @@ class Halt:
     ----------
     limit_s : float, optional
         How long the work may take; without it, as long as it likes.
-    stood_s : callable, optional
-        How many seconds so far do not count, as while machine code was made.
+    standing : callable, optional
+        Called by the thread that enters it; what it returns tells any thread how many seconds of that one so
+        far do not count, as while machine code was made.
     """
 
-    def __init__(self, limit_s: float | None = None, stood_s: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self, limit_s: float | None = None, standing: Callable[[], Callable[[], float]] | None = None
+    ) -> None:
         self._limit_s = limit_s
-        self._stood_s = stood_s or (lambda: 0.0)
+        self._standing = standing
+        self._stood_s: Callable[[], float] = lambda: 0.0
         self._began_s: float | None = None
         self._done = ""
         self._why = ""
@@ -44,6 +48,8 @@ class Halt:
 
     def __enter__(self) -> Self:
         """Begin to count."""
+        if self._standing is not None:
+            self._stood_s = self._standing()
         self._began_s = self._now_s()
         threading.Thread(target=self._interrupt, name="halt", daemon=True).start()
         return self

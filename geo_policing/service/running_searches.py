@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from geo_policing.errors import Conflict, NotAllowed, NotFound, Unavailable
 from geo_policing.model import Account, Halt, Role
-from geo_policing.service.compiling import compiling_s
+from geo_policing.service.compiling import compiling_here
 from geo_policing.service.searches import Asker, ask, new_key
 from geo_policing.service.tracks import Tracks
 from geo_policing.store import FixStore, Records
@@ -87,7 +87,7 @@ class Searches:
         InvalidInput, Cancelled, TookTooLong, Unavailable
             As there; Unavailable as well if too many wait.
         """
-        running = Running(new_key(), name, question, asker, Halt(self._limit_s, compiling_s))
+        running = Running(new_key(), name, question, asker, Halt(self._limit_s, compiling_here))
         with self._changing:
             # Those that were ended leave at their turn; they too are bounded.
             there = sum(not one.halt.cancelled for one in self._here.values())

@@ -75,7 +75,7 @@ def test_without_a_limit_it_takes_as_long_as_it_likes():
 
 def test_seconds_in_which_its_clock_stands_do_not_count():
     began = time.monotonic()
-    with Halt(0.3, lambda: time.monotonic() - began) as halt:
+    with Halt(0.3, lambda: lambda: time.monotonic() - began) as halt:
         time.sleep(1.0)
         halt.check()
         assert halt.took_s == pytest.approx(0.0, abs=0.2)
@@ -84,7 +84,11 @@ def test_seconds_in_which_its_clock_stands_do_not_count():
 
 def test_a_clock_that_stood_for_a_while_goes_on():
     began, ended = time.monotonic(), threading.Event()
-    with Halt(0.3, lambda: min(time.monotonic() - began, 1.0)) as halt, halt.interrupting(ended.set):
+
+    def standing():
+        return lambda: min(time.monotonic() - began, 1.0)
+
+    with Halt(0.3, standing) as halt, halt.interrupting(ended.set):
         assert ended.wait(20)
         assert time.monotonic() - began >= 1.3
         with pytest.raises(TookTooLong, match=r"than 0\.3 s"):

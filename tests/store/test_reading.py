@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -46,7 +47,7 @@ def some_windows(rng, n=12):
 def test_row_groups_that_may_have_a_row_are_all_those_that_have_it(store):
     part = store.manifest.parts[0]
     groups = Groups.of(store.folder / part.by_device.name)
-    assert groups.metadata.num_row_groups > 10
+    assert len(groups) > 10
     wanted = np.array(["d1", "d4"], object)
     may = groups.among("device", wanted)
     least, most = groups.least["device"], groups.most["device"]
@@ -109,11 +110,27 @@ def test_many_row_groups_are_read_some_at_a_time(store, monkeypatch):
     assert rows(store.window("d3", TimeWindow(from_us(T), from_us(T + 3 * DAY_US)))) == whole
 
 
+@pytest.mark.parametrize("kind", ["by_device", "by_cell", "visits"])
+def test_some_row_groups_are_read_by_their_own_part_of_the_footer(store, kind):
+    part = store.manifest.parts[0]
+    path = store.folder / getattr(part, kind).name
+    groups, rng = Groups.of(path), np.random.default_rng(9)
+    assert len(groups) > 16
+    with pa.memory_map(str(path)) as mapped, pq.ParquetFile(path) as whole:
+        for count in (1, 2, 14, 15, 16, len(groups)):
+            at = np.sort(rng.choice(len(groups), count, replace=False)).tolist()
+            metadata = groups.described(mapped, at)
+            assert metadata.num_row_groups == count
+            with pq.ParquetFile(mapped, metadata=metadata) as some:
+                found = some.read_row_groups(range(count)).to_pylist()
+            assert repr(found) == repr(whole.read_row_groups(at).to_pylist())  # NaN as well
+
+
 def test_files_are_known_by_their_names_and_only_so_many_row_groups_are_kept_in_mind(store, monkeypatch):
     reader = SealedReader(store.folder)
     files = [part.by_device for part in store.manifest.parts][:3]
-    # As many columns of row groups as the last two of them have.
-    room = sum(Groups.of(store.folder / file.name).columns for file in files[1:])
+    # As many as the last two of them have.
+    room = sum(len(Groups.of(store.folder / file.name)) for file in files[1:])
     monkeypatch.setattr("geo_policing.store.history.reading._KEPT", room)
     for file in (*files, files[2]):
         reader.of_devices([file], ("time",), ["d1"], T, T + DAY_US)
@@ -159,7 +176,7 @@ def test_rows_that_fill_their_row_groups_leave_none_empty(tmp_path, monkeypatch)
         store.append(fixes)
         Keeper(store).seal(FIRST_DAY + 1)
         part = store.manifest.parts[0]
-        assert Groups.of(store.folder / part.by_device.name).metadata.num_row_groups == 5
+        assert len(Groups.of(store.folder / part.by_device.name)) == 5
         assert rows(store.window("d0", TimeWindow(from_us(T), from_us(T + DAY_US)))) == rows(fixes)
 
 
@@ -176,6 +193,6 @@ def test_a_last_row_group_of_no_rows_is_passed_over(store):
         written.write_table(table)
         written.write_table(table.slice(0, 0))
     groups = Groups.of(path)
-    assert (groups.metadata.num_row_groups, len(groups.least["time"])) == (2, 1)
+    assert (len(groups), len(groups.least["time"])) == (2, 1)
     assert len(before) > 10
     assert found() == before

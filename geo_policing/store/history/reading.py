@@ -17,23 +17,38 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from geo_policing.kernels import block_ways
+from geo_policing.kernels.footer_groups import row_groups
 from geo_policing.store.history.manifest import SealedFile
 
 #: Row groups read at a time: what is filtered away of them is in memory only so long.
 _GROUPS = 64
-#: Columns of row groups that are kept in mind, 0.8 kB each: those of a month at 20 million fixes a day.
-_KEPT = 800_000
-#: What files are asked by.
-_BOUNDS = ("device", "time", "cell", "hour", "block")
+#: Row groups that are kept in mind, 0.1 kB each: those of four months at 50 million fixes a day.
+_KEPT = 1_000_000
+#: What files are asked by, of which the first is in no other: by cell, visits, by device.
+_BOUNDS = (("block", "hour"), ("first_s", "cell"), ("device", "time"))
+_MAGIC = b"PAR1"
 
 Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Groups:
-    """Row groups of a file: its metadata, and least and greatest value (g,) of columns in each."""
+    """Row groups of a file: where each is described, and least and greatest value (g,) of columns in each.
 
-    metadata: pq.FileMetaData
+    The description takes fifty times as much memory as that, and is read again of those that are read.
+
+    Parameters
+    ----------
+    footer : (int, int)
+        Where the footer of the file begins, and how many bytes it has.
+    begin : (g + 2,) int64
+        Where in the footer they are, as `kernels.footer_groups.row_groups` says.
+    least, most : dict of str to (g,) array
+        Their bounds, by column.
+    """
+
+    footer: tuple[int, int]
+    begin: NDArray[np.int64]
     least: dict[str, NDArray[Any]]
     most: dict[str, NDArray[Any]]
 
@@ -46,20 +61,40 @@ class Groups:
         # Some files that were sealed before format 3 end with one of no rows, which has no bounds.
         while count and not metadata.row_group(count - 1).num_rows:
             count -= 1
-        for at in range(metadata.num_columns):
-            name = metadata.schema.column(at).name
-            if name not in _BOUNDS:
-                continue
+        known = {metadata.schema.column(at).name: at for at in range(metadata.num_columns)}
+        texts: dict[Any, Any] = {}  # of two row groups that follow each other mostly the same
+        for name in next(names for names in _BOUNDS if names[0] in known):
+            at = known[name]
             found = [metadata.row_group(g).column(at).statistics for g in range(count)]
             kind: Any = {"device": object, "cell": np.uint64, "block": np.uint64}.get(name, np.int64)
-            least[name] = np.array([s.min for s in found], kind)
-            most[name] = np.array([s.max for s in found], kind)
-        return cls(metadata, least, most)
+            low, high = [s.min for s in found], [s.max for s in found]
+            least[name] = np.array([texts.setdefault(value, value) for value in low], kind)
+            most[name] = np.array([texts.setdefault(value, value) for value in high], kind)
+        with pa.memory_map(str(path)) as mapped:
+            size = int.from_bytes(mapped.read_at(4, mapped.size() - 8), "little")
+            footer = (mapped.size() - 8 - size, size)
+            begin = row_groups(np.frombuffer(mapped.read_at(size, footer[0]), np.uint8))
+        if len(begin) != metadata.num_row_groups + 2:
+            raise pa.ArrowInvalid(f"{path}: the row groups are not found in the footer")
+        return cls(footer, begin, least, most)
 
-    @property
-    def columns(self) -> int:
-        """How many columns of row groups the metadata describe: what it takes to keep them."""
-        return int(self.metadata.num_row_groups * self.metadata.num_columns)
+    def __len__(self) -> int:
+        """How many they are."""
+        return len(self.begin) - 2
+
+    def described(self, mapped: pa.NativeFile, at: list[int]) -> pq.FileMetaData:
+        """Return the metadata of the file as if it had these row groups and no others."""
+
+        def piece(first: int, last: int) -> bytes:
+            return bytes(mapped.read_at(int(last - first), int(self.footer[0] + first)))
+
+        begin = self.begin
+        # A list of structs (12) in Thrift's compact protocol; of up to 14 the count is in the same byte.
+        count = bytes([len(at) << 4 | 12]) if len(at) < 15 else b"\xfc" + _varint(len(at))
+        groups = (piece(begin[g + 1], begin[g + 2]) for g in at)
+        footer = b"".join([piece(0, begin[0]), count, *groups, piece(begin[-1], self.footer[1])])
+        whole = _MAGIC + footer + len(footer).to_bytes(4, "little") + _MAGIC
+        return pq.read_metadata(pa.BufferReader(whole))
 
     def among(self, name: str, values: NDArray[Any]) -> Mask:
         """Row groups that may have one of these values, which ascend."""
@@ -84,7 +119,7 @@ class SealedReader:
         self._folder = folder
         self._lock = threading.Lock()
         self._known: OrderedDict[str, Groups] = OrderedDict()
-        self._columns = 0
+        self._count = 0
 
     def of_devices(
         self,
@@ -209,13 +244,13 @@ class SealedReader:
         if not at:
             return
         texts = [name for name in ("device", "source") if name in columns]
-        # Opened anew each time, which costs little with the metadata at hand: a reader is for one thread.
-        with (
-            pa.memory_map(str(self._folder / file.name)) as mapped,
-            pq.ParquetFile(mapped, metadata=groups.metadata, read_dictionary=texts) as opened,
-        ):
+        # Opened anew each time, which costs little with what is known: a reader is for one thread.
+        with pa.memory_map(str(self._folder / file.name)) as mapped:
             for first in range(0, len(at), _GROUPS):
-                yield opened.read_row_groups(at[first : first + _GROUPS], columns=columns)
+                some = at[first : first + _GROUPS]
+                metadata = groups.described(mapped, some)
+                with pq.ParquetFile(mapped, metadata=metadata, read_dictionary=texts) as opened:
+                    yield opened.read_row_groups(list(range(len(some))), columns=columns)
 
     def _groups(self, file: SealedFile) -> Groups:
         with self._lock:
@@ -227,9 +262,9 @@ class SealedReader:
         with self._lock:
             if file.name not in self._known:  # another thread may have read it meanwhile
                 self._known[file.name] = known
-                self._columns += known.columns
-            while self._columns > _KEPT and len(self._known) > 1:
-                self._columns -= self._known.popitem(last=False)[1].columns
+                self._count += len(known)
+            while self._count > _KEPT and len(self._known) > 1:
+                self._count -= len(self._known.popitem(last=False)[1])
         return known
 
 
@@ -247,6 +282,15 @@ def within(values: NDArray[Any], among: NDArray[Any]) -> Mask:
         return np.zeros(len(values), np.bool_)
     at = np.minimum(np.searchsorted(among, values), len(among) - 1)
     return among[at] == values
+
+
+def _varint(number: int) -> bytes:
+    """Return a number as Thrift writes it: seven bits a byte, the lowest first."""
+    found = bytearray()
+    while number > 127:
+        found.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*found, number])
 
 
 def _is_among(texts: pa.ChunkedArray, wanted: frozenset[str]) -> Mask:
