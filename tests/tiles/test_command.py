@@ -29,11 +29,11 @@ def test_a_city_folder_becomes_tiles(tmp_path):
     assert "roads" in {name for name, _ in pyogrio.list_layers(tmp_path / "city.pmtiles")}
 
 
-def test_a_folder_without_roads_is_said_in_one_line(tmp_path):
-    said = run(tmp_path)
-    assert said.returncode == 1
-    assert said.stderr.count("\n") == 1
-    assert "city.roads is not there; make a city with geo-policing sample-city" in said.stderr
+def test_a_folder_without_roads_is_said_in_one_line(geo_policing, tmp_path):
+    code, _, said = geo_policing("build-tiles", tmp_path)
+    assert code == 1
+    assert said.count("\n") == 1
+    assert "city.roads is not there; make a city with geo-policing sample-city" in said
 
 
 def test_a_file_that_is_no_geopackage_is_said(tmp_path):
