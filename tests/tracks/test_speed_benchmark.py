@@ -38,6 +38,16 @@ def test_it_says_time_memory_and_spread_of_each_case(folder, capsys):
     for row in found["theft"] + found["growth"]:
         assert row["most_memory_mb"] >= row["before_mb"] > 0
         assert row["states"] > row["minutes"] * 60.0 / row["step_s"]
+        assert 10 < row["bins"] < row["states"]
+
+
+def test_it_says_the_median_of_its_samples(folder, monkeypatch):
+    clock = iter([0.0, 9.0, 10.0, 11.0, 20.0, 23.0])
+    monkeypatch.setattr(reconstruction_speed.time, "process_time", lambda: next(clock))
+    monkeypatch.setattr(reconstruction_speed, "_compile", lambda *_: None)
+    case = json.loads((folder / "theft.json").read_text(encoding="ascii"))
+    row = reconstruction_speed.measure(folder / "city.roads", reconstruction_speed.theft(case), 1, 3)
+    assert row["cpu_seconds"] == 3.0
 
 
 def test_a_stretched_theft_keeps_its_order_and_places(folder):
