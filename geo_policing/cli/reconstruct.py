@@ -144,7 +144,7 @@ def reconstruct(
         "ground": roads_around(network, features, models[0].access if len(models) == 1 else None),
         "features": features,
     }
-    write_private(out, json.dumps(collection, ensure_ascii=False, sort_keys=True))
+    write_private(out, json.dumps(collection, ensure_ascii=False, sort_keys=True, separators=(",", ":")))
     if map_ is not None:
         from geo_policing.maps import reconstruction_map, render
 

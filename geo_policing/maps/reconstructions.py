@@ -1,5 +1,7 @@
 """The map of a reconstruction: where the suspect was when, by which ways, and how well each sighting fits."""
 
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -84,25 +86,29 @@ def _mode(document: dict[str, Any]) -> str:
 
 def _frames(features: list[dict[str, Any]]) -> dict[str, Any]:
     """Moments, the rings of all cells once, and for each moment which of them hold how much."""
-    number: dict[str, int] = {}
     rings: list[list[list[float]]] = []
+    number: dict[str, int] = {}
     frames: dict[str, tuple[list[int], list[int]]] = {}
     areas: dict[str, float] = {}
+    for about in (feature["properties"] for feature in features):
+        if about["what"] == "region":
+            frames.setdefault(about["time"], ([], []))
+            if about["share"] == 0.9:
+                areas[about["time"]] = about["area_km2"]
     for feature in features:
         about = feature["properties"]
-        if about["what"] == "region" and about["share"] == 0.9:
-            areas[about["time"]] = about["area_km2"]
         if about["what"] != "cell":
             continue
         if about["cell"] not in number:
             number[about["cell"]] = len(rings)
             ring = np.array(feature["geometry"]["coordinates"][0][:-1])
             rings.append(ring.round(6).tolist())
-        cells, parts = frames.setdefault(about["time"], ([], []))
-        part = round(about["probability"] * PARTS)
-        if part:
-            cells.append(number[about["cell"]])
-            parts.append(part)
+        for time, probability in _moments(about):
+            cells, parts = frames.setdefault(time, ([], []))
+            part = round(probability * PARTS)
+            if part:
+                cells.append(number[about["cell"]])
+                parts.append(part)
     return {
         "rings": rings,
         "parts": PARTS,
@@ -111,6 +117,16 @@ def _frames(features: list[dict[str, Any]]) -> dict[str, Any]:
             for time, (cells, parts) in frames.items()
         ],
     }
+
+
+def _moments(about: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    """Yield when a cell holds how much; answers of earlier versions tell each moment of it apart."""
+    if "time" in about:
+        yield about["time"], about["probability"]
+        return
+    begin, every = datetime.fromisoformat(about["begin"]), timedelta(seconds=about["every_s"])
+    for k, probability in zip(about["moments"], about["probabilities"], strict=True):
+        yield (begin + k * every).isoformat(), probability
 
 
 def _marked(sighting: dict[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from geo_policing.tracks import (
     Speeds,
     answer,
     mixed_answer,
+    moments,
 )
 from geo_policing.tracks.closed import read_areas
 from geo_policing.tracks.drawn_roads import roads_around
@@ -285,7 +286,7 @@ def occupancies(
 ) -> list[dict[str, Any]]:
     """All cells at each moment with their probabilities, which sum to 1."""
     told = []
-    for moment in answer.moments_of(found, wanted.every_s):
+    for moment in moments.moments_of(found, wanted.every_s):
         tell()
         there = found.occupancy(moment, wanted.resolution)
         told.append(

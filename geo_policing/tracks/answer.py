@@ -5,7 +5,7 @@ import math
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from importlib import metadata, resources
 from pathlib import Path as File
 from typing import Any
@@ -20,13 +20,12 @@ from geo_policing.tracks.containment import Passing, containment, gates_of
 from geo_policing.tracks.fit import information_bits, leave_one_out
 from geo_policing.tracks.holding import Arrival, Held, Holding, UnitAt
 from geo_policing.tracks.mixture import Mixture
+from geo_policing.tracks.moments import Outlines, moment_features, moments_of
 from geo_policing.tracks.movement import MovementModel
-from geo_policing.tracks.reconstruction import Occupancy, Path, Reconstruction
+from geo_policing.tracks.reconstruction import Path, Reconstruction
 from geo_policing.tracks.turns import Turns
 
 Feature = dict[str, Any]
-#: Shares of the probability of which the regions are told.
-SHARES = (0.5, 0.9)
 #: A sighting that the others make less likely than this does not fit; the first and the last have others on
 #: one side alone, from which one may have come by many ways.
 MISFIT, MISFIT_AT_END = 0.05, 0.001
@@ -98,27 +97,13 @@ def features_of(
         sighting_feature(one, float(truth), float(fit), at_end=i in (0, len(alone) - 1))
         for i, (one, truth, fit) in enumerate(zip(found.sightings, found.truth, alone, strict=True))
     ]
-    features += moment_features(found, wanted, tell)
+    features += moment_features(found, wanted.every_s, wanted.resolution, tell)
     after = moments_after(found)
     if after:
         passings = containment(found, gates_of(network), after, seed=seed, tell=tell)
         features += gate_features(network, passings, after, last_seen(found), wanted.units)
     tell()
     features += camera_features(found, wanted.cameras, wanted.looks)
-    return features
-
-
-def moment_features(
-    found: Reconstruction | Mixture, wanted: Wanted, tell: Callable[[], None] = lambda: None
-) -> list[Feature]:
-    """Return the regions, and the cells of the 90 % region, at each moment."""
-    features, outlines = [], Outlines()
-    for moment in moments_of(found, wanted.every_s):
-        tell()
-        there = found.occupancy(moment, wanted.resolution)
-        features += region_features(there)
-        features += cell_features(there, 0.9, outlines)
-    tell()
     return features
 
 
@@ -148,12 +133,6 @@ def moments_after(found: Reconstruction | Mixture) -> list[datetime]:
 def last_seen(found: Reconstruction | Mixture) -> datetime:
     """Return the latest moment of a sighting, in the zone of the window whatever zones they are told in."""
     return max(one.last for one in found.sightings).astimezone(found.window.start.tzinfo)
-
-
-def moments_of(found: Reconstruction | Mixture, every_s: int) -> list[datetime]:
-    """Return the moments of the window, from its start."""
-    count = int((found.window.end - found.window.start) / timedelta(seconds=every_s))
-    return [found.window.start + timedelta(seconds=every_s * k) for k in range(count + 1)]
 
 
 def path_feature(network: RoadNetwork, way: Path, kind: str) -> Feature:
@@ -204,52 +183,6 @@ def sighting_feature(sighting: Sighting, truth: float, fit: float, *, at_end: bo
             "fits": None if math.isnan(fit) else fit >= (MISFIT_AT_END if at_end else MISFIT),
         },
     }
-
-
-def region_features(there: Occupancy) -> list[Feature]:
-    """Return the smallest regions that hold 50 and 90 %."""
-    found = []
-    for share in SHARES:
-        shape = shapely.geometry.shape(there.polygon(share))
-        # RFC 7946, 3.1.6: the outer ring runs against the clock.
-        shape = shapely.transform(shapely.orient_polygons(shape), lambda c: c.round(7))
-        found.append(
-            {
-                "type": "Feature",
-                "geometry": shapely.geometry.mapping(shape),
-                "properties": {
-                    "what": "region",
-                    "time": there.time.isoformat(),
-                    "share": share,
-                    "area_km2": round(sum(h3.cell_area(int(c), "km^2") for c in there.region(share)), 4),
-                },
-            }
-        )
-    return found
-
-
-def cell_features(there: Occupancy, share: float = 1.0, outlines: "Outlines | None" = None) -> list[Feature]:
-    """Return the cells that together hold a share of the probability, the most probable first.
-
-    Those of several moments share the outlines that are given.
-    """
-    outlines = Outlines() if outlines is None else outlines
-    kept = len(there.region(share)) if share < 1.0 else len(there.cell)
-    return [
-        {
-            "type": "Feature",
-            "geometry": outlines[cell],
-            "properties": {
-                "what": "cell",
-                "time": there.time.isoformat(),
-                "cell": h3.int_to_str(cell),
-                "probability": round(probability, 6),
-            },
-        }
-        for cell, probability in zip(
-            there.cell[:kept].tolist(), there.probability[:kept].tolist(), strict=True
-        )
-    ]
 
 
 def gate_feature(
@@ -335,13 +268,3 @@ def fingerprint(content: bytes | File) -> str:
 def model_fingerprint() -> str:
     """SHA-256 of the numbers that the movement model was learned to have."""
     return fingerprint((resources.files("geo_policing.tracks") / "learned.json").read_bytes())
-
-
-class Outlines(dict[int, dict[str, Any]]):
-    """Polygons of H3 cells, each made once: the cells of one moment are mostly those of the next."""
-
-    def __missing__(self, cell: int) -> dict[str, Any]:
-        """Make the polygon of a cell and keep it."""
-        ring = [[round(lon, 7), round(lat, 7)] for lat, lon in h3.cell_to_boundary(cell)]
-        self[cell] = {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
-        return self[cell]

@@ -43,7 +43,7 @@ def roads_around(
     shown = [
         shapely.geometry.shape(f["geometry"])
         for f in features
-        if f["properties"]["what"] in ("path", "sighting", "region")
+        if f["properties"]["what"] in ("path", "sighting", "cell", "region") and f["geometry"] is not None
     ]
     if not shown:
         return {"main": [], "minor": []}

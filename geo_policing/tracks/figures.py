@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from geo_policing.errors import InvalidInput
 from geo_policing.geodesy import LocalPlane
 from geo_policing.tracks.drawing import Disc, Drawing, Fill, Item, Stroke, Words
+from geo_policing.tracks.moments import cells_at, region_features
 
 Array = NDArray[np.float64]
 Feature = dict[str, Any]
@@ -117,7 +118,10 @@ def figures(document: dict[str, Any], at: datetime | None = None) -> list[Figure
     regions = by_kind.get("region", [])
     if regions:
         moment = _moment(document, regions, sightings, at)
-        found.append(_of_regions(moment, regions, paths, sightings, ground))
+        told = [f for f in regions if f["properties"]["time"] == moment]
+        if any(f["geometry"] is None for f in told):
+            told = region_features(cells_at(document["features"], moment))
+        found.append(_of_regions(moment, told, paths, sightings, ground))
     return found
 
 
@@ -146,12 +150,11 @@ def _of_paths(paths: Sequence[Feature], sightings: Sequence[Feature], ground: di
 
 def _of_regions(
     moment: str,
-    regions: Sequence[Feature],
+    now: Sequence[Feature],
     paths: Sequence[Feature],
     sightings: Sequence[Feature],
     ground: dict[str, Any],
 ) -> Figure:
-    now = [f for f in regions if f["properties"]["time"] == moment]
     outer = shapely.union_all([shapely.geometry.shape(f["geometry"]) for f in now])
     # A small region is shown with what lies around it.
     west, south, east, north = outer.bounds

@@ -15,7 +15,6 @@ from geo_policing.tracks.answer import (
     features_of,
     gate_features,
     last_seen,
-    moment_features,
     moments_after,
     path_feature,
     sighting_feature,
@@ -23,6 +22,7 @@ from geo_policing.tracks.answer import (
 from geo_policing.tracks.containment import Gate, Passing, containment, gates_of
 from geo_policing.tracks.fit import leave_one_out
 from geo_policing.tracks.mixture import UNKNOWN, Member, Mixture
+from geo_policing.tracks.moments import moment_features
 from geo_policing.tracks.movement import Mode, MovementModel
 from geo_policing.tracks.reconstruction import Path, Reconstruction
 from geo_policing.tracks.turns import Turns
@@ -61,7 +61,7 @@ def mixture_features(
         sighting_feature(one, float(truth), float(fit), at_end=i in (0, last))
         for i, (one, truth, fit) in enumerate(zip(found.sightings, found.truth, alone, strict=True))
     ]
-    features += moment_features(found, wanted, tell)
+    features += moment_features(found, wanted.every_s, wanted.resolution, tell)
     after = moments_after(found)
     if after:
         passings = passings_of(found, gates_of(found.network), after, seed, tell)

@@ -8,6 +8,7 @@ from geo_policing.cli.reconstruct import Travels, read_prior, reconstruct
 from geo_policing.errors import InvalidFile, InvalidInput
 from geo_policing.tracks import Mode
 from geo_policing.tracks.mixture import UNKNOWN
+from geo_policing.tracks.moments import cells_at
 from tests.matching.city import LAT, LON, STEP, grid
 
 HEADER = "time,lon,lat,accuracy_m,probability,observer,seen,until\n"
@@ -39,7 +40,7 @@ def test_paths_sightings_and_cells_are_written_and_the_same_input_gives_the_same
     assert {f["properties"]["observer"] for f in by_kind["sighting"]} == {"C1", "C2", "C3"}
     assert all(0 <= f["properties"]["probability"] <= 1 for f in by_kind["sighting"])
     assert by_kind["path"][0]["geometry"]["type"] == "LineString"
-    assert len({f["properties"]["time"] for f in by_kind["cell"]}) == 4
+    assert {k for f in by_kind["cell"] for k in f["properties"]["moments"]} == set(range(4))
     run(town, text)
     assert (town / "out.geojson").read_bytes() == written
 
@@ -100,9 +101,8 @@ def test_where_it_is_not_known_who_travels_how_the_modes_and_the_mode_of_each_pa
     paths = [one for one in about if one["what"] == "path"]
     assert paths[0]["mode"] == max(weights, key=weights.get)
     assert {path["mode"] for path in paths} <= {"car", "e-bike"}
-    for moment in {one["time"] for one in about if one["what"] == "cell"}:
-        inside = sum(one["probability"] for one in about if one["what"] == "cell" and one["time"] == moment)
-        assert 0.9 <= inside <= 1.001
+    for moment in {one["time"] for one in about if one["what"] == "region"}:
+        assert 0.9 <= cells_at(found["features"], moment).probability.sum() <= 1.001
     assert all(one["fits"] for one in about if one["what"] == "sighting")
     assert sum(one["what"] == "camera" for one in about) > 0
     run(town, text, mode=Travels.UNKNOWN, window=window)

@@ -11,7 +11,7 @@ from geo_policing.errors import InvalidInput
 from geo_policing.model import TimeWindow, Watch
 from geo_policing.roads.network import EdgeFlag, RoadClass
 from geo_policing.tracks import Gate, GateKind, containment, gates_of, reconstruct
-from geo_policing.tracks.answer import region_features
+from geo_policing.tracks.moments import region_features
 from tests.matching.city import grid
 from tests.tracks.test_reconstruct import at, seen
 

@@ -1,6 +1,7 @@
 """The pictures of a report: what is drawn where, and that it can be drawn again."""
 
 import copy
+import json
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
@@ -8,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 from io import BytesIO
 
 import numpy as np
+import pyogrio
 import pytest
 import shapely
 from h3.api import basic_str as h3
@@ -18,7 +20,7 @@ from geo_policing.errors import InvalidInput
 from geo_policing.model import TimeWindow
 from geo_policing.roads import Access
 from geo_policing.roads.network import EdgeFlag
-from geo_policing.tracks import MovementModel, drawn_roads, figures, reconstruct
+from geo_policing.tracks import MovementModel, drawn_roads, figures, moments, reconstruct
 from geo_policing.tracks.answer import Wanted, features_of
 from geo_policing.tracks.drawing import Disc, Drawing, Fill, Stroke, Words
 from tests.matching.city import LAT, LON, STEP, grid
@@ -222,18 +224,65 @@ def test_times_are_multiples_of_the_day_whatever_the_begin():
     assert [moment.strftime("%H:%M") for moment in found] == ["08:00", "08:10"]
 
 
-def test_the_cells_of_all_moments_share_their_outlines(driven):
-    """Of hours there are hundreds of thousands; they are told apart by their properties alone."""
+def test_each_cell_is_written_once_with_its_outline_and_its_moments(driven):
     cells = [feature for feature in driven["features"] if feature["properties"]["what"] == "cell"]
-    outlines = {feature["properties"]["cell"]: feature["geometry"] for feature in cells}
-    assert len({feature["properties"]["time"] for feature in cells}) > 1
-    assert len(outlines) < len(cells)
-    assert all(feature["geometry"] is outlines[feature["properties"]["cell"]] for feature in cells)
-    for name, outline in outlines.items():
-        corners = [(lon, lat) for lat, lon in h3.cell_to_boundary(name)]
-        assert np.array(outline["coordinates"][0]) == pytest.approx(
-            np.array([*corners, corners[0]]), abs=1e-7
-        )
+    assert len({feature["properties"]["cell"] for feature in cells}) == len(cells)
+    assert max(len(feature["properties"]["moments"]) for feature in cells) > 1
+    for feature in cells:
+        about = feature["properties"]
+        corners = [(lon, lat) for lat, lon in h3.cell_to_boundary(about["cell"])]
+        outline = np.array(feature["geometry"]["coordinates"][0])
+        assert outline == pytest.approx(np.array([*corners, corners[0]]), abs=1e-6)
+        assert about["moments"] == sorted(set(about["moments"]))
+        assert about["most"] == max(about["probabilities"])
+        most_at = (datetime.fromisoformat(about["most_at"]) - at(0)).total_seconds() / about["every_s"]
+        assert about["moments"][about["probabilities"].index(about["most"])] == most_at
+        assert about["mean"] == pytest.approx(sum(about["probabilities"]) / 7, abs=1e-6)
+
+
+def test_the_cells_at_each_moment_are_those_of_the_90_percent_region():
+    found = reconstruct(TOWN, [seen(0.5, 0, 0), seen(3.5, 0, 70), seen(6.5, 0, 180)])
+    features = moments.moment_features(found, 30, 10)
+    for moment in moments.moments_of(found, 30):
+        there, read = found.occupancy(moment), moments.cells_at(features, moment.isoformat())
+        region = dict(zip(there.cell.tolist(), there.probability.tolist(), strict=True))
+        assert set(read.cell.tolist()) == set(there.region(0.9).tolist())
+        assert read.probability == pytest.approx([region[c] for c in read.cell.tolist()], abs=1e-6)
+        # Answers of earlier versions tell each cell at each moment apart.
+        before = [f for f in moments.cell_features(there) if int(f["properties"]["cell"], 16) in read.cell]
+        assert moments.cells_at(before, moment.isoformat()).cell.tolist() == read.cell.tolist()
+
+
+def test_of_many_moments_some_have_outlines_and_a_picture_is_drawn_of_any(fled, monkeypatch):
+    monkeypatch.setattr(moments, "OUTLINED", 2)
+    few = answer(seen(3.3, 3, 0), seen(4.2, 3, 20), until=140)
+    regions = [f for f in few["features"] if f["properties"]["what"] == "region"]
+    outlined = [f["properties"]["time"] for f in regions if f["geometry"] is not None]
+    assert outlined == [time for k in (0, 90, 120) for time in [at(k).isoformat()] * 2]
+    assert few["ground"] == fled["ground"]
+    for k in range(0, 121, 30):
+        one, other = (figures.figures(document, at(k))[1] for document in (few, fled))
+        assert one.caption == other.caption
+        fills = [[item for item in figure.drawing.items if isinstance(item, Fill)] for figure in (one, other)]
+        assert len(fills[0]) == len(fills[1]) > 0
+        for mine, theirs in zip(*fills, strict=True):
+            areas = [sum(shapely.Polygon(r).area for r in item.rings) for item in (mine, theirs)]
+            assert areas[0] == pytest.approx(areas[1], rel=1e-3)
+
+
+def test_any_gis_reads_the_features_with_their_moments_as_lists(driven, tmp_path):
+    path = tmp_path / "out.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": driven["features"]}), "utf-8")
+    about, _, shapes, fields = pyogrio.raw.read(path)
+    table = dict(zip(about["fields"], fields, strict=True))
+    cells = table["what"] == "cell"
+    assert about["crs"] == "EPSG:4326"
+    assert set(shapely.get_type_id(shapely.from_wkb(shapes[cells]))) == {3}
+    assert (table["most"][cells].astype(float) > 0.0).all()
+    read = dict(zip(table["cell"][cells], table["moments"][cells], strict=True))
+    for feature in driven["features"]:
+        if feature["properties"]["what"] == "cell":
+            assert list(read[feature["properties"]["cell"]]) == feature["properties"]["moments"]
 
 
 def test_what_is_told_of_gates_has_the_zone_of_the_window_and_begins_when_nobody_may_be_seen_any_more():

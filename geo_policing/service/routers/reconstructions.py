@@ -18,8 +18,8 @@ from geo_policing.service.looks import recorded
 from geo_policing.service.parameters import KNOWN_ONLY
 from geo_policing.store.reconstructions import KeptReconstruction, WorkState
 from geo_policing.tracks import Occupancy
-from geo_policing.tracks.answer import cell_features, region_features
 from geo_policing.tracks.holding import PACE
+from geo_policing.tracks.moments import cell_features, region_features
 from geo_policing.tracks.report import report_html, report_pdf
 
 router = APIRouter(prefix="/api/reconstructions", tags=["reconstructions"], dependencies=[KNOWN_ONLY])
