@@ -6,7 +6,8 @@ Makes realistic days of a fleet on the sample roads (`benchmarks.days`; 20 M row
 fewer devices below), appends them in batches of 5,000 through the store while questions are being answered,
 asks the last day while it is being written (``hot``: sealed and merged in parts, as the service does), seals
 every day in a process of its own, and asks again: ``warm`` in a process that has asked before, ``cold`` with
-a store just opened and its files out of the page cache. Each query is asked with different devices and places.
+a store just opened and its files out of the page cache. Each query is asked with different devices and
+places.
 ``three_hour_job`` goes from six sightings over three hours, one of them of somebody else, to ranked suspects
 and a map with the first one's track; ``first`` is how often the true one came first.
 PostgreSQL takes the first ``--postgresql-rows`` of the same rows with its usual indexes; 0 leaves it out.
