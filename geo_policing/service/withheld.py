@@ -11,8 +11,8 @@ from geo_policing.service.sight import EXCLUDED, note_of
 def permitted_now(document: dict[str, Any], devices: Collection[Device]) -> dict[str, Any]:
     """Return an answer without the devices that no search finds any more, as if they had not been found.
 
-    Ranks follow each other, counts are of the others, and the notes say what any answer would say now: nothing
-    tells that somebody of these was there. What was asked stays.
+    Ranks follow each other, counts are of the others, and the notes say what any answer would say now:
+    nothing tells that somebody of these was there. What was asked stays.
 
     Parameters
     ----------
