@@ -4,9 +4,10 @@
 
 Makes realistic days of a fleet on the sample roads (`benchmarks.days`; 20 M rows a day from 100 M rows on,
 fewer devices below), appends them in batches of 5,000 through the store while questions are being answered,
-asks the last day while it is being written (``hot``: sealed every hour, as the service does), seals every day
-in a process of its own, and asks again: ``warm`` in a process that has asked before, ``cold`` with a store
-just opened and its files out of the page cache. Each query is asked with different devices and places.
+asks the last day while it is being written (``hot``: sealed and merged in parts, as the service does), seals
+every day in a process of its own, and asks again: ``warm`` in a process that has asked before, ``cold`` with
+a store just opened and its files out of the page cache. Each query is asked with different devices and
+places.
 ``three_hour_job`` goes from six sightings over three hours, one of them of somebody else, to ranked suspects
 and a map with the first one's track; ``first`` is how often the true one came first.
 PostgreSQL takes the first ``--postgresql-rows`` of the same rows with its usual indexes; 0 leaves it out.
@@ -47,7 +48,7 @@ from benchmarks._three_hour_job import ThreeHourJob
 from benchmarks.days import DAY_US, FIRST_DAY, ROWS_A_DEVICE_DAY, Fleet
 from geo_policing.model import FixColumns, TimeWindow, from_us
 from geo_policing.store import FixStore
-from geo_policing.store.history.keeper import Keeper
+from geo_policing.store.history.keeper import SEAL_ROWS, Keeper
 from geo_policing.store.history.questions import Questions
 from geo_policing.tracks.searches import Area, collision, companions, first_entry, footholds, presences
 
@@ -136,15 +137,15 @@ def timed(query: Query, store: FixStore, numbers: Sequence[int]) -> list[float]:
 
 
 def append(
-    store: FixStore, fleet: Fleet, day: int, keep: Callable[[FixColumns], None], hourly: bool
+    store: FixStore, fleet: Fleet, day: int, keep: Callable[[FixColumns], None], as_it_runs: bool
 ) -> float:
     """Append a day and return the rows a second of the time in `append`, with questions being answered.
 
-    Hourly, what has come is sealed as the service does it, but for the last hour.
+    As it runs, what has come is sealed and merged as the service does it, but for what came last.
     """
-    rows, seconds, hour, done = 0, 0.0, 0, threading.Event()
+    rows, seconds, done = 0, 0.0, threading.Event()
     start = from_us((FIRST_DAY + day) * DAY_US)
-    keeper = Keeper(store)
+    keeper, sealed_us = Keeper(store), (FIRST_DAY + day) * DAY_US
 
     def ask() -> None:
         n = 0
@@ -155,10 +156,11 @@ def append(
     asking = threading.Thread(target=ask)
     asking.start()
     try:
-        for batch in fleet.day(day):
-            if hourly and hour < int(batch.time[0]) % DAY_US // HOUR_US:
-                hour = int(batch.time[0]) % DAY_US // HOUR_US
-                keeper.seal(FIRST_DAY + day + 1)
+        for number, batch in enumerate(fleet.day(day)):
+            if as_it_runs and number % 10 == 9:
+                is_due = int(batch.time[0]) - sealed_us >= HOUR_US
+                keeper.keep_up(FIRST_DAY + day, 1 if is_due else SEAL_ROWS)
+                sealed_us = int(batch.time[0]) if is_due else sealed_us
             keep(batch)
             began = time.perf_counter()
             store.append(batch)

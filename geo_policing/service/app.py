@@ -1,6 +1,7 @@
 """The one place that wires: settings in, a running service out."""
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -51,17 +52,18 @@ from geo_policing.service.sight import Sight
 from geo_policing.service.tracks import Tracks
 from geo_policing.settings import IngestSettings, ServiceSettings
 from geo_policing.store import FixStore, open_records
-from geo_policing.store.history.keeper import Keeper
+from geo_policing.store.history.keeper import SEAL_ROWS, Keeper
 from geo_policing.store.history.manifest import DAY_US
 
 PURGE_S = 3600.0
 PURGING = "purging of sessions"
 SEALING = "sealing of the history"
 EXPIRING = "deletion of answers"
-#: How often what has come is sealed, the running day as well: searches through what is not sealed are slower.
-SEAL_S = 3600
-#: So many parts of a finished day are merged: a single late fix must not write the whole day anew.
-MERGE_PARTS = 8
+#: How often it is looked whether enough has come to be sealed, of the running day as well: searches read all
+#: of what is not.
+SEAL_S = 30
+#: However little has come is sealed then.
+SEAL_ALL_S = 3600
 #: The main urban area of the city this is modelled on; what a map shows when there are no roads.
 _CITY = BoundingBox(113.0, 27.7, 113.27, 27.96)
 
@@ -224,11 +226,14 @@ async def _purge(rooms: Rooms) -> None:
 
 
 async def _seal(rooms: Rooms, keeper: Keeper) -> None:
+    all_sealed = -math.inf
     while True:
         with rooms.chores.step(SEALING):
             today = time.time_ns() // 1000 // DAY_US
-            await to_its_end(keeper.seal, today + 1)
-            await to_its_end(keeper.compact, MERGE_PARTS, today)
+            now = time.monotonic()
+            is_due = now - all_sealed >= SEAL_ALL_S
+            await to_its_end(keeper.keep_up, today, 1 if is_due else SEAL_ROWS)
+            all_sealed = now if is_due else all_sealed
         await asyncio.sleep(SEAL_S)
 
 

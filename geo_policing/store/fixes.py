@@ -103,6 +103,8 @@ class FixStore:
                     self._hot = hot.prepare(db, now.select(COLUMNS), self._manifest.sealed_tables)
                     # A table that is being sealed must not grow, whatever made us open the file again.
                     self._filling = {d: t for t, d in self._hot.items() if t not in self._finished}
+                # Those are dropped now; the file says so at the next change.
+                self._manifest = replace(self._manifest, sealed_tables=())
             except BaseException:
                 db.close()
                 raise

@@ -109,6 +109,31 @@ def test_a_running_day_is_sealed_in_parts_and_merged_when_it_has_ended(store):
     assert faults(store) == []
 
 
+def test_of_a_running_day_little_is_left_unsealed_and_few_parts_are_left(store):
+    fixes = walks(np.random.default_rng(16), devices=8, days=1)
+    of_day = fixes.take(fixes.time < T + DAY_US)
+    keeper, most = Keeper(store), 0
+    for first in range(0, len(of_day), 30):
+        store.append(of_day.take(slice(first, first + 30)))
+        made = keeper.keep_up(FIRST_DAY, at_least=60)
+        (day,) = keeper.status()
+        assert day.hot_rows == (first + 30) % 60 or first + 30 > len(of_day)
+        assert {part.id for part in made} <= {part.id for part in store.manifest.parts}
+        most = max(most, day.parts)
+    assert 2 < most < 8 < len(of_day) // 60
+    assert rows(store.between(ALL)) == rows(of_day)
+    assert faults(store) == []
+    # When it has ended it becomes one; a late fix then stays by itself.
+    keeper.keep_up(FIRST_DAY + 1, at_least=1)
+    assert keeper.status()[0].parts == 1
+    store.append(of_day.take(slice(7, 8)))
+    keeper.keep_up(FIRST_DAY + 1, at_least=1)
+    assert keeper.status()[0].parts == 2
+    assert keeper.keep_up(FIRST_DAY + 1, at_least=1) == []
+    assert rows(store.between(ALL)) == sorted([*rows(of_day), *rows(of_day.take(slice(7, 8)))])
+    assert faults(store) == []
+
+
 def test_sealed_in_pieces_and_merged_the_visits_are_those_of_days_sealed_at_once(tmp_path):
     fixes = walks(np.random.default_rng(3))
     pieces = np.random.default_rng(4).integers(0, 3, len(fixes))

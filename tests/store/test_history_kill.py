@@ -18,6 +18,7 @@ from tests.store.moving import DAY_US, FIRST_DAY, T, rows, walks
 
 ALL = TimeWindow(from_us(T - DAY_US), from_us(T + 9 * DAY_US))
 KILLS = 50
+LATE = 4  # times at which fixes come late
 
 # Starting Python takes long: one process that has everything loaded forks a child for each kill. A child
 # has the thread that forked alone, and what another one held stays locked in it: so there must be no other.
@@ -33,6 +34,7 @@ from geo_policing.store.history.keeper import Keeper
 from geo_policing.store.history.sealing import visits_of
 from tests.store.moving import FIRST_DAY, walks
 
+LATE = %d
 spill.SLICE_ROWS = 100  # less than a day has
 fixes = walks(np.random.default_rng(20), days=2)
 moved = fixes.to_arrow()
@@ -43,9 +45,11 @@ def keep(path):
     with FixStore(path) as store:
         keeper = Keeper(store)
         keeper.seal(FIRST_DAY + 1)
-        store.append(fixes.take(np.arange(len(fixes)) % 3 == 1))
-        print("late", flush=True)
-        keeper.seal(FIRST_DAY + 9)
+        for n in range(LATE):
+            store.append(fixes.take(np.arange(len(fixes)) % (3 * LATE) == 3 * n + 1))
+            print("late", n, flush=True)
+            # First as on the second day, then as when both have ended: parts pile up and are merged.
+            keeper.keep_up(FIRST_DAY + (1 if n < LATE - 1 else 9), 1)
         keeper.compact()
 
 for line in sys.stdin:
@@ -62,13 +66,13 @@ for line in sys.stdin:
         os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     print("ended", flush=True)
-"""
+""".replace("%d", str(LATE))
 
 
 def test_each_row_is_there_once_whenever_the_process_is_killed(tmp_path):
     fixes = walks(np.random.default_rng(20), days=2)
     number = np.arange(len(fixes))
-    first, late = rows(fixes.take(number % 3 != 1)), rows(fixes)
+    so_far = [rows(fixes.take((number % 3 != 1) | (number % (3 * LATE) < 3 * n))) for n in range(LATE + 1)]
     with FixStore(tmp_path / "start" / "fixes.duckdb") as store:
         store.append(fixes.take(number % 3 == 0))
         store.append(fixes.take(number % 3 == 2))
@@ -93,16 +97,16 @@ def test_each_row_is_there_once_whenever_the_process_is_killed(tmp_path):
             took_s = took_s if kill > 1 else time.monotonic() - began
             with FixStore(path) as store:
                 kept = rows(store.between(ALL))
-                assert kept in (first, late)
+                assert kept in so_far
                 assert not list(store.folder.rglob("*.spill"))
-                assert kept == late or "late" not in said
+                assert so_far.index(kept) >= sum(line.startswith("late") for line in said)
                 assert store.count() == len(kept)
                 assert list(verify(store.folder, store.manifest)) == []
-                states.add((len(store.manifest.parts), len(kept)))
+                states.add((len(store.manifest.parts), store.manifest.next_part, len(kept)))
                 if kill % 10 == 2:  # and goes on from there
                     Keeper(store).seal(FIRST_DAY + 9)
                     Keeper(store).compact()
                     assert rows(store.between(ALL)) == kept
                     assert list(verify(store.folder, store.manifest)) == []
         forker.stdin.close()
-    assert len(states) > 3  # the kills met different states
+    assert len(states) > 6  # the kills met different states

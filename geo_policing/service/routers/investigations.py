@@ -12,6 +12,7 @@ from geo_policing.service.looks import recorded
 from geo_policing.service.parameters import KNOWN_ONLY
 from geo_policing.service.running_searches import Running
 from geo_policing.service.searches import Asker, plain
+from geo_policing.service.withheld import permitted_now
 from geo_policing.store.searches import KeptSearch
 from geo_policing.tracks.inquiry import SEARCHES, Question, Search
 
@@ -165,9 +166,13 @@ def read_searches(
 
 @router.get("/searches/{key}")
 def read_search(request: Request, rooms: InRooms, who: Investigating, case: Case, key: Key) -> Answer:
-    """Return the answer of a search as it was given. It is recorded."""
+    """Return the answer of a search as it was given. It is recorded.
+
+    Devices that have come under community corrections since are left out, as they are of a search now; what
+    was asked about such a device is refused (403).
+    """
     with recorded(request, rooms, who) as answer:
-        document = rooms.records.searches.answer(key, case)
+        document = permitted_now(rooms.records.searches.answer(key, case), rooms.records.devices.list())
         answer.rows = document["told"]
     return Answer.model_validate(document)
 

@@ -16,6 +16,7 @@ from geo_policing.service.dependencies import (
     Window,
 )
 from geo_policing.service.looks import recorded
+from geo_policing.service.withheld import permitted_now
 
 router = APIRouter(prefix="/maps", tags=["maps"], default_response_class=HTMLResponse)
 
@@ -78,9 +79,12 @@ def show_search(
     who: Investigating,
     key: Annotated[str, Path(description="Id of a search.", max_length=64)],
 ) -> HTMLResponse:
-    """Show who was found by a search, and the fixes that prove it, as it was answered. It is recorded."""
+    """Show who was found by a search, and the fixes that prove it, but for who may not be told any more.
+
+    It is recorded.
+    """
     with recorded(request, rooms, who) as answer:
-        document = rooms.records.searches.answer(key)
+        document = permitted_now(rooms.records.searches.answer(key), rooms.records.devices.list())
         answer.rows = document["told"]
     page = search_map(
         document,

@@ -18,9 +18,13 @@ from geo_policing.store.fixes import FixStore
 from geo_policing.store.history import layout
 from geo_policing.store.history.manifest import DAY_US, Deletion, Hold, Manifest, Part
 from geo_policing.store.history.matched import remove_outdated
+from geo_policing.store.history.piling import ENDED, RUNNING, piled_up
 from geo_policing.store.history.sealing import COLUMNS, make_part
 from geo_policing.store.history.snapshot import Snapshot
 
+#: So many fixes that are not sealed are sealed by a service: a question for everybody reads all of them, in
+#: some 0.1 s, and sealing them takes a second of one core.
+SEAL_ROWS = 250_000
 #: Stands for every kind of device that has no rule of its own.
 OTHERS = "others"
 
@@ -51,6 +55,7 @@ class Keeper:
     def __init__(self, store: FixStore) -> None:
         self._store = store
         self._turn = threading.Lock()
+        self._today: int | None = None
 
     def status(self) -> list[DayStatus]:
         """Return what is kept of each day, by day."""
@@ -86,11 +91,40 @@ class Keeper:
             days = Counter(part.day for part in every)
             old = {part.day for part in every if renew and not part.has_ways}
             for day in sorted(day for day, parts in days.items() if parts >= at_least or day in old):
-                with self._store.snapshot() as now:
-                    parts = now.manifest.of_day(day)
-                    part = self._make(now, day, _all(now, parts), parts, ())
-                self._replace(parts, part)
-                made += [] if part is None else [part]
+                made += self._merge(day, self._store.manifest.of_day(day))
+        return made
+
+    def keep_up(self, today: int, at_least: int = SEAL_ROWS) -> list[Part]:
+        """Seal what has come if it is so many fixes, and merge parts that pile up: the work of a service.
+
+        Questions read all of what is not sealed, and in each part, so little may be left of the one and few
+        of the other. When a day has ended, all of it is sealed and its parts become one.
+
+        Parameters
+        ----------
+        today : int
+            The day that runs, days of UTC since 1970.
+        at_least : int, optional
+            So many fixes that are not sealed are sealed, and fewer are not as long as the day runs.
+
+        Returns
+        -------
+        list of Part
+            What was made, but for what was merged at once.
+        """
+        made = []
+        ended = range(today if self._today is None else self._today, today)
+        if ended or sum(day.hot_rows for day in self.status()) >= at_least:
+            made = self.seal(today + 1)
+        with self._turn:
+            for day in sorted({part.day for part in self._store.manifest.parts}):
+                parts = self._store.manifest.of_day(day)
+                if day not in ended:
+                    parts = piled_up(parts, RUNNING if day >= today else ENDED)
+                if len(parts) > 1:
+                    gone = {part.id for part in parts}
+                    made = [part for part in made if part.id not in gone] + self._merge(day, parts)
+        self._today = today
         return made
 
     def hold(self, hold: Hold) -> None:
@@ -240,6 +274,13 @@ class Keeper:
         )
         devices = spans.column("device").combine_chunks()
         return make_part(now.cursor, now.folder, self._store.manifest.next_part, day, mine, near, devices)
+
+    def _merge(self, day: int, parts: tuple[Part, ...]) -> list[Part]:
+        """Make one part of some of a day; none is left where they had no fixes."""
+        with self._store.snapshot() as now:
+            part = self._make(now, day, _all(now, parts), parts, ())
+        self._replace(parts, part)
+        return [] if part is None else [part]
 
     def _replace(self, parts: tuple[Part, ...], part: Part | None, **changes: Any) -> None:
         now = self._store.manifest

@@ -1,7 +1,6 @@
 """What the searches ask of the history: the fixes of some devices, and who was in which cells when."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,14 +14,12 @@ from geo_policing.kernels.cell_visits import MAX_GAP_US
 from geo_policing.model import FixColumns, Halt
 from geo_policing.model.moves import Moves, Place, Visits, Ways
 from geo_policing.store.fixes import FixStore
-from geo_policing.store.history import layout
+from geo_policing.store.history import layout, tail
 from geo_policing.store.history.heeding import heeding
-from geo_policing.store.history.manifest import Manifest, Part
+from geo_policing.store.history.manifest import Part
 from geo_policing.store.history.piecing import Source, coded, doubtful, joined, pieced, unexplained, without
 from geo_policing.store.history.sealing import visits_of
 from geo_policing.store.history.snapshot import COLUMNS, Snapshot
-
-# ruff: noqa: S608 - queries are put together of our own names, numbers and paths
 
 _S = 1_000_000
 _TEXTS = ("device", "source")
@@ -171,16 +168,11 @@ class Questions:
 
     def _fresh(self, now: Snapshot, start_us: int, end_us: int) -> Source | None:
         """Return the fixes of [start, end) that are not sealed; None if there are none."""
-        unsealed = now.unsealed(start_us, end_us)
-        if unsealed is None:
+        fixes = tail.fresh(now, start_us, end_us)
+        if fixes is None:
             return None
-        query = unsealed.select(layout.MOVED, start_us, end_us)
-        fixes = now.cursor.sql(f"{query} ORDER BY device, time, lon, lat").to_arrow_table()
-        if not len(fixes):
-            return None
-        encoded = fixes.column("device").combine_chunks().dictionary_encode()
-        flags = block_ways.chained(encoded.indices.to_numpy())
-        fixes = fixes.set_column(0, "device", encoded).append_column("flags", pa.array(flags))
+        flags = block_ways.chained(fixes.column("device").combine_chunks().indices.to_numpy())
+        fixes = fixes.append_column("flags", pa.array(flags))
         time = fixes.column("time").to_numpy()
         return Source(int(time.min()), int(time.max()), fixes=fixes)
 
@@ -188,21 +180,9 @@ class Questions:
         self, now: Snapshot, cells: NDArray[np.uint64], start_us: int, end_us: int
     ) -> list[pa.Table]:
         """Return the visits of the movement from, to and between fixes that are not sealed."""
-        if not now.hot:
+        fixes = tail.moved(now, start_us - MAX_GAP_US, end_us + MAX_GAP_US + 1)
+        if fixes is None:
             return []
-        span = (start_us - MAX_GAP_US, end_us + MAX_GAP_US + 1)
-        mine = replace(now, manifest=Manifest()).select(layout.MOVED, *span)
-        query = f"SELECT *, true AS mine FROM ({mine})"
-        ((first, last),) = now.cursor.execute(f"SELECT min(time), max(time) FROM ({mine})").fetchall()
-        if first is None:
-            return []
-        near = (first - MAX_GAP_US, last + MAX_GAP_US + 1)
-        if now.manifest.overlapping(*near):
-            sealed = replace(now, hot={})
-            moving = f"AND device IN (SELECT device FROM ({mine}))"
-            rest = sealed.select(layout.MOVED, *near, kind="by_cell", where=moving)
-            query += f" UNION ALL SELECT *, false AS mine FROM ({rest})"
-        fixes = now.cursor.sql(f"{query} ORDER BY device, time, lon, lat").to_arrow_table()
         found = visits_of(fixes)
         cell, first_s, last_s = (found.column(name).to_numpy() for name in ("cell", "first_s", "last_s"))
         at = np.minimum(np.searchsorted(cells, cell), len(cells) - 1)
