@@ -284,12 +284,15 @@ def mixture(
         seed,
     )
     told: list[Member] = []
-    best = -np.inf
+    best, done = -np.inf, 0.0
     for k, (model, p) in enumerate(zip(models, share, strict=True)):
 
         def tell(part: float, k: int = k) -> None:
+            # A mode may be begun again, more finely or without what is off its roads.
+            nonlocal done
+            done = max(done, (k + part) / len(models))
             if progress is not None:
-                progress((k + part) / len(models))
+                progress(done)
 
         tell(0.0)
         if not p > 0.0:
