@@ -1,5 +1,6 @@
 """Arrays laid together in memory, where looking up places far apart in them costs least."""
 
+import contextlib
 import mmap
 from typing import Any
 
@@ -50,7 +51,9 @@ def _huge(size: int) -> NDArray[np.uint8]:
     private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
     memory = mmap.mmap(-1, size + PAGE, **private)
     if hasattr(mmap, "MADV_HUGEPAGE"):
-        memory.madvise(mmap.MADV_HUGEPAGE)
+        # That Python knows of them does not mean that the kernel it runs on was built with them.
+        with contextlib.suppress(OSError):
+            memory.madvise(mmap.MADV_HUGEPAGE)
     whole = np.frombuffer(memory, np.uint8)
     begin = -whole.ctypes.data % PAGE
     return whole[begin : begin + size]

@@ -1,5 +1,6 @@
 """Arrays laid together in memory."""
 
+import errno
 import mmap
 
 import numpy as np
@@ -61,6 +62,20 @@ def test_what_is_mapped_from_a_file_stays_there(arrays, tmp_path):
     of_file, copied = packed.pack([mapped, arrays[1]])
     assert of_file.ctypes.data == mapped.ctypes.data
     assert copied.ctypes.data != arrays[1].ctypes.data
+
+
+def test_where_the_system_has_no_huge_pages_the_values_are_there_all_the_same(arrays, monkeypatch):
+    asked = []
+
+    class WithoutHugePages(mmap.mmap):
+        def madvise(self, option):
+            asked.append(option)
+            raise OSError(errno.EINVAL, "Invalid argument")  # as a kernel that was built without them says
+
+    monkeypatch.setattr(packed.mmap, "mmap", WithoutHugePages)
+    found = packed.pack(arrays)
+    assert len(asked) == hasattr(mmap, "MADV_HUGEPAGE")
+    assert [array.tobytes() for array in found] == [array.tobytes() for array in arrays]
 
 
 def test_of_nothing_is_nothing():
