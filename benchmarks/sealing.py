@@ -3,7 +3,7 @@
 ``python -m benchmarks.sealing --rows 50e6 --roads city.roads --json OUT.json``
 
 One day of a fleet on the sample roads (`benchmarks.days`) is appended as a whole and sealed; then come the
-fixes of every twentieth device, late, which are sealed and merged with the day; then all is verified. Each is
+fixes of every tenth device, late, which are sealed and merged with the day; then all is verified. Each is
 done by a process of its own that has the history to itself; its memory is the most that it ever had.
 
 ``--service`` has it done by the service instead, as it does it by itself: it is started on the unsealed day,
@@ -32,12 +32,13 @@ from benchmarks._sealing import keep
 from benchmarks._service import Beside, serving, told
 from benchmarks.days import DAY_US, FIRST_DAY, ROWS_A_DEVICE_DAY, Fleet
 from geo_policing.model import FixColumns
-from geo_policing.service.app import MERGE_PARTS
 from geo_policing.store import FixStore
 from geo_policing.store.fixes import sealed_folder
 from geo_policing.store.history.manifest import Manifest
 
-LATE = 20  # of so many devices one
+#: Of so many devices one is late: the day has less than `piling.ENDED` times as many fixes, so it is merged.
+LATE = 10
+_LATE_PARTS = 7
 _LOOK_S = 0.2
 _TOGETHER = 40  # of the fleet's batches
 
@@ -97,9 +98,9 @@ def run_in_service(rows: int, roads: Path, folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {"devices": fleet.devices, "rows": filled + len(late)}
 
     found["seal"], sent = _served(path, roads, fleet, lambda now: bool(now.of_day(FIRST_DAY)))
-    for n in range(MERGE_PARTS - 1):
+    for n in range(_LATE_PARTS):
         with FixStore(path) as store:
-            store.append(late.take(slice(n, None, MERGE_PARTS - 1)))
+            store.append(late.take(slice(n, None, _LATE_PARTS)))
         keep("seal", path, FIRST_DAY + 1)
     found["merge"], more = _served(path, roads, fleet, lambda now: len(now.of_day(FIRST_DAY)) == 1)
     with FixStore(path) as store:
