@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from geo_policing.store.history.giving_back import give_back
 from geo_policing.store.private import private
 
 #: Rows that are sorted in memory at once: of fixes with all their columns some 35 MB, a few times.
@@ -102,6 +103,7 @@ class Spill:
         with pa.OSFile(str(self._path)) as file, pa.ipc.open_file(file) as reader:
             for low, high in pairwise(cuts):
                 yield self._sorted(self._between(reader, low, high), self._order)
+                give_back()  # whoever took it has let go of it
 
     def _together(self) -> pa.Table:
         together = pa.concat_tables(self._waiting) if self._waiting else self._columns.empty_table()
@@ -122,6 +124,8 @@ class Spill:
             steps = [(key, rows) for key, rows in zip(found, np.diff(at).tolist(), strict=False)]
             self._batches.append(_Batch(found[0], found[-1], steps))
             self._writer.write_batch(batch)
+        del stretch
+        give_back()
 
     def _cuts(self) -> Iterator[Key]:
         """Yield keys at which slices begin, but for the first one."""
