@@ -158,6 +158,9 @@ def path_feature(network: RoadNetwork, way: Path, kind: str) -> Feature:
 
 def sighting_feature(sighting: Sighting, truth: float, fit: float, *, at_end: bool = False) -> Feature:
     """Return a sighting with how probable it is after all, and by the others alone."""
+    least = MISFIT_AT_END if at_end else MISFIT
+    # After an hour any place is improbable; one that the others make more probable than it was given fits.
+    backed = 0.0 < sighting.probability < 1.0 and truth >= sighting.probability
     geometry: dict[str, Any] = {
         "type": "Point",
         "coordinates": [round(sighting.lon, 7), round(sighting.lat, 7)],
@@ -180,7 +183,7 @@ def sighting_feature(sighting: Sighting, truth: float, fit: float, *, at_end: bo
             "given_probability": sighting.probability,
             "probability": round(truth, 6),
             "leave_one_out": None if math.isnan(fit) else round(fit, 6),
-            "fits": None if math.isnan(fit) else fit >= (MISFIT_AT_END if at_end else MISFIT),
+            "fits": None if math.isnan(fit) else fit >= least or backed,
         },
     }
 

@@ -10,7 +10,7 @@ from geo_policing.errors import InvalidInput
 from geo_policing.geodesy import cells
 from geo_policing.model import Sighting, TimeWindow, Watch
 from geo_policing.tracks import MovementModel, information_bits, leave_one_out, legs, reconstruct
-from geo_policing.tracks.answer import Wanted, features_of
+from geo_policing.tracks.answer import Wanted, features_of, sighting_feature
 from geo_policing.tracks.containment import Gate, containment
 from geo_policing.tracks.evidence import close_by
 from geo_policing.tracks.lattice import Lattice
@@ -337,6 +337,21 @@ def test_what_the_others_say_of_a_doubtful_sighting_is_what_they_say_where_it_wa
         step = found.anchor_step[i]
         near = close_by(rest.lattice, sightings[i])
         assert alone[i] == pytest.approx(near[rest.smoothed.bins[step]] @ rest.smoothed.mass[step], abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("probability", "truth", "alone", "fits"),
+    [
+        (0.7, 0.98, 0.01, True),
+        (0.7, 0.6, 0.01, False),
+        (0.7, 0.6, 0.06, True),
+        (1.0, 1.0, 0.01, False),
+        (0.7, 0.98, np.nan, None),
+    ],
+)
+def test_a_sighting_fits_where_it_is_expected_or_more_probable_than_it_was(probability, truth, alone, fits):
+    told = sighting_feature(seen(0, 0, 0, probability=probability), truth, alone)["properties"]
+    assert told["fits"] is fits
 
 
 def test_a_camera_tells_most_where_half_of_the_paths_pass(town):
