@@ -3,16 +3,19 @@
 from dataclasses import replace
 from itertools import pairwise
 
+import h3
 import numpy as np
 import pytest
 
 from geo_policing.store import FixStore
 from geo_policing.store.history import tail
 from geo_policing.store.history.keeper import Keeper
+from geo_policing.store.history.sealing import visits_of
 from tests.store.moving import DAY_US, FIRST_DAY, T, walks
 
 S = 1_000_000
 GAP_US = 120 * S
+NAMES = ("device", "cell", "first_s", "last_s")
 
 
 @pytest.mark.parametrize("devices", [1, 5, 70_000])
@@ -111,3 +114,31 @@ def test_of_nothing_that_is_not_sealed_there_is_no_movement(tmp_path):
         Keeper(store).seal(FIRST_DAY + 2)
         with store.snapshot() as now:
             assert tail.moved(now, T, T + DAY_US) is None
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_in_a_box_the_visits_are_those_of_all_fixes(seed, tmp_path):
+    rng = np.random.default_rng(seed)
+    fixes = walks(rng, devices=6, days=1, fixes=150)
+    at = rng.integers(len(fixes))
+    lon, lat = fixes.lon[at], fixes.lat[at]
+    box = np.array([lon - 0.004, lat - 0.004, lon + 0.004, lat + 0.004])
+    with FixStore(tmp_path / "fixes.duckdb") as store:
+        store.append(fixes)
+        with store.snapshot() as now:
+            moved = tail.moved(now, T, T + 2 * DAY_US)
+    near = tail.meeting(moved, box)
+    found, expected = (inside(visits_of(some), box) for some in (near, moved))
+    assert found == expected
+    assert len(found) > 3
+    assert len(near) < len(moved)
+
+
+def inside(visits, box):
+    """The visits to cells that lie in a box with all of their corners."""
+    told = []
+    for device, cell, *when in zip(*(visits.column(name).to_pylist() for name in NAMES), strict=True):
+        corners = h3.cell_to_boundary(h3.int_to_str(cell))
+        if all(box[0] < lon < box[2] and box[1] < lat < box[3] for lat, lon in corners):
+            told.append((device, cell, *when))
+    return sorted(told)

@@ -96,7 +96,7 @@ class Questions:
             unsure: set[str] = set()
             for zone in zones:
                 span = (max(zone[0], start_us), min(zone[1] + 1, end_us))
-                visits = self._visits(now, place.cells, *span)
+                visits = self._visits(now, place.cells, *span, box)
                 unsure |= unexplained(ways, visits, zone, (start_us, end_us))
         return without(ways, unsure) if unsure else ways
 
@@ -140,7 +140,15 @@ class Questions:
         with heeding(self._store, self._halt) as now:
             return self._visits(now, cells, start_us, end_us)
 
-    def _visits(self, now: Snapshot, cells: NDArray[np.uint64], start_us: int, end_us: int) -> Visits:
+    def _visits(
+        self,
+        now: Snapshot,
+        cells: NDArray[np.uint64],
+        start_us: int,
+        end_us: int,
+        box: NDArray[np.float64] | None = None,
+    ) -> Visits:
+        """Return who was in some of the cells, all of which lie in a box where one is given."""
         start_s, end_s = start_us // _S, -(-end_us // _S)
         cells = np.sort(cells)
         # The way over midnight is with one of its two days.
@@ -150,7 +158,7 @@ class Questions:
         for part in self._parts(now, *span, tell="who was there"):
             tables += now.sealed.visits([part.visits], names, cells, start_s, end_s)
             _check_rows(tables)
-        tables += self._unsealed(now, cells, start_us, end_us)
+        tables += self._unsealed(now, cells, start_us, end_us, box)
         _check_rows(tables)
         if not tables:
             tables = [layout.VISITS.empty_table()]
@@ -177,13 +185,18 @@ class Questions:
         return Source(int(time.min()), int(time.max()), fixes=fixes)
 
     def _unsealed(
-        self, now: Snapshot, cells: NDArray[np.uint64], start_us: int, end_us: int
+        self,
+        now: Snapshot,
+        cells: NDArray[np.uint64],
+        start_us: int,
+        end_us: int,
+        box: NDArray[np.float64] | None,
     ) -> list[pa.Table]:
         """Return the visits of the movement from, to and between fixes that are not sealed."""
         fixes = tail.moved(now, start_us - MAX_GAP_US, end_us + MAX_GAP_US + 1)
         if fixes is None:
             return []
-        found = visits_of(fixes)
+        found = visits_of(fixes if box is None else tail.meeting(fixes, box))
         cell, first_s, last_s = (found.column(name).to_numpy() for name in ("cell", "first_s", "last_s"))
         at = np.minimum(np.searchsorted(cells, cell), len(cells) - 1)
         wanted = (cells[at] == cell) & (first_s < -(-end_us // _S)) & (last_s >= start_us // _S)

@@ -66,6 +66,36 @@ def moved(now: Snapshot, start_us: int, end_us: int) -> pa.Table | None:
     return _in_order(pa.DictionaryArray.from_arrays(numbers, names), table)
 
 
+def meeting(fixes: pa.Table, box: NDArray[np.float64]) -> pa.Table:
+    """Return those fixes in order that are in a box, or from or to which a way leads through its bounds.
+
+    fixes as `fresh` and `moved` return them; box (4,) west, south, east, north, degrees. Where some were left
+    out between two of a device, these have another number in the dictionary: no way leads between them.
+    """
+    device = fixes.column("device").combine_chunks()
+    code, lon, lat = (device.indices.to_numpy(), *(fixes.column(name).to_numpy() for name in ("lon", "lat")))
+    is_next = code[1:] == code[:-1]
+    kept = (lon >= box[0]) & (lon <= box[2]) & (lat >= box[1]) & (lat <= box[3])
+    meets = (
+        is_next
+        & (np.maximum(lon[1:], lon[:-1]) >= box[0])
+        & (np.minimum(lon[1:], lon[:-1]) <= box[2])
+        & (np.maximum(lat[1:], lat[:-1]) >= box[1])
+        & (np.minimum(lat[1:], lat[:-1]) <= box[3])
+    )
+    kept[1:] |= meets
+    kept[:-1] |= meets
+    at = np.flatnonzero(kept)
+    begins = np.ones(len(at), np.bool_)
+    begins[1:] = (np.diff(at) > 1) | (code[at[1:]] != code[at[:-1]])
+    runs = pa.array((np.cumsum(begins) - 1).astype(np.int32))
+    names = device.dictionary.take(pa.array(code[at[begins]]))
+    near = fixes.take(pa.array(at)).combine_chunks()
+    return near.set_column(
+        near.schema.get_field_index("device"), "device", pa.DictionaryArray.from_arrays(runs, names)
+    )
+
+
 def _unsealed(now: Snapshot, start_us: int, end_us: int) -> pa.Table:
     query = replace(now, manifest=Manifest()).select(_COLUMNS, start_us, end_us)
     return now.cursor.sql(query).to_arrow_table()
