@@ -72,7 +72,6 @@ class Room(NamedTuple):
     node: NDArray[Any]
     same: NDArray[Any]
     into: NDArray[Any]
-    rank: NDArray[Any]
     turns: NDArray[Any]
     leaving: NDArray[Any]
     out_slot: NDArray[Any]
@@ -90,7 +89,6 @@ def room(k: int, s: int) -> Room:
         np.empty(k, np.int64),
         np.empty(k, np.int64),
         np.empty(k),
-        np.empty(k, np.int64),
         np.empty(k, np.int64),
         np.empty(k, np.int64),
         np.empty(k, np.int64),
@@ -126,7 +124,7 @@ def advance(
     # For each state before: the straight line, its scale, what is left of its edge; where no way is known
     # yet, the most that one could weigh. Of each candidate: its first node, the candidate before it that has
     # the same, so that it is looked up once, and what driving its edge up to there costs.
-    straight, beta, left, open_logp, place, node, same, into, rank, turns, leaving, out_slot = by
+    straight, beta, left, open_logp, place, node, same, into, turns, leaving, out_slot = by
     count = 0
     while count < k and candidate_edge[i, count] >= 0:
         b = candidate_edge[i, count]
@@ -140,7 +138,7 @@ def advance(
         into[count] = beginning["cost_m"] * offset[i, count] / length_m if length_m > 0.0 else 0.0
         out_slot[count] = beginning["out_slot"]
         meeting = nodes[node[count]]
-        rank[count], leaving[count] = meeting["rank"], meeting["leaving"]
+        leaving[count] = meeting["leaving"]
         turns[count] = meeting["turns"] + out_slot[count]
         count += 1
     any_open = False

@@ -98,7 +98,7 @@ def test_a_clock_that_stood_for_a_while_goes_on():
 def test_who_was_told_to_end_does_not_go_on_when_the_clock_shows_less_again():
     # It is read while it stands, by two threads, of which one is held up in between.
     stood_s, told = [0.0], threading.Event()
-    with Halt(0.05, lambda: stood_s[0]) as halt, halt.interrupting(told.set):
+    with Halt(0.05, lambda: lambda: stood_s[0]) as halt, halt.interrupting(told.set):
         assert told.wait(60)
         stood_s[0] = 3600.0
         with pytest.raises(TookTooLong, match=r"than 0\.05 s"):
