@@ -130,7 +130,8 @@ class Beside:
 
     def __enter__(self) -> Self:
         """Begin."""
-        self._at_work = [self._pool.submit(work) for work in (self._send, self._ask)]
+        client = self._service.client()  # who cannot sign in is told so at once
+        self._at_work = [self._pool.submit(self._send), self._pool.submit(self._ask, client)]
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -161,8 +162,8 @@ class Beside:
                 pass
             line.close()
 
-    def _ask(self) -> None:
-        with closing(self._service.client()) as client:
+    def _ask(self, client: httpx.Client) -> None:
+        with closing(client):
             self._over.wait(_FIRST_S)  # somebody is heard of
             n = 0
             while not self._over.is_set():

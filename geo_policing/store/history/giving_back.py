@@ -1,7 +1,7 @@
 """Giving memory back to the system that is free in this process.
 
-Arrow and the C library keep what was freed for what comes next. Where work goes on for minutes beside others,
-the most that each of them ever had adds up, though they hardly ever need it at one time.
+Arrow and the C library keep what was freed for what comes next. Work that goes on for minutes beside others
+keeps it from them.
 """
 
 import ctypes
