@@ -30,8 +30,8 @@ def reconstruct(
         Path,
         typer.Argument(
             help="CSV, or GeoJSON with the same names: time[,until] and lon,lat[,accuracy_m], edge, cell "
-            "or area; [probability,observer,kind]. With seen=no it is a watch in vain: until, and "
-            "radius_m and detection if known."
+            "or area; probability, observer and kind if known. With seen=no it is a watch in vain: until, "
+            "and radius_m and detection if known."
         ),
     ],
     out: Annotated[Path, typer.Option(help="GeoJSON to write: paths, sightings, and cells at each moment.")],

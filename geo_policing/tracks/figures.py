@@ -120,7 +120,9 @@ def figures(document: dict[str, Any], at: datetime | None = None) -> list[Figure
         moment = _moment(document, regions, sightings, at)
         told = [f for f in regions if f["properties"]["time"] == moment]
         if any(f["geometry"] is None for f in told):
-            told = region_features(cells_at(document["features"], moment))
+            drawn = region_features(cells_at(document["features"], moment))
+            # The cells are told to a millionth, the areas by all that is known.
+            told = [a | {"geometry": b["geometry"]} for a, b in zip(told, drawn, strict=True)]
         found.append(_of_regions(moment, told, paths, sightings, ground))
     return found
 

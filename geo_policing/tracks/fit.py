@@ -23,6 +23,8 @@ Array = NDArray[np.float64]
 MOST_ASKED = 3
 #: Sightings that are so probably the first true one, or the last, without another are asked where one was.
 WORTH_ASKING = 0.1
+#: Where a sighting is as probable as this, the little that is left does not tell where one was without it.
+NO_DOUBT = 1.0 - 1e-9
 
 
 def leave_one_out(
@@ -32,6 +34,7 @@ def leave_one_out(
     *,
     turns: Turns | None = None,
     found: Reconstruction | None = None,
+    kept: Sequence[int] | None = None,
     tell: Callable[[], None] = lambda: None,
 ) -> NDArray[np.float64]:
     """Probability of being near the place of each sighting, by the others alone, as probable as they are.
@@ -51,6 +54,9 @@ def leave_one_out(
         one was who passed a doubtful sighting that is false. What it does not tell, as of sure sightings and
         of those in intervals, is asked of the others up to the next sure one, or of `MOST_ASKED` doubtful
         ones, on either side.
+    kept : sequence of int, optional
+        Which of these sightings ``found`` is of, as `Member.kept`, in order; all when not given. The others
+        are off the roads of who travels: they are asked about, and tell nothing.
     tell : callable
         Called now and then; what it raises ends the work.
 
@@ -68,7 +74,7 @@ def leave_one_out(
     turns = turns or Turns.of(network, model.access)
     if found is None and len(sightings) > 1 and any(0.0 < s.probability < 1.0 for s in sightings):
         found = reconstruct(network, sightings, model, turns=turns, samples=0, progress=lambda _: tell())
-    asked = _Asked(network, sightings, model, turns, tell)
+    asked = _Asked(network, sightings, range(len(sightings)) if kept is None else kept, model, turns, tell)
     if found is None:
         return np.array([asked.neighbours(i) for i in range(len(sightings))])
     return np.array([asked.without(i, found) for i in range(len(sightings))])
@@ -81,25 +87,32 @@ class _Asked:
         self,
         network: RoadNetwork,
         sightings: Sequence[Sighting],
+        kept: Sequence[int],
         model: MovementModel,
         turns: Turns,
         tell: Callable[[], None],
     ) -> None:
         self._network, self._sightings, self._model = network, sightings, model
+        #: Which sightings tell anything, and their numbers in what is found of them.
+        self._number = {k: number for number, k in enumerate(kept)}
         self._turns, self._tell = turns, tell
 
     def without(self, i: int, found: Reconstruction) -> float:
         """Return what the answer tells of sighting i where it is false, and ask for what it does not."""
-        along, outside = found.smoothed.left_out[i].tolist()
-        if np.isnan(along):
+        if i not in self._number:
+            return self.neighbours(i)
+        number = self._number[i]
+        along, outside = found.smoothed.left_out[number].tolist()
+        if np.isnan(along) or found.truth[number] > NO_DOUBT:
             return self.neighbours(i)
         if np.isnan(outside):
             # Of the first true sighting, or the last, that alone says where one was before, or after.
-            ends = [*found.smoothed.last[:i], 0.0, *found.smoothed.first[i + 1 :]]
-            weight = np.array(ends) / (1.0 - found.truth[i])
+            ends = np.array([*found.smoothed.last[:number], 0.0, *found.smoothed.first[number + 1 :]])
+            weight = ends / (1.0 - found.truth[number])
             outside = sum(
-                weight[k] * self._ask(i, [replace(self._sightings[k], probability=1.0)])
-                for k in np.flatnonzero(weight > WORTH_ASKING).tolist()
+                weight[self._number[k]] * self._ask(i, [replace(self._sightings[k], probability=1.0)])
+                for k in self._number
+                if weight[self._number[k]] > WORTH_ASKING
             )
         return float(min(along + outside, 1.0))
 
@@ -110,7 +123,7 @@ class _Asked:
 
     def _until_sure(self, numbers: Sequence[int]) -> list[Sighting]:
         found: list[Sighting] = []
-        for k in numbers:
+        for k in filter(self._number.__contains__, numbers):
             if self._sightings[k].probability > 0.0:
                 found.append(self._sightings[k])
             if self._sightings[k].probability >= 1.0 or len(found) == MOST_ASKED:

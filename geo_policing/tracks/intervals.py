@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from geo_policing.errors import InvalidInput
 from geo_policing.model import Sighting
+from geo_policing.tracks.left_out import KNOWN
 from geo_policing.tracks.smoothing import Anchor, Impossible, Smoothed, Unlikely
+
+Array = NDArray[np.float64]
 
 #: How many moments of each interval are tried, by the number of intervals: every one with every other.
 MOMENTS = {1: 7, 2: 5, 3: 3}
@@ -82,9 +85,13 @@ def run(
     failed: Impossible | None = None
     unlikely: list[Unlikely] = []
     mix = _Mixture()
+    # At no one moment can be read out what the others say of what may have been at several.
+    moves = [len(set(moments)) > 1 for moments in zip(*steps, strict=True)]
     for c, chosen in enumerate(steps):
         order = sorted(range(len(anchors)), key=lambda i: (chosen[i], i))
-        placed = [Anchor(chosen[i], anchors[i].density, anchors[i].probability) for i in order]
+        placed = [
+            replace(anchors[i], step=chosen[i], near=None if moves[i] else anchors[i].near) for i in order
+        ]
         try:
             one = smooth(placed, samples)
         except Impossible as error:
@@ -117,13 +124,26 @@ def run(
     for k, path in enumerate(taken.tolist()):
         c, order, one = found[path]
         paths.append([(c * n + order[anchor], bins) for anchor, bins in one.paths[k]])
-    mixed = Smoothed(*mix.told(), truth, first, last, total, np.full((n, 2), np.nan), paths)
+    mixed = Smoothed(*mix.told(), truth, first, last, total, _left_out(found, weight, n), paths)
     mixed.ends = [
         (step, share * w, state)
         for (_, _, one), w in zip(found, weight, strict=True)
         for step, share, state in one.ends
     ]
     return mixed, tuple(step for chosen in steps for step in chosen)
+
+
+def _left_out(found: Sequence[tuple[int, list[int], Smoothed]], weight: Array, n: int) -> Array:
+    """`Smoothed.left_out` (n, 2) over all choices, each as probable as it is where the sighting is false."""
+    total, known, false = np.zeros((n, 2)), np.zeros((n, 2)), np.zeros((n, 1))
+    for (_, order, one), share in zip(found, weight, strict=True):
+        mine = share * (1.0 - one.truth)[:, None]
+        told = ~np.isnan(one.left_out)
+        false[order] += mine
+        known[order] += mine * told
+        total[order] += np.where(told, mine * one.left_out, 0.0)
+    enough = (known > 0.0) & (known >= KNOWN * false)
+    return np.where(enough, total / np.where(known > 0.0, known, 1.0), np.nan)
 
 
 class _Mixture:

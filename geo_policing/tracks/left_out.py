@@ -38,7 +38,7 @@ class LeftOut:
         self._steps = steps
         # Of several at one moment what passes the one is not told apart from what comes to the other.
         self._near = [there if counted[step] == 1 else None for step, there in zip(steps, near, strict=True)]
-        self._over, self._passed, self._close, self._far = np.zeros((4, n))
+        self._over, self._passed, self._close, self._beyond, self._far = np.zeros((5, n))
 
     def over(self, leg: Leg, share: float) -> None:
         """Count a leg, whether it is followed or not."""
@@ -60,6 +60,7 @@ class LeftOut:
         joined: the steps of those that may be the first, or the last.
         """
         for i, part, share in self._read(range(len(self._steps)), reads, passed, set(joined)):
+            self._beyond[i] += share
             self._far[i] += share * part
 
     def told(self, false: Array) -> Array:
@@ -72,8 +73,10 @@ class LeftOut:
         asked = np.array([there is not None for there in self._near], bool) & (false > 0.0)
         along = asked & (self._over - self._passed <= (1.0 - KNOWN) * false)
         far = asked & ((outside <= (1.0 - KNOWN) * false) | (false > WORTH_THE_ROADS))
+        # What was too rare to be followed is taken to be where the rest is.
         close = self._over * self._close / np.where(self._passed > 0.0, self._passed, 1.0)
-        told = np.column_stack([np.where(along, close, np.nan), np.where(far, self._far, np.nan)])
+        away = outside * self._far / np.where(self._beyond > 0.0, self._beyond, 1.0)
+        told = np.column_stack([np.where(along, close, np.nan), np.where(far, away, np.nan)])
         return np.asarray(np.minimum(told / np.where(false > 0.0, false, 1.0)[:, None], 1.0))
 
     def _read(

@@ -123,7 +123,13 @@ def fits(
     total, weight = np.zeros((2, len(found.sightings)))
     for member, share, one in _worth_asking(found):
         turns = None if turns_of is None else turns_of(member.model)
-        alone = leave_one_out(found.network, found.sightings, member.model, turns=turns, found=one, tell=tell)
+        alone = leave_one_out(
+            *(found.network, found.sightings, member.model),
+            turns=turns,
+            found=one,
+            kept=member.kept,
+            tell=tell,
+        )
         known = ~np.isnan(alone)
         total[known] += share * alone[known]
         weight[known] += share

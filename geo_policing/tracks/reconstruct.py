@@ -223,7 +223,9 @@ def _anchors(
             astray.append(number)
             continue
         step = round((sighting.time - window.start).total_seconds() / model.step_s)
-        anchors.append(Anchor(step, near / total, sighting.probability, close_by(lattice, sighting)))
+        # It is asked of those that may be false alone, and is as large as the lattice.
+        close = close_by(lattice, sighting) if sighting.probability < 1.0 else None
+        anchors.append(Anchor(step, near / total, sighting.probability, close))
     if astray:
         worst = sightings[min(astray, key=lambda number: sightings[number].probability < 1.0)]
         raise OffTheRoads(

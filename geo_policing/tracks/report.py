@@ -257,7 +257,7 @@ def _regions(found: Sequence[dict[str, Any]]) -> Section:
         by_time.setdefault(one["time"], {})[one["share"]] = one["area_km2"]
     rows = [(time, f"{areas[0.5]:.3f}", f"{areas[0.9]:.3f}") for time, areas in by_time.items()]
     note = (
-        "How small the places are that hold 50 and 90 % of the probability; their borders are in the GeoJSON."
+        "How small the places are that hold 50 and 90 % of the probability; their cells are in the GeoJSON."
     )
     return Section("可信区域 Credible regions", note, ("Time 时间", "50 % km²", "90 % km²"), rows)
 

@@ -239,7 +239,8 @@ class Smoother:
         ways = self._ahead.pop(j, None)
         if ways is None or not np.array_equal(ways.between.goal_bins, state[0]):
             ways = self._filter.finder.ways(between, self._workers)
-        ahead = [self._find_ahead(i) for i in range(j - 1, 0, -1) if self.anchors[i].probability > 0.0][:1]
+        asked = (i for i in range(j - 1, 0, -1) if self.anchors[i].probability > 0.0 and self._before(i))
+        ahead = [self._find_ahead(i) for i in asked][:1]
         made = [leg for part in self._each(self._filter.approach(ways, state), ahead) for leg in part]
         self._filter.count_legs(made)
         for leg in made:

@@ -1,9 +1,12 @@
 """``geo-policing reconstruct``."""
 
 import json
+import re
 
 import pytest
+from typer.testing import CliRunner
 
+from geo_policing.cli import app
 from geo_policing.cli.reconstruct import Travels, read_prior, reconstruct
 from geo_policing.errors import InvalidFile, InvalidInput
 from geo_policing.tracks import Mode
@@ -81,6 +84,12 @@ def test_a_watch_in_vain_is_taken_from_the_same_file(town):
 def test_a_file_that_cannot_be_read_is_refused_with_the_sighting(town, text, says):
     with pytest.raises((InvalidFile, InvalidInput), match=says):
         run(town, text)
+
+
+def test_the_help_names_all_that_a_sighting_can_say():
+    told = CliRunner().invoke(app, ["reconstruct", "--help"], env={"COLUMNS": "160"}).output
+    words = set(re.findall(r"[\w-]+", told))
+    assert {"lon", "accuracy_m", "edge", "cell", "area", "probability", "observer", "kind", "until"} <= words
 
 
 def test_all_modes_of_the_model_can_be_chosen():

@@ -328,6 +328,18 @@ def test_a_sighting_fits_by_the_modes_by_their_weights(town, open_to_all):
     assert np.isnan(fits(mixture(town, [seen(2, 2, 0)]))).all()
 
 
+def test_what_is_off_the_roads_of_a_mode_fits_by_the_others_and_says_nothing_of_them(with_footways):
+    on_footway = seen(2.5, 3, 60, probability=0.5, accuracy_m=10.0)
+    sightings = [on_footway, seen(2, 2, 20), seen(2.5, 2, 60, probability=0.8), seen(3, 2, 120)]
+    found = mixture(with_footways, sightings, [MovementModel.of("car")])
+    by_car = found.members[0]
+    assert by_car.kept == (0, 1, 3)
+    without = [found.sightings[i] for i in by_car.kept]
+    alone, known = fits(found), leave_one_out(with_footways, without, by_car.model, found=by_car.found)
+    assert alone[list(by_car.kept)] == pytest.approx(known)
+    assert 0.0 <= alone[2] < 0.05
+
+
 def test_reading_a_mixture_out_can_be_ended(open_to_all):
     class Enough(Exception):
         pass

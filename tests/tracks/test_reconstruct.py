@@ -354,6 +354,35 @@ def test_a_sighting_fits_where_it_is_expected_or_more_probable_than_it_was(proba
     assert told["fits"] is fits
 
 
+def test_beside_a_sighting_in_an_interval_the_answer_tells_what_is_said_of_the_others(town):
+    sightings = [
+        seen(0, 0, 0),
+        seen(1, 0, 40, probability=0.7),
+        replace(seen(2, 1, 70, probability=0.9), until=at(110)),
+        seen(3, 1, 150, probability=0.8),
+        seen(4, 3, 220),
+    ]
+    found = reconstruct(town, sightings)
+    told = np.isfinite(found.smoothed.left_out).all(axis=1)
+    assert told.tolist() == [False, True, False, True, False]
+    alone = leave_one_out(town, sightings, found=found)
+    for i in (1, 3):
+        rest = reconstruct(town, [*sightings[:i], *sightings[i + 1 :]])
+        step = found.anchor_step[i]
+        near = close_by(rest.lattice, sightings[i])
+        assert alone[i] == pytest.approx(near[rest.smoothed.bins[step]] @ rest.smoothed.mass[step], abs=0.02)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_sighting_that_is_surely_false_before_all_others_changes_nothing(town, workers):
+    sightings = [seen(1, 1, 0), seen(2, 1, 60, probability=0.8), seen(3, 1, 120)]
+    false = [seen(0, 0, 0, probability=0.0), replace(sightings[0], time=at(10))]
+    window = TimeWindow(at(0), at(120))
+    found = reconstruct(town, [*false, *sightings[1:]], window=window, workers=workers)
+    without = reconstruct(town, [*false[1:], *sightings[1:]], window=window, workers=workers)
+    assert found.truth == pytest.approx([0.0, *without.truth], abs=1e-6)
+
+
 def test_a_camera_tells_most_where_half_of_the_paths_pass(town):
     found = reconstruct(town, [seen(0, 0, 0), seen(2, 2, 120)], samples=400)
     edges = found.likely_edges()
