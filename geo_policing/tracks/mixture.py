@@ -343,7 +343,9 @@ def _member(
     if model.off_road is not None and measure.least > -np.inf:
         # Of who leaves the roads most places are looked at: first at a few.
         glance = _tried(network, sightings, _rough(model), window, replace(measure, least=np.inf), how)
-        if -np.inf < glance.log_evidence < measure.least - SURE:
+        # Who was seen where no place is in the larger cells may be at one in the smaller.
+        whole = len(glance.kept) == len(sightings)
+        if whole and -np.inf < glance.log_evidence < measure.least - SURE:
             return replace(glance, model=model, prior=prior)
     return replace(_tried(network, sightings, model, window, measure, how), prior=prior)
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import shapely
 from h3.api import basic_int as h3
 
 from geo_policing.errors import InvalidInput
@@ -14,7 +15,7 @@ from geo_policing.tracks.comparing import Measure, agreeing_m, anywhere_m
 from geo_policing.tracks.containment import Gate, containment
 from geo_policing.tracks.fit import leave_one_out
 from geo_policing.tracks.mixed_answer import fits, mixture_features, passings_of
-from geo_policing.tracks.mixture import prior_of
+from geo_policing.tracks.mixture import SURE, _member, _rough, _tried, prior_of
 from tests.matching.city import grid
 from tests.tracks.test_reconstruct import at, seen
 
@@ -241,6 +242,22 @@ def test_who_would_have_to_run_is_only_glanced_at(town, hasty):
     assert 0.0 < on_foot.probability < 1e-9
     assert on_foot.log_evidence == pytest.approx(whole.members[0].log_evidence, abs=3.0)
     assert found.truth == pytest.approx(whole.truth, abs=1e-6)
+
+
+def test_a_glance_that_misses_where_somebody_was_seen_decides_nothing(town):
+    """A yard of 20 m that lies between the places of the cells of a glance."""
+    yard = seen(3.26, 2.61, 600)
+    area = shapely.box(yard.lon - 1e-4, yard.lat - 1e-4, yard.lon + 1e-4, yard.lat + 1e-4)
+    stood = (seen(2, 2, 0), Sighting.in_area(at(600), area, probability=0.9999), seen(3, 2, 1200))
+    seen_m = tuple(agreeing_m(town, sighting) for sighting in stood)
+    measure, window = Measure(seen_m, 5000.0, least=-30.0), TimeWindow(at(0), at(1200))
+    walker = MovementModel.of("foot")
+    glance = _tried(town, stood, _rough(walker), window, measure, {})
+    assert glance.kept == (0, 2)
+    assert glance.log_evidence < measure.least - SURE
+    looked = _member(town, stood, walker, window, measure, 1.0, {})
+    assert looked.found is not None
+    assert looked.found.truth[1] > 0.99
 
 
 def test_what_no_mode_can_do_is_refused_with_the_reason_of_each(town):
