@@ -114,7 +114,8 @@ class Keeper:
         """
         made = []
         ended = range(today if self._today is None else self._today, today)
-        if ended or sum(day.hot_rows for day in self.status()) >= at_least:
+        # What lies ahead, stored while a clock was wrong, is not sealed before its day.
+        if ended or sum(day.hot_rows for day in self.status() if day.day <= today) >= at_least:
             made = self.seal(today + 1)
         with self._turn:
             for day in sorted({part.day for part in self._store.manifest.parts}):
