@@ -270,12 +270,12 @@ class FixStore:
         """What is sealed now."""
         return self._manifest
 
-    def forget(self, devices: Collection[str]) -> None:
-        """Delete the newest fixes of devices."""
+    def forget(self, devices: Collection[str], left: pa.Table) -> None:
+        """Delete the newest fixes of devices; of those that have others left, give the newest of these."""
         with self._lock, self._in_our_words():
             db = self._connection()
             with private(), hot.transaction(db):
-                db.execute("DELETE FROM newest WHERE device IN (SELECT unnest(?))", [sorted(devices)])
+                hot.forget(db, devices, left)
 
     def _unlink_unread(self) -> None:
         """Delete files that nobody reads any more; the lock is held."""
