@@ -76,7 +76,7 @@ class FixStore:
         self._lock = threading.Lock()
         self._closed = False
         self._broken = False
-        self._manifest = Manifest.read(self.folder)
+        self._manifest = Manifest()
         self._hot: dict[str, int] = {}
         self._filling: dict[int, str] = {}
         self._finished: set[str] = set()
@@ -95,6 +95,8 @@ class FixStore:
                 db = duckdb.connect(str(self._path))
             tighten(self._path, ".wal")
             try:
+                # Not before the file is ours alone: another process may have sealed and merged until then.
+                self._manifest = Manifest.read(self.folder)
                 for setting, value in _SETTINGS.items():
                     db.execute(f"SET {setting} = {value}")
                 db.execute(f"SET temp_directory = {layout.quoted(self.folder / 'sorting')}")
@@ -247,10 +249,10 @@ class FixStore:
 
         The tables that it calls sealed are dropped. To be called by one thread at a time.
         """
+        gone = self._manifest.names - manifest.names
         with self._in_our_words():
             manifest.write(self.folder)
             with self._lock:
-                gone = self._manifest.names - manifest.names
                 self._manifest = manifest
                 self._hot = {t: day for t, day in self._hot.items() if t not in manifest.sealed_tables}
                 self._unlink += [(self._asked, self.folder / name) for name in gone]
@@ -268,12 +270,12 @@ class FixStore:
         """What is sealed now."""
         return self._manifest
 
-    def forget(self, devices: Collection[str]) -> None:
-        """Delete the newest fixes of devices."""
+    def forget(self, devices: Collection[str], left: pa.Table) -> None:
+        """Delete the newest fixes of devices; of those that have others left, give the newest of these."""
         with self._lock, self._in_our_words():
             db = self._connection()
             with private(), hot.transaction(db):
-                db.execute("DELETE FROM newest WHERE device IN (SELECT unnest(?))", [sorted(devices)])
+                hot.forget(db, devices, left)
 
     def _unlink_unread(self) -> None:
         """Delete files that nobody reads any more; the lock is held."""

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 
 import h3
 import numpy as np
@@ -13,8 +14,8 @@ from geo_policing.errors import InvalidFile, Unavailable
 from geo_policing.kernels.block_ways import ONWARD
 from geo_policing.model import BoundingBox, Fix, FixColumns, TimeWindow, from_us
 from geo_policing.store import FixStore
+from geo_policing.store.history import checks, layout, spill
 from geo_policing.store.history import keeper as keeper_module
-from geo_policing.store.history import layout, spill
 from geo_policing.store.history.checks import verify
 from geo_policing.store.history.keeper import Keeper
 from geo_policing.store.history.manifest import FORMAT, NAME, Manifest
@@ -443,6 +444,48 @@ def test_damage_to_a_sealed_day_is_found(store):
     assert faults(store) == [said]
     path.unlink()
     assert "cannot be read (No such file or directory)" in faults(store)[0]
+
+
+def test_a_day_that_is_merged_while_it_is_checked_is_checked_as_it_is_then(store, monkeypatch):
+    fixes = walks(np.random.default_rng(17), days=1)
+    keeper = Keeper(store)
+
+    def sealed_bit_by_bit():
+        for n in range(3):
+            store.append(fixes.take(np.arange(len(fixes)) % 3 == n))
+            keeper.seal(FIRST_DAY + 9)
+
+    sealed_bit_by_bit()
+    before = store.manifest
+    keeper.compact()
+    assert not any((store.folder / name).exists() for name in before.names - store.manifest.names)
+    assert list(verify(store.folder, before)) == []
+    # Or when its files had been found whole already.
+    sealed_bit_by_bit()
+    check = checks._check_fixes
+
+    def merged_just_now(*of):
+        keeper.compact()
+        return check(*of)
+
+    monkeypatch.setattr(checks, "_check_fixes", merged_just_now)
+    before = store.manifest
+    assert list(verify(store.folder, before)) == []
+    # What is damaged now is found, also by whoever knows only what was there before.
+    path = store.folder / store.manifest.parts[0].visits.name
+    path.unlink()
+    assert "cannot be read" in next(verify(store.folder, before))
+
+
+def test_what_lies_ahead_does_not_have_each_few_fixes_sealed(store):
+    fixes = walks(np.random.default_rng(18), days=1)
+    ahead = replace(fixes.take(slice(0, 100)), time=fixes.time[:100] + 3 * DAY_US)
+    keeper = Keeper(store)
+    store.append(ahead)
+    store.append(fixes.take(slice(0, 10)))
+    assert keeper.keep_up(FIRST_DAY, at_least=50) == []
+    store.append(fixes.take(slice(10, 50)))
+    assert [part.rows for part in keeper.keep_up(FIRST_DAY, at_least=50)] == [50]
 
 
 def test_nobody_else_may_read_the_sealed_days(store):

@@ -1,11 +1,14 @@
 """Retention by kind of device and by case hold, and the record of what was deleted."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from geo_policing.errors import InvalidInput, NotFound
 from geo_policing.model import TimeWindow, from_us
 from geo_policing.store import FixStore
+from geo_policing.store.history import tail
 from geo_policing.store.history.checks import verify
 from geo_policing.store.history.keeper import OTHERS, Keeper
 from geo_policing.store.history.manifest import Hold, Manifest
@@ -68,6 +71,25 @@ def test_what_a_case_holds_stays_until_it_is_released(store):
     assert store.count() == 0
     with pytest.raises(NotFound, match="hold of case 'A-7'"):
         keeper.release("A-7")
+
+
+def test_of_a_device_of_which_only_some_is_held_the_newest_of_that_is_its_newest_position(store):
+    keeper = Keeper(store)
+    hold = Hold("A-7", "d1", T + DAY_US // 2, T + 2 * DAY_US, now(0), "zhang")
+    keeper.hold(hold)
+    held = [row for row in rows(store.between(ALL)) if row[0] == "d1" and row[1] < hold.end_us]
+    keeper.expire({OTHERS: 1}, KINDS, now(50), "admin")
+    assert store.devices() == ["d1"]
+    assert store.latest().time.tolist() == [max(row[1] for row in held)]
+    # What comes late goes on from there.
+    (time,) = store.latest().time.tolist()
+    store.append(replace(store.latest(), time=np.array([time + 5_000_000])))
+    with store.snapshot() as seen:
+        moved = tail.moved(seen, time - DAY_US, time + DAY_US)
+    assert moved.column("time").to_pylist() == [time, time + 5_000_000]
+    keeper.release("A-7")
+    keeper.expire({OTHERS: 1}, KINDS, now(50), "admin")
+    assert (store.count(), store.devices()) == (0, [])
 
 
 def test_a_hold_on_everybody_holds_everybody(store):

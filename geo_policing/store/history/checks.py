@@ -30,10 +30,23 @@ _ORDER_BY_CELL = ("hour", "cell", "time")
 def verify(folder: Path, manifest: Manifest) -> Iterator[str]:
     """Yield what is wrong, one line each; nothing when the sealed days are whole.
 
-    It needs no lock: what is sealed is never changed. Memory is bounded; visits are compared on disk.
+    It needs no lock: what is sealed is never changed. Memory is bounded; visits are compared on disk. A day
+    whose parts a service merges meanwhile, so that their files go, is checked as it is then.
     """
     for day in sorted({part.day for part in manifest.parts}):
-        parts = manifest.of_day(day)
+        parts: tuple[Part, ...] = ()
+        now, wrong = manifest.of_day(day), []
+        while now != parts:
+            parts, wrong = now, _check_day(folder, now)
+            if wrong:
+                now = Manifest.read(folder).of_day(day)
+        yield from (f"day {date(day)}: {line}" for line in wrong)
+
+
+def _check_day(folder: Path, parts: tuple[Part, ...]) -> list[str]:
+    if not parts:
+        return []
+    try:
         wrong = [
             f"part {part.id}: {line}"
             for part in parts
@@ -48,7 +61,9 @@ def verify(folder: Path, manifest: Manifest) -> Iterator[str]:
                     f"part {part.id}: {line}" for part in parts for line in _check_fixes(db, folder, part)
                 ]
                 wrong += _check_visits(db, folder, parts)
-        yield from (f"day {date(day)}: {line}" for line in wrong)
+    except (FileNotFoundError, duckdb.IOException) as error:
+        wrong = [f"a file has gone while it was checked ({str(error).splitlines()[0]})"]
+    return wrong
 
 
 def _order(part: Part, kind: str) -> tuple[str, ...]:

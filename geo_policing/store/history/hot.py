@@ -6,7 +6,7 @@ All of this is done in a transaction of whoever calls.
 # ruff: noqa: S608 - queries are put together of our own names, numbers and paths
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -65,6 +65,21 @@ def drop(db: Any, table: str) -> None:
     if table in _tables(db):
         db.execute(_KEEP_NEWEST.format(newest=newest(f"SELECT {LISTED} FROM {table}")))
         db.execute(f"DROP TABLE {table}")
+
+
+def forget(db: Any, devices: Collection[str], left: pa.Table) -> None:
+    """Forget the newest fixes of devices; of those that have others left, these take their place."""
+    gone = sorted(set(devices).difference(left.column("device").to_pylist()))
+    if gone:
+        db.execute("DELETE FROM newest WHERE device IN (SELECT unnest(?))", [gone])
+    db.register("remaining", left)
+    try:
+        db.execute(
+            f"INSERT INTO newest SELECT {LISTED} FROM remaining ON CONFLICT (device) DO UPDATE SET {_SET}"
+        )
+    finally:
+        with suppress(duckdb.Error):
+            db.unregister("remaining")
 
 
 def insert(db: Any, batch: pa.Table, filling: dict[int, str]) -> dict[str, int]:

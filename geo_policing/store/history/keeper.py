@@ -20,7 +20,7 @@ from geo_policing.store.history.manifest import DAY_US, Deletion, Hold, Manifest
 from geo_policing.store.history.matched import remove_outdated
 from geo_policing.store.history.piling import ENDED, RUNNING, piled_up
 from geo_policing.store.history.sealing import COLUMNS, make_part
-from geo_policing.store.history.snapshot import Snapshot
+from geo_policing.store.history.snapshot import Snapshot, newest
 
 #: So many fixes that are not sealed are sealed by a service: a question for everybody reads all of them, in
 #: some 0.1 s, and sealing them takes a second of one core.
@@ -114,7 +114,8 @@ class Keeper:
         """
         made = []
         ended = range(today if self._today is None else self._today, today)
-        if ended or sum(day.hot_rows for day in self.status()) >= at_least:
+        # What lies ahead, stored while a clock was wrong, is not sealed before its day.
+        if ended or sum(day.hot_rows for day in self.status() if day.day <= today) >= at_least:
             made = self.seal(today + 1)
         with self._turn:
             for day in sorted({part.day for part in self._store.manifest.parts}):
@@ -234,13 +235,18 @@ class Keeper:
         return deletions
 
     def _forget(self, rules: "_Rules") -> None:
-        """Delete the newest positions of devices of which nothing else is left."""
+        """Delete the newest positions that are over; the newest that a case holds takes its place."""
         held = _held(self._store.manifest.holds)
         with self._store.snapshot() as now:
             found = now.cursor.execute(f"SELECT device, time FROM newest WHERE NOT ({held})").fetchall()
-        over = [device for device, time in found if rules.is_over(device, time // DAY_US)]
-        if over:
-            self._store.forget(over)
+            over = [device for device, time in found if rules.is_over(device, time // DAY_US)]
+            if not over:
+                return
+            now.cursor.register("overdue", pa.table({"device": pa.array(over, pa.string())}))
+            whose = f"AND ({held}) AND device IN (SELECT device FROM overdue)"
+            left = newest(replace(now, hot={}).select(COLUMNS, where=whose))
+            remaining = now.cursor.sql(left).to_arrow_table()
+        self._store.forget(over, remaining)
 
     def _make(
         self, now: Snapshot, day: int, mine: str, parts: tuple[Part, ...], tables: Sequence[str]
