@@ -134,3 +134,31 @@ def test_what_is_told_of_doubtful_sightings_and_watches_equals_the_dense_sums(se
         mass[found.bins[step]] = found.mass[step]
         assert mass == pytest.approx(whole.posterior[step], abs=1e-4)
     assert not any((bins < 0).any() for path in found.paths for _, bins in path)
+
+
+@pytest.mark.parametrize("seed", range(100, 124))
+@pytest.mark.usefixtures("open_ended")
+def test_what_the_others_say_of_a_doubtful_sighting_is_what_is_told_where_it_is_surely_false(seed):
+    rng = np.random.default_rng(seed)
+    town, model, steps = tiny_town(rng), any_model(rng), int(rng.integers(5, 30))
+    lattice = Lattice.of(town, Turns.of(town), model, np.ones(town.n_edges, bool))
+    anchors = [
+        replace(anchor, probability=min(anchor.probability, 0.95), near=rng.random(len(lattice)))
+        for anchor in any_anchors(rng, lattice, steps)
+    ]
+    anchors.append(replace(anchors[-1], step=steps - 1, probability=0.8))
+    unseen = any_watches(rng, lattice, steps, len(model.speed_mps))
+
+    def smoothed(anchors):
+        # None in a row is one too many: of one that is surely false it is not counted.
+        return Smoother(lattice, model, anchors, steps, unseen, 10**9, 1 + seed % 2, len(anchors)).run(0, rng)
+
+    found = smoothed(anchors)
+    for i, anchor in enumerate(anchors):
+        others = [replace(one, probability=0.0) if k == i else one for k, one in enumerate(anchors)]
+        told = found.left_out[i].sum()
+        if np.isfinite(told) and any(one.probability > 0.0 for one in others):
+            without = smoothed(others)
+            expected = anchor.near[without.bins[anchor.step]] @ without.mass[anchor.step]
+            # Of what is without it a tenth may not have been followed.
+            assert told == pytest.approx(expected, abs=0.05)
