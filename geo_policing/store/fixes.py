@@ -234,15 +234,26 @@ class FixStore:
                     self._unlink_unread()
 
     def close_days(self, before: int) -> dict[int, list[str]]:
-        """Return the tables of the days before a day; what comes for those days goes into new ones."""
+        """Return the tables of the days before a day; what comes for those days goes into new ones.
+
+        Of a day of which some were returned before and are not sealed yet, because that failed, these alone
+        are returned again: each attempt would leave one more.
+        """
         with self._lock:
-            self._filling = {day: table for day, table in self._filling.items() if day >= before}
+            left = {day for table, day in self._hot.items() if table in self._finished}
+            self._filling = {d: table for d, table in self._filling.items() if d >= before or d in left}
             closed: dict[int, list[str]] = {}
             for table, day in self._hot.items():
-                if day < before:
+                if day < before and table != self._filling.get(day):
                     closed.setdefault(day, []).append(table)
                     self._finished.add(table)
             return closed
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there are tables that were closed and are not sealed yet."""
+        with self._lock:
+            return not self._finished.isdisjoint(self._hot)
 
     def commit(self, manifest: Manifest) -> None:
         """Make another manifest the history; what it does not name any more is deleted when nobody reads it.

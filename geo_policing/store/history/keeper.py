@@ -72,12 +72,14 @@ class Keeper:
         """
         made = []
         with self._turn:
-            for day, tables in sorted(self._store.close_days(before).items()):
-                mine = " UNION ALL ".join(f"SELECT * FROM {table}" for table in tables)
-                with self._store.snapshot() as now:
-                    part = self._make(now, day, mine, (), tables)
-                self._replace((), part, sealed_tables=(*self._store.manifest.sealed_tables, *tables))
-                made += [] if part is None else [part]
+            # First what an attempt that failed has left, then what has come since.
+            for _ in range(2 if self._store.is_behind else 1):
+                for day, tables in sorted(self._store.close_days(before).items()):
+                    mine = " UNION ALL ".join(f"SELECT * FROM {table}" for table in tables)
+                    with self._store.snapshot() as now:
+                        part = self._make(now, day, mine, (), tables)
+                    self._replace((), part, sealed_tables=(*self._store.manifest.sealed_tables, *tables))
+                    made += [] if part is None else [part]
         return made
 
     def compact(self, at_least: int = 2, before: int | None = None, renew: bool = False) -> list[Part]:
