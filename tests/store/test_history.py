@@ -4,6 +4,7 @@ import json
 import threading
 from dataclasses import replace
 
+import duckdb
 import h3
 import numpy as np
 import pyarrow as pa
@@ -517,6 +518,26 @@ def test_sealing_on_a_disk_that_is_full_changes_nothing(store, monkeypatch):
     with store.snapshot() as now:
         assert now.hot == {}
     assert rows(store.between(ALL)) == sorted([*rows(fixes), *rows(fixes.take(slice(0, 5)))])
+    assert faults(store) == []
+
+
+def test_late_fixes_beside_a_damaged_file_do_not_keep_other_days_from_being_sealed(store):
+    fixes = walks(np.random.default_rng(19))
+    early = fixes.take(fixes.time < T + DAY_US)
+    store.append(early)
+    Keeper(store).seal(FIRST_DAY + 1)
+    path = store.folder / store.manifest.parts[0].by_cell.name
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100])
+    store.append(early.take(slice(0, 1)))
+    store.append(fixes.take(fixes.time >= T + DAY_US))
+    with pytest.raises((Unavailable, duckdb.Error), match="magic bytes"):
+        Keeper(store).seal(FIRST_DAY + 9)
+    # The second day goes on from the first.
+    assert {part.day for part in store.manifest.parts} == {FIRST_DAY, FIRST_DAY + 2}
+    path.write_bytes(whole)
+    Keeper(store).seal(FIRST_DAY + 9)
+    assert rows(store.between(ALL)) == sorted([*rows(fixes), *rows(early.take(slice(0, 1)))])
     assert faults(store) == []
 
 

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from geo_policing.errors import InvalidInput, NotFound
+from geo_policing.errors import GeoPolicingError, InvalidInput, NotFound
 from geo_policing.kernels.cell_visits import MAX_GAP_US
 from geo_policing.model.device import DeviceKind, check_device_id
 from geo_policing.store.fixes import FixStore
@@ -69,18 +70,35 @@ class Keeper:
         """Seal what was appended for the days before a day; days of UTC since 1970.
 
         Late fixes of days that were sealed become parts of their own.
+
+        Raises
+        ------
+        Unavailable
+            If a day cannot be sealed, as on a disk that is full; the others are all the same.
         """
-        made = []
+        made: list[Part] = []
+        failed: list[Exception] = []
         with self._turn:
             # First what an attempt that failed has left, then what has come since.
             for _ in range(2 if self._store.is_behind else 1):
                 for day, tables in sorted(self._store.close_days(before).items()):
-                    mine = " UNION ALL ".join(f"SELECT * FROM {table}" for table in tables)
-                    with self._store.snapshot() as now:
-                        part = self._make(now, day, mine, (), tables)
-                    self._replace((), part, sealed_tables=(*self._store.manifest.sealed_tables, *tables))
-                    made += [] if part is None else [part]
+                    try:
+                        part = self._seal_day(day, tables)
+                    except (GeoPolicingError, duckdb.Error) as error:
+                        # Late fixes beside a damaged file must not keep the running day from being sealed.
+                        failed.append(error)
+                    else:
+                        made += [] if part is None else [part]
+        if failed:
+            raise failed[0]
         return made
+
+    def _seal_day(self, day: int, tables: list[str]) -> Part | None:
+        mine = " UNION ALL ".join(f"SELECT * FROM {table}" for table in tables)
+        with self._store.snapshot() as now:
+            part = self._make(now, day, mine, (), tables)
+        self._replace((), part, sealed_tables=(*self._store.manifest.sealed_tables, *tables))
+        return part
 
     def compact(self, at_least: int = 2, before: int | None = None, renew: bool = False) -> list[Part]:
         """Merge the parts of each day that has so many, of those before a day when one is given.
