@@ -244,28 +244,39 @@ def cut_out(
     number * classes + class of the sources, in the order of the bins, and weight (f32).
     """
     start = np.zeros(bins.shape[0] * classes + 1, np.int64)
+    most = 0
+    for i in range(bins.shape[0]):
+        row = nth[bins[i]] * classes
+        most += offset[row + classes] - offset[row]
+    into, n = np.empty(most, np.int32), 0
     for i in range(bins.shape[0]):
         for c in range(classes):
             row = nth[bins[i]] * classes + c
-            for k in range(offset[row], offset[row + 1]):
+            for k in range(np.uint64(offset[row]), np.uint64(offset[row + 1])):
                 j = number[target[k]]
+                into[n] = j * classes + c if j >= 0 else -1
                 if j >= 0:
-                    start[j * classes + c + 1] += 1
+                    start[into[n] + 1] += 1
+                n += 1
     for row in range(bins.shape[0] * classes):
         start[row + 1] += start[row]
-    at = start[:-1].copy()
+    room = start[:-1].copy()
     place, share = np.empty(start[-1], np.uint32), np.empty(start[-1], np.float32)
+    n = 0
     for i in range(bins.shape[0]):
         for c in range(classes):
             row = nth[bins[i]] * classes + c
-            for k in range(offset[row], offset[row + 1]):
-                j = number[target[k]]
-                if j >= 0:
-                    to = j * classes + c
-                    place[at[to]] = i * classes + c
-                    detour_m = way[k] - (to_go_m[i] - to_go_m[j])
-                    share[at[to]] = weight[k]
-                    if penalty * detour_m > 0.0:
-                        share[at[to]] *= np.float32(math.exp(-penalty * detour_m))
-                    at[to] += 1
+            for k in range(np.uint64(offset[row]), np.uint64(offset[row + 1])):
+                to = into[n]
+                n += 1
+                if to < 0:
+                    continue
+                at = room[to]
+                room[to] = at + 1
+                place[at] = i * classes + c
+                weighs = weight[k]
+                detour_m = way[k] - (to_go_m[i] - to_go_m[to // classes])
+                if penalty * detour_m > 0.0:
+                    weighs *= np.float32(math.exp(-penalty * detour_m))
+                share[at] = weighs
     return start, place, share

@@ -143,7 +143,15 @@ def test_the_way_of_a_step_is_the_least_sum_of_arcs(seed):
     lengths = rng.uniform(1.0, 50.0, len(arcs))
     arc_offset = np.searchsorted([a for a, _ in arcs], np.arange(bins + 1))
     found = bin_ways.step_ways(
-        *(matrix[0], matrix[1], 3, arc_offset, np.array([b for _, b in arcs], np.int32), lengths, all_of(bins))
+        *(
+            matrix[0],
+            matrix[1],
+            3,
+            arc_offset,
+            np.array([b for _, b in arcs], np.int32),
+            lengths,
+            all_of(bins),
+        )
     )
     weighted = [(a, b, length) for (a, b), length in zip(arcs, lengths, strict=True)]
     for i in range(bins):
@@ -195,7 +203,12 @@ def test_rows_are_the_same_whichever_part_of_the_bins_they_are_made_for(seed):
 
     whole = made(all_of(n))
     assert whole[0][-1] > 3 * 4 * n + 64, "too few to need more room than there is at first"
-    for bins in (all_of(7), all_of(n)[7:8], all_of(n)[:0], np.random.default_rng(seed).permutation(all_of(n))):
+    for bins in (
+        all_of(7),
+        all_of(n)[7:8],
+        all_of(n)[:0],
+        np.random.default_rng(seed).permutation(all_of(n)),
+    ):
         offset, *others = made(bins)
         rows = [row for b in bins.tolist() for row in range(3 * b, 3 * b + 3)]
         assert (np.diff(offset) == np.diff(whole[0])[rows]).all()
