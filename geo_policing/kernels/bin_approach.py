@@ -197,6 +197,7 @@ def sample(
     uniform: NDArray[Any],
     bins: NDArray[Any],
     values: NDArray[Any],
+    nth: NDArray[Any],
     offset: NDArray[Any],
     target: NDArray[Any],
     weight: NDArray[Any],
@@ -212,9 +213,9 @@ def sample(
 
     state_bin (s,) i32, as the lattice numbers them, and state_class (s,) i32, of C before and D after;
     uniform (s,) f64 in [0, 1). bins, values: what comes backward after the step, bins numbered by number
-    (b,) i32, -1 for none; at (r,) i32 of -1, left so. Rows of `bin_steps.step_matrix` weigh exp(-penalty *
-    detour), by to_go_m (r,) f64; chain (kinds, C, D), kind (r,). A path from which nothing is reached gets
-    bin -1 and stays there.
+    (b,) i32, -1 for none; at (r,) i32 of -1, left so. Rows of `bin_steps.step_matrix`, the nth (b,) i32 of
+    which are each bin's, weigh exp(-penalty * detour), by to_go_m (r,) f64; chain (kinds, C, D), kind (r,).
+    A path from which nothing is reached gets bin -1 and stays there.
     """
     for i in range(bins.shape[0]):
         at[bins[i]] = i
@@ -222,7 +223,7 @@ def sample(
     most = 0
     for row in range(state_bin.shape[0]):
         if state_bin[row] >= 0:
-            first, last = offset[state_bin[row] * after], offset[(state_bin[row] + 1) * after]
+            first, last = offset[nth[state_bin[row]] * after], offset[(nth[state_bin[row]] + 1) * after]
             most = max(most, last - first)
     share = np.empty(most)
     for s in range(state_bin.shape[0]):
@@ -232,9 +233,10 @@ def sample(
         here = number[b]
         p = chain[kind[here], state_class[s]]
         total = 0.0
-        first = offset[b * after]
+        rows = nth[b] * after
+        first = offset[rows]
         for d in range(after):
-            for k in range(offset[b * after + d], offset[b * after + d + 1]):
+            for k in range(offset[rows + d], offset[rows + d + 1]):
                 there = number[target[k]]
                 part = 0.0
                 if there >= 0 and at[there] >= 0:
@@ -245,7 +247,7 @@ def sample(
         left = uniform[s] * total
         state_bin[s] = -1
         chosen = -1
-        for k in range(offset[(b + 1) * after] - first):
+        for k in range(offset[rows + after] - first):
             if share[k] > 0.0:
                 chosen = k
                 left -= share[k]
@@ -254,7 +256,7 @@ def sample(
         if chosen >= 0:
             state_bin[s] = target[first + chosen]
             d = 0
-            while offset[b * after + d + 1] <= first + chosen:
+            while offset[rows + d + 1] <= first + chosen:
                 d += 1
             state_class[s] = d
     for i in range(bins.shape[0]):

@@ -20,13 +20,13 @@ def joined(
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
     """w'(i, c, k) = w(i, c, k) (1 - s(k, c)) + sum over j of w(i, c, j) s(j, c) over(j, k).
 
-    offset (b * classes + 1,) i64, target i32, weight f32: rows of `bin_steps.step_matrix`. over: what is
-    beside the bin that a step ends in, beyond the kerb, in rows over_offset (b + 1,) i64 of over_bin i32 and
-    over_share f64, which sum to 1; stepping (b, classes) f64: how often one steps over it, 0 where nothing is
-    beside. -> the same rows, in ascending order of bins; they sum to what they did.
+    offset (r * classes + 1,) i64, target i32, weight f32: rows of `bin_steps.step_matrix` of some bins.
+    over: what is beside the bin that a step ends in, beyond the kerb, in rows over_offset (b + 1,) i64 of
+    over_bin i32 and over_share f64, which sum to 1; stepping (b, classes) f64: how often one steps over it, 0
+    where nothing is beside. -> the same rows, in ascending order of bins; they sum to what they did.
     """
     rows = offset.shape[0] - 1
-    b = rows // classes
+    b = stepping.shape[0]
     new_offset = np.zeros(rows + 1, np.int64)
     to = np.empty(4 * target.shape[0] + 64, np.int32)
     held = np.empty(to.shape[0], np.float32)

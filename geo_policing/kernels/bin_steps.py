@@ -33,10 +33,9 @@ def step_matrix(
     aside_m: float,
     aside_weight: NDArray[Any],
     least: float,
-    begin: int,
-    end: int,
+    bins: NDArray[Any],
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
-    """Weights w of the bins j that a step from bin i in speed class c ends in, for begin <= i < end.
+    """Weights w of the bins j that a step in speed class c ends in, from each of some bins (r,) i32.
 
     bin_m (b,) f64 lengths; bin_edge (b,) i32; first_bin (m + 1,) i32, bins of edge e are
     first_bin[e]:first_bin[e + 1]; turns from edge e to turn_edge[turn_offset[e]:turn_offset[e + 1]] are taken
@@ -45,20 +44,21 @@ def step_matrix(
     back to and to fall back to, -1 none, each in a step with aside_weight (classes, 2) f64 as if by a way of
     aside_m. Ways on that are taken less often than `least` are not followed; where all are, than a tenth of
     that, and so on; where those are too many, all but the likeliest at each crossing.
-    -> rows (i - begin) * classes + c: offset (rows + 1,) i64, bin i32, weight f32, and the way (f32, m) from
-    the middle of the one bin to that of the other, the shortest if several are followed. A row sums to 1;
-    where no road leads on, it is the last bin that holds the rest.
+    -> rows n * classes + c of the n-th: offset (rows + 1,) i64, bin i32, weight f32, and the way (f32, m)
+    from the middle of the one bin to that of the other, the shortest if several are followed. A row sums to
+    1; where no road leads on, it is the last bin that holds the rest.
     """
     classes = distance_m.shape[0]
-    offset = np.zeros((end - begin) * classes + 1, np.int64)
-    target = np.empty(4 * (end - begin) * classes + 64, np.int32)
+    offset = np.zeros(bins.shape[0] * classes + 1, np.int64)
+    target = np.empty(4 * bins.shape[0] * classes + 64, np.int32)
     weight, way = np.empty(target.shape[0], np.float32), np.empty(target.shape[0], np.float32)
     at = np.full(bin_m.shape[0], -1)
     stack_bin = np.empty(4096, np.int32)
     stack_start, stack_share = np.empty(4096), np.empty(4096)
-    for i in range(begin, end):
+    for n in range(bins.shape[0]):
+        i = bins[n]
         for c in range(classes):
-            row, followed, likeliest = (i - begin) * classes + c, least, False
+            row, followed, likeliest = n * classes + c, least, False
             while True:
                 used = _row(
                     *(i, c, bin_m, bin_edge, first_bin, turn_offset, turn_edge, turn_weight, band),
@@ -197,29 +197,28 @@ def _row(
 
 
 @njit(cache=True, nogil=True)
-def transpose(
-    offset: NDArray[Any], target: NDArray[Any], weight: NDArray[Any], way: NDArray[Any], classes: int
+def in_order(
+    nth: NDArray[Any],
+    classes: int,
+    offset: NDArray[Any],
+    target: NDArray[Any],
+    weight: NDArray[Any],
+    way: NDArray[Any],
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
-    """Turn rows (from bin, class) -> to bin into rows (to bin, class) -> from bin, in ascending order."""
-    rows = offset.shape[0] - 1
-    back = np.zeros(rows + 1, np.int64)
-    for row in range(rows):
-        for k in range(offset[row], offset[row + 1]):
-            back[target[k] * classes + row % classes + 1] += 1
-    for row in range(rows):
-        back[row + 1] += back[row]
-    at = back[:-1].copy()
-    source = np.empty(target.shape[0], np.int32)
-    share = np.empty(target.shape[0], np.float32)
-    metres = np.empty(target.shape[0], np.float32)
-    for row in range(rows):
-        for k in range(offset[row], offset[row + 1]):
-            to = target[k] * classes + row % classes
-            source[at[to]] = row // classes
-            share[at[to]] = weight[k]
-            metres[at[to]] = way[k]
-            at[to] += 1
-    return back, source, share, metres
+    """Put rows of `step_matrix` of all b bins in their order; nth (b,) i32: where each bin now stands."""
+    sorted_offset = np.zeros(nth.shape[0] * classes + 1, np.int64)
+    used = offset[nth.shape[0] * classes]
+    to, share = np.empty(used, np.int32), np.empty(used, np.float32)
+    metres = np.empty(used, np.float32)
+    at = 0
+    for b in range(nth.shape[0]):
+        for c in range(classes):
+            row = nth[b] * classes + c
+            for k in range(offset[row], offset[row + 1]):
+                to[at], share[at], metres[at] = target[k], weight[k], way[k]
+                at += 1
+            sorted_offset[b * classes + c + 1] = at
+    return sorted_offset, to, share, metres
 
 
 @njit(cache=True, nogil=True)
@@ -229,38 +228,55 @@ def cut_out(
     to_go_m: NDArray[Any],
     penalty: float,
     classes: int,
+    nth: NDArray[Any],
     offset: NDArray[Any],
-    source: NDArray[Any],
+    target: NDArray[Any],
     weight: NDArray[Any],
     way: NDArray[Any],
 ) -> tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.float32]]:
-    """Rows of `transpose` of some bins, from the same bins alone, with exp(-penalty * detour) of each step.
+    """Rows of `step_matrix` between some bins, to each from where, with exp(-penalty * detour) of each step.
 
     bins (r,) i32 are those, number (b,) i32 says which one each is, -1 for none of them; to_go_m (r,) f64:
-    way left to the goal from each; penalty in 1/m. The detour is what a step drives without coming nearer to
-    the goal. Along a path the detours add up to its length less that of the shortest one, so what is on a
-    straight way keeps its size and is not pruned, however long the way. -> offset (r * classes + 1,) i64,
-    places (u32) number * classes + class of the sources, and weight (f32).
+    way left to the goal from each; penalty in 1/m; nth (b,) i32: the how many-th of the rows are each of
+    those bins'. The detour is what a step drives without coming nearer to the goal. Along a path the detours
+    add up to its length less that of the shortest one, so what is on a straight way keeps its size and is
+    not pruned, however long the way. -> rows (to bin, class): offset (r * classes + 1,) i64, places (u32)
+    number * classes + class of the sources, in the order of the bins, and weight (f32).
     """
     start = np.zeros(bins.shape[0] * classes + 1, np.int64)
     most = 0
-    for b in bins:
-        most += offset[(b + 1) * classes] - offset[b * classes]
-    place, share = np.empty(most, np.uint32), np.empty(most, np.float32)
-    at = 0
+    for i in range(bins.shape[0]):
+        row = nth[bins[i]] * classes
+        most += offset[row + classes] - offset[row]
+    into, n = np.empty(most, np.int32), 0
     for i in range(bins.shape[0]):
         for c in range(classes):
-            row = bins[i] * classes + c
-            for k in range(offset[row], offset[row + 1]):
-                j = number[source[k]]
+            row = nth[bins[i]] * classes + c
+            for k in range(np.uint64(offset[row]), np.uint64(offset[row + 1])):
+                j = number[target[k]]
+                into[n] = j * classes + c if j >= 0 else -1
                 if j >= 0:
-                    place[at] = j * classes + c
-                    detour_m = way[k] - (to_go_m[j] - to_go_m[i])
-                    share[at] = weight[k]
-                    if penalty * detour_m > 0.0:
-                        share[at] *= np.float32(math.exp(-penalty * detour_m))
-                    at += 1
-            start[i * classes + c + 1] = at
-    if 2 * at < most:
-        return start, place[:at].copy(), share[:at].copy()
-    return start, place[:at], share[:at]
+                    start[into[n] + 1] += 1
+                n += 1
+    for row in range(bins.shape[0] * classes):
+        start[row + 1] += start[row]
+    room = start[:-1].copy()
+    place, share = np.empty(start[-1], np.uint32), np.empty(start[-1], np.float32)
+    n = 0
+    for i in range(bins.shape[0]):
+        for c in range(classes):
+            row = nth[bins[i]] * classes + c
+            for k in range(np.uint64(offset[row]), np.uint64(offset[row + 1])):
+                to = into[n]
+                n += 1
+                if to < 0:
+                    continue
+                at = room[to]
+                room[to] = at + 1
+                place[at] = i * classes + c
+                weighs = weight[k]
+                detour_m = way[k] - (to_go_m[i] - to_go_m[to // classes])
+                if penalty * detour_m > 0.0:
+                    weighs *= np.float32(math.exp(-penalty * detour_m))
+                share[at] = weighs
+    return start, place, share

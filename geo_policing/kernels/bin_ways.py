@@ -18,12 +18,11 @@ def step_ways(
     arc_offset: NDArray[Any],
     arc_to: NDArray[Any],
     arc_m: NDArray[Any],
-    begin: int,
-    end: int,
+    bins: NDArray[Any],
 ) -> NDArray[np.float32]:
     """Way (k,) f32 m of each entry of `bin_steps.step_matrix`: the least sum of arcs from bin to bin.
 
-    offset (rows + 1,) i64 and target (k,) i32 of the matrix, for the bins from begin to end; arcs between
+    offset (rows + 1,) i64 and target (k,) i32 of the matrix, for some bins (r,) i32; arcs between
     bins in rows by the bin they leave: arc_offset (b + 1,) i64, arc_to (a,) i32, arc_m (a,) f64. inf where no
     arcs lead there. A search from a bin (E. W. Dijkstra, 1959) ends when all that a step from it reaches are
     known.
@@ -35,15 +34,16 @@ def step_ways(
     wanted = np.full(b, -1, np.int64)
     done = np.full(b, -1, np.int64)
     heap_m, heap_bin = np.empty(arc_to.shape[0] + 1), np.empty(arc_to.shape[0] + 1, np.int64)
-    for i in range(begin, end):
-        first, last = offset[(i - begin) * classes], offset[(i - begin + 1) * classes]
+    for i in range(bins.shape[0]):
+        first, last = offset[i * classes], offset[(i + 1) * classes]
         left = 0
         for k in range(first, last):
             if wanted[target[k]] != i:
                 wanted[target[k]] = i
                 left += 1
-        best[i], stamp[i] = 0.0, i
-        size = _push(heap_m, heap_bin, 0, 0.0, i)
+        origin = np.int64(bins[i])
+        best[origin], stamp[origin] = 0.0, i
+        size = _push(heap_m, heap_bin, 0, 0.0, origin)
         while size > 0 and left > 0:
             so_far, j = heap_m[0], heap_bin[0]
             size = _pop(heap_m, heap_bin, size)

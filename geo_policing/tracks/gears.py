@@ -5,18 +5,17 @@ came by a rare turn. There several steps are made as one, neighbouring classes a
 are not followed.
 """
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_policing.kernels import bin_steps
 from geo_policing.tracks.lattice import Lattice
 from geo_policing.tracks.movement import MovementModel
+from geo_policing.tracks.steps import Steps
 
 Array = NDArray[np.float64]
 
@@ -31,23 +30,22 @@ COARSE_S, LEAST_COARSE = 32.0, 2e-2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gear:
-    """Where a step leads in some classes of speed: `bin_steps.step_matrix` and its transpose.
+    """Where a step leads in some classes of speed.
 
     Parameters
     ----------
     classes : int
         How many.
-    ahead, back : (offset, bin, weight, way)
-        Over all bins of the lattice.
+    steps : Steps
+        From all bins of the lattice.
     """
 
     classes: int
-    ahead: tuple[NDArray[Any], ...]
-    back: tuple[NDArray[Any], ...]
+    steps: Steps
 
 
 class Gears:
-    """The fine gear and, once it is needed, the coarse one, and how classes change within and between them.
+    """The fine gear and the coarse one, and how classes change within and between them.
 
     Parameters
     ----------
@@ -56,19 +54,17 @@ class Gears:
     model : MovementModel
         How.
     workers : int
-        In how many threads the coarse one is made.
+        In how many threads it is worked out where steps of the coarse one lead.
     """
 
     def __init__(self, lattice: Lattice, model: MovementModel, workers: int = 1) -> None:
-        self._lattice, self._model, self._workers = lattice, model, workers
-        self._making = threading.Lock()
-        #: `FINE`, and `COARSE` where it is needed.
-        self.gear = [Gear(len(model.speed_mps), lattice.ahead, lattice.back)]
         #: Which classes (rows) are one in the coarse gear (columns).
         self.joined = together(len(model.speed_mps))
         fine = np.eye(len(model.speed_mps))
         #: How many steps one in each gear is.
         self.stride = (1, max(round(COARSE_S / model.step_s), 1))
+        #: `FINE` and `COARSE`.
+        self.gear = [Gear(len(model.speed_mps), lattice.steps), self._coarse(lattice, model, workers)]
         into = [
             np.linalg.matrix_power(model.chain, n) @ i
             for n, i in zip(self.stride, (fine, self.joined), strict=True)
@@ -78,21 +74,12 @@ class Gears:
         self.chain = [[(o @ i).astype(np.float32) for i in into] for o in out]
         self.chain_back = [[np.ascontiguousarray(p.transpose(0, 2, 1)) for p in row] for row in self.chain]
 
-    def need(self, gear: NDArray[np.int64]) -> None:
-        """Make the coarse gear if one of some steps goes in it; threads that need it at once make it once."""
-        if (gear == COARSE).any():
-            with self._making:
-                if len(self.gear) <= COARSE:
-                    self.gear.append(self._coarse())
-
-    def _coarse(self) -> Gear:
-        model = self._model
+    def _coarse(self, lattice: Lattice, model: MovementModel, workers: int) -> Gear:
         speed_mps = (self.joined.T @ (model.start * model.speed_mps)) / (self.joined.T @ model.start)
         step_s = self.stride[COARSE] * model.step_s
-        ahead = self._lattice.cut.steps(
-            *(model, speed_mps, step_s, self._lattice.felt_ahead), least=LEAST_COARSE, workers=self._workers
-        )
-        return Gear(len(speed_mps), ahead, bin_steps.transpose(*ahead, len(speed_mps)))
+        felt = lattice.felt_ahead
+        steps = Steps(lattice.cut, model, speed_mps, step_s, felt, least=LEAST_COARSE, workers=workers)
+        return Gear(len(speed_mps), steps)
 
 
 def together(classes: int) -> Array:
@@ -160,6 +147,4 @@ class Schedule:
             at = int(fast[-1]) if len(fast) else at
             step += [slow, fast]
             gear += [np.full(len(slow), FINE), np.full(len(fast), COARSE)]
-        found = cls(np.concatenate(step), np.concatenate(gear))
-        gears.need(found.gear)
-        return found
+        return cls(np.concatenate(step), np.concatenate(gear))

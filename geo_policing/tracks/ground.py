@@ -192,7 +192,7 @@ class Ground:
     def rows(self, gear: Gear) -> tuple[NDArray[Any], ...]:
         """Return `bin_steps.cut_out` of a gear: from where one comes to each of the bins."""
         found: tuple[NDArray[Any], ...] = bin_steps.cut_out(
-            *(self.bins, self.number, self.to_go_m, self.penalty, gear.classes), *gear.back
+            *(self.bins, self.number, self.to_go_m, self.penalty, gear.classes), *gear.steps.of(self.bins)
         )
         return found
 
@@ -234,14 +234,20 @@ class Walk:
     def most_bytes(self, gear: int) -> int:
         """Return what the rows of a gear take at most: a place and a weight of four bytes for each entry."""
         of = self._gears.gear[gear]
-        first, last = self.ground.bins * of.classes, (self.ground.bins + 1) * of.classes
-        return 8 * (int((of.back[0][last] - of.back[0][first]).sum()) + len(self.ground) * of.classes)
+        nth, offset, *_ = of.steps.of(self.ground.bins)
+        first = nth[self.ground.bins].astype(np.int64) * of.classes
+        return 8 * (int((offset[first + of.classes] - offset[first]).sum()) + len(self.ground) * of.classes)
 
     def rows(self, gear: int) -> tuple[NDArray[Any], ...]:
         """Return the rows of a gear."""
         if gear not in self._rows:
             self._rows[gear] = self.ground.rows(self._gears.gear[gear])
         return self._rows[gear]
+
+    def ahead(self, gear: int) -> tuple[NDArray[Any], ...]:
+        """Return where steps of a gear lead from the bins, at least: see `Steps.of`."""
+        self.rows(gear)
+        return self._gears.gear[gear].steps.now
 
     def dense(self, gear: int) -> NDArray[np.float32]:
         """Return zeros (r * classes,) of a gear, to be left so."""

@@ -1,25 +1,20 @@
 """The roads cut into bins, and where a step of time leads from each."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from itertools import pairwise
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geo_policing.geodesy import cells
-from geo_policing.kernels import bin_steps, bin_ways, shortest_trees
+from geo_policing.kernels import shortest_trees
 from geo_policing.roads import RoadNetwork
-from geo_policing.tracks import threads
-from geo_policing.tracks.kerb import Kerb
 from geo_policing.tracks.movement import MovementModel
+from geo_policing.tracks.steps import ASIDE_M, Cut, Steps
 from geo_policing.tracks.turns import Turns
 from geo_policing.tracks.yards import Yards
 
 Array = NDArray[np.float64]
-T = TypeVar("T")
 
 #: Places along a bin are tried this far apart.
 POINT_M = 12.0
@@ -27,95 +22,10 @@ POINT_M = 12.0
 FINEST_M = POINT_M / 2
 #: What is on a road is up to so far beside its line, one share of three on each side.
 BESIDE_M = 8.5
-#: Who is slower than this may turn back between crossings, so often a second, and may have been a bit further
-#: back than seemed; each counts as a way of so many metres.
-SLOW_MPS, TURN_BACK_HZ, FALL_BACK_HZ, ASIDE_M = 2.0, 1e-4, 1e-5, 60.0
 #: Edges shorter than this are taken as this long.
 SHORTEST_M = 0.5
 #: Edges in the same square of so many metres are numbered one after the other.
 CURVE_M = 50.0
-#: Ways on that are taken less often than this are not followed.
-LEAST = 1e-4
-#: Of each thread, so that all are busy to the end.
-PARTS = 4
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Cut:
-    """How m edges are cut into bins, and which follow which: what it takes to say where a step leads.
-
-    Parameters
-    ----------
-    edge : (b,) int32
-        Which of the m edges each bin is part of.
-    bin_m : (b,) float64
-        How long it is.
-    first : (m + 1,) int32
-        Bins of edge e are first[e]:first[e + 1].
-    offset, target, share : (m + 1,) int64, (t,) int32, (t, bands) float64
-        The edges that follow each edge, and how often in each band of speeds.
-    aside : (b, 2) int32
-        Bins to turn back to and to fall back to; -1 none.
-    kerb : Kerb, optional
-        What is beside them, where roads are left.
-    """
-
-    edge: NDArray[np.int32]
-    bin_m: Array
-    first: NDArray[np.int32]
-    offset: NDArray[np.int64]
-    target: NDArray[np.int32]
-    share: Array
-    aside: NDArray[np.int32]
-    kerb: Kerb | None = None
-
-    def steps(
-        self,
-        model: MovementModel,
-        speed_mps: Array,
-        step_s: float,
-        felt: tuple[NDArray[Any], ...],
-        *,
-        least: float = LEAST,
-        workers: int = 1,
-    ) -> tuple[NDArray[Any], ...]:
-        """`bin_steps.step_matrix` of a step of so many seconds in some classes of speed.
-
-        Its ways are as long as they feel, by the arcs between bins; worked out in so many threads. Where
-        there is a kerb, what ends a step beside it steps over it.
-        """
-        classes = len(speed_mps)
-        band = np.searchsorted(model.band_mps, speed_mps, side="right").astype(np.int32)
-        slow = np.where(speed_mps < SLOW_MPS, step_s, 0.0)[:, None]
-        moves = (self.bin_m, self.edge, self.first, self.offset, self.target, self.share, band)
-        asides = (self.aside, ASIDE_M, slow * np.array([TURN_BACK_HZ, FALL_BACK_HZ]))
-
-        def moved(begin: int, end: int) -> tuple[NDArray[Any], ...]:
-            *rows, _ = bin_steps.step_matrix(*moves, speed_mps * step_s, *asides, least, begin, end)
-            return tuple(rows)
-
-        parts = self._in_parts(moved, workers)
-        before = np.cumsum([0, *(part[0][-1] for part in parts)])
-        offset = [part[0][1:] + first for part, first in zip(parts, before.tolist(), strict=False)]
-        bins, weight = (np.concatenate(column) for column in list(zip(*parts, strict=True))[1:])
-        rows: tuple[NDArray[Any], ...] = (np.concatenate([[0], *offset]), bins, weight)
-        if self.kerb is not None:
-            rows = self.kerb.joined(rows, speed_mps, step_s)
-
-        def felt_m(begin: int, end: int) -> NDArray[np.float32]:
-            row = rows[0][begin * classes : end * classes + 1]
-            way: NDArray[np.float32] = bin_ways.step_ways(
-                *(row - row[0], rows[1][row[0] : row[-1]], classes, *felt, begin, end)
-            )
-            return way
-
-        return *rows, np.concatenate(self._in_parts(felt_m, workers))
-
-    def _in_parts(self, work: Callable[[int, int], T], workers: int) -> list[T]:
-        """Do some work for all bins, from one to before another in each part, in so many threads."""
-        bounds = np.linspace(0, len(self.edge), PARTS * workers + 1 if workers > 1 else 2).astype(int)
-        parts = [threads.in_one(partial(work, a, b)) for a, b in pairwise(bounds.tolist())]
-        return threads.each(parts, workers, lambda: None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,8 +47,8 @@ class Lattice:
         Type of edge, by its length and its road class where speeds are known by it: first index of the chain.
     cut : Cut
         How the edges that are cut follow each other.
-    ahead, back : (offset, bin, weight, way)
-        `bin_steps.step_matrix` and its transpose.
+    steps : Steps
+        Where a step leads from each bin, worked out when it is asked for.
     point_bin : (p,) int64
         Bin of each place tried.
     point_x, point_y : (p,) float64
@@ -169,8 +79,7 @@ class Lattice:
     bin_m: Array
     kind: NDArray[np.uint8]
     cut: Cut
-    ahead: tuple[NDArray[Any], ...]
-    back: tuple[NDArray[Any], ...]
+    steps: Steps
     point_bin: NDArray[np.int64]
     point_x: Array
     point_y: Array
@@ -195,13 +104,10 @@ class Lattice:
         model: MovementModel,
         wanted: NDArray[np.bool_],
         workers: int = 1,
-        *,
-        stepped: bool = True,
     ) -> Self:
-        """Cut the wanted edges (m,) into bins, in so many threads; turns that lead to others are left out.
+        """Cut the wanted edges (m,) into bins; turns that lead to others are left out.
 
-        Where steps lead is not worked out if it is not to be ``stepped``: for `open_ground.joined`, which
-        works it out for all.
+        Where steps lead is worked out in so many threads.
         """
         kept = _along_curve(network, np.flatnonzero(wanted))
         number = np.full(network.n_edges, -1, np.int32)
@@ -238,9 +144,6 @@ class Lattice:
         felt_m[len(inner) : len(inner) + len(source)] += turn_m[follow]
         felt_m[len(way_m) - len(to_side) :] = ASIDE_M
         felt_ahead = _rows(goes, comes, felt_m, len(edge))
-        ahead: tuple[NDArray[Any], ...] = ()
-        if stepped:
-            ahead = cut.steps(model, model.speed_mps, model.step_s, felt_ahead, workers=workers)
 
         n_points = np.maximum(1, np.round(bin_m / POINT_M)).astype(np.int64)
         point_bin = np.repeat(np.arange(len(edge)), n_points)
@@ -254,8 +157,7 @@ class Lattice:
             bin_m=bin_m,
             kind=_kind(network.road_class[kept], length_m, model)[edge],
             cut=cut,
-            ahead=ahead,
-            back=bin_steps.transpose(*ahead, len(model.speed_mps)) if stepped else (),
+            steps=Steps(cut, model, model.speed_mps, model.step_s, felt_ahead, workers=workers),
             point_bin=point_bin,
             point_x=x,
             point_y=y,
@@ -276,6 +178,11 @@ class Lattice:
     def __len__(self) -> int:
         """Return the number of bins."""
         return len(self.edge)
+
+    @property
+    def ahead(self) -> tuple[NDArray[Any], ...]:
+        """Rows (offset, bin, weight, way) of all bins: see `Steps.whole`."""
+        return self.steps.whole()
 
     def near(self, x: float, y: float, accuracy_m: float, edge: int | None = None) -> Array:
         """exp(-(d / accuracy)^2 / 2) (b,), mean over each bin; 0 beyond six times it, and on other edges.

@@ -259,7 +259,7 @@ class LegFilter:
                 riders.speed,
                 draw.random(len(riders.path)),
                 *behind,
-                *self._gears.gear[gear].ahead,
+                *walk.ahead(gear),
             ),
             *(ground.to_go_m, ground.penalty, chain, ground.kind, ground.number, walk.at),
         )

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_policing.kernels import bin_steps
 from geo_policing.tracks.kerb import Kerb
-from geo_policing.tracks.lattice import ASIDE_M, Cut, Lattice
+from geo_policing.tracks.lattice import Lattice
 from geo_policing.tracks.movement import MovementModel
+from geo_policing.tracks.steps import ASIDE_M, Cut, Steps
 from geo_policing.tracks.yards import OffRoad, Yards
 
 Array = NDArray[np.float64]
@@ -22,7 +22,7 @@ def joined(lattice: Lattice, model: MovementModel, yards: Yards, workers: int = 
     Parameters
     ----------
     lattice : Lattice
-        Of roads alone; where their steps lead is not looked at.
+        Of roads alone.
     model : MovementModel
         As the lattice was made with; what it says of leaving the roads counts.
     yards : Yards
@@ -40,7 +40,6 @@ def joined(lattice: Lattice, model: MovementModel, yards: Yards, workers: int = 
         return lattice
     cut = _cut(lattice, yards, how)
     assert cut.kerb is not None
-    classes = len(model.speed_mps)
     bins = n + np.arange(y, dtype=np.int32)
     to_side = np.flatnonzero(yards.reverse >= 0)
     # Arcs over the ground, to turn back there, and over the kerb.
@@ -51,7 +50,6 @@ def joined(lattice: Lattice, model: MovementModel, yards: Yards, workers: int = 
     way_m = np.concatenate([ground_m, aside_m, cut.kerb.apart_m])
     felt_m = np.concatenate([how.feels * ground_m, aside_m, cut.kerb.apart_m + how.kerb_m])
     felt_ahead = _with(lattice.felt_ahead, goes, comes, felt_m, n + y)
-    ahead = cut.steps(model, model.speed_mps, model.step_s, felt_ahead, workers=workers)
     m = lattice.network.n_edges
     edge = np.concatenate([lattice.edge, m + np.arange(y)]).astype(np.int32)
     turns, turn_m = _turns(lattice, yards, cut.kerb, edge, how)
@@ -62,8 +60,7 @@ def joined(lattice: Lattice, model: MovementModel, yards: Yards, workers: int = 
         bin_m=cut.bin_m,
         kind=np.concatenate([lattice.kind, np.zeros(y, np.uint8)]),
         cut=cut,
-        ahead=ahead,
-        back=bin_steps.transpose(*ahead, classes),
+        steps=Steps(cut, model, model.speed_mps, model.step_s, felt_ahead, workers=workers),
         point_bin=np.concatenate([lattice.point_bin, n + yards.point_of]),
         point_x=np.concatenate([lattice.point_x, yards.point_x]),
         point_y=np.concatenate([lattice.point_y, yards.point_y]),

@@ -91,7 +91,7 @@ class Outside:
             if share > 0.0:
                 (before, _), (gear, into) = schedule.pair(t - 1)
                 bins, values, _ = bin_filter.forward(
-                    *(*now, *self._gears.gear[into].ahead[:3], self._gears.chain[gear][into]),
+                    *(*now, *self._gears.gear[into].steps.whole()[:3], self._gears.chain[gear][into]),
                     *(self._lattice.kind, self._model.prune, self._dense(into), self._touched, self._mark),
                 )
                 now = self._filter.watched(before + first, k, (bins, values))

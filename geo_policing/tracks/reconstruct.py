@@ -130,7 +130,7 @@ def reconstruct(
             progress(told)
 
     while True:
-        lattice = Lattice.of(network, turns, model, wanted, threads, stepped=not len(yards))
+        lattice = Lattice.of(network, turns, model, wanted, threads)
         lattice = open_ground.joined(lattice, model, yards, threads)
         try:
             smoothed, anchor_step, unseen = _smooth(

@@ -107,7 +107,12 @@ class WayFinder:
             return Ways(between, distances, led, None, [])
         here = distances.only(led)
         walks = [self.walk(here, penalty) for penalty in self._model.penalty_per_m.tolist()]
-        return Ways(between, distances, led, self.schedule(between, led), walks)
+        schedule = self.schedule(between, led)
+        # At once for all penalties, in all threads there are, before each would do its own.
+        bins = np.unique(np.concatenate([walk.ground.bins for walk in walks]))
+        for gear in np.unique(schedule.gear[1:]).tolist():
+            self._gears.gear[gear].steps.of(bins)
+        return Ways(between, distances, led, schedule, walks)
 
     def walk(self, distances: Distances, penalty: float) -> Walk:
         """Return what walks over the ground of a penalty."""

@@ -29,6 +29,16 @@ def step_matrix(bin_m, bin_edge, first_bin, turns, share, distance_m, places=200
     return found
 
 
+def turned(classes, offset, target, weight, way):
+    """Rows (from bin, class) -> to bin as rows (to bin, class) -> from bin, in ascending order."""
+    found = [[] for _ in range(len(offset) - 1)]
+    for row in range(len(offset) - 1):
+        for k in range(offset[row], offset[row + 1]):
+            found[target[k] * classes + row % classes].append((row // classes, weight[k], way[k]))
+    source, share, metres = (np.array([one[n] for row in found for one in row]) for n in range(3))
+    return np.cumsum([0, *map(len, found)]), source, share, metres
+
+
 def cut_out(bins, to_go_m, penalty, classes, offset, source, weight, way):
     """w[j, c, i] (r, classes, r) between some bins, rows (to bin, class) -> from bin, each with its
     detour."""

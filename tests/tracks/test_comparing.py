@@ -1,6 +1,7 @@
 """What makes the evidence for modes comparable: ways drawn onward against all ways added up."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -90,5 +91,5 @@ def test_of_a_place_that_nothing_leads_on_from_no_way_is_weighed():
     model = MovementModel.of()
     lattice = laid(grid(2), model)
     rows = np.zeros(len(lattice) * len(model.speed_mps) + 1, np.int64)
-    nowhere = replace(lattice, ahead=(rows, *lattice.ahead[1:]))
+    nowhere = replace(lattice, steps=SimpleNamespace(whole=lambda: (rows, *lattice.ahead[1:])))
     assert Onward(nowhere, model, between(lattice, 5)).log_weight(0, 1) == 0.0

@@ -197,13 +197,6 @@ def test_ways_found_ahead_are_taken_where_they_lead_to_where_one_can_be(town, gu
     assert sorted(asked) == sorted([(4, True), (3, False), (2, False), (1, False), *again])
 
 
-def test_threads_that_need_the_coarse_gear_at_once_make_it_once(town):
-    model = MovementModel.of().coarser(4, 4.0)
-    fresh = Gears(Lattice.of(town, Turns.of(town), model, np.ones(town.n_edges, bool)), model, 2)
-    threads.each([threads.in_one(lambda: fresh.need(np.array([COARSE])))] * 4, 4, lambda: None)
-    assert len(fresh.gear) == 2
-
-
 @pytest.mark.parametrize("workers", [1, 3])
 def test_what_progress_raises_ends_the_work_also_in_threads(town, workers):
     class Enough(Exception):

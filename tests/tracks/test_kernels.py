@@ -22,7 +22,11 @@ def random_roads(seed, edges=7):
 
 
 def nothing_aside(n, classes):
-    return np.full((n, 2), -1, np.int32), 60.0, np.zeros((classes, 2)), 1e-4, 0, n
+    return np.full((n, 2), -1, np.int32), 60.0, np.zeros((classes, 2)), 1e-4, all_of(n)
+
+
+def all_of(n):
+    return np.arange(n, dtype=np.int32)
 
 
 def stepped(seed, distance_m):
@@ -75,7 +79,7 @@ def test_who_passes_many_crossings_in_a_step_is_not_lost_where_each_way_is_rare(
     aside, aside_m, aside_weight, *_ = nothing_aside(edges, classes)
     rows, target, weight, _ = bin_steps.step_matrix(
         *(lengths, every, first, *flat, np.zeros(classes, np.int32), np.array([80.0])),
-        *(aside, aside_m, aside_weight, least, 0, edges),
+        *(aside, aside_m, aside_weight, least, all_of(edges)),
     )
     ends = target[rows[0] : rows[1]]
     assert set(ends.tolist()) <= set(range(2**8 - 1, edges))
@@ -124,18 +128,11 @@ def test_who_stands_may_turn_back_and_keeps_all_probability():
             np.zeros(3, np.int64),
         ),
         *(np.empty(0, np.int32), np.empty((0, 1)), np.zeros(1, np.int32), np.array([0.0])),
-        *(aside, 60.0, np.array([[0.1, 0.01]]), 1e-4, 0, n),
+        *(aside, 60.0, np.array([[0.1, 0.01]]), 1e-4, all_of(n)),
     )
     moved = dense(*matrix[:3], 1)[:, 0]
     assert moved[1] == pytest.approx([0.01, 0.89, 0.1, 0.0])
     assert moved[2] == pytest.approx([0.0, 0.1, 0.9, 0.0])
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_the_transpose_leads_back(seed):
-    matrix = stepped(seed, np.array([5.0, 40.0]))
-    there, back = dense(*matrix[:3], 2), dense(*bin_steps.transpose(*matrix, 2)[:3], 2)
-    assert back == pytest.approx(there.transpose(2, 1, 0))
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -146,7 +143,15 @@ def test_the_way_of_a_step_is_the_least_sum_of_arcs(seed):
     lengths = rng.uniform(1.0, 50.0, len(arcs))
     arc_offset = np.searchsorted([a for a, _ in arcs], np.arange(bins + 1))
     found = bin_ways.step_ways(
-        *(matrix[0], matrix[1], 3, arc_offset, np.array([b for _, b in arcs], np.int32), lengths, 0, bins)
+        *(
+            matrix[0],
+            matrix[1],
+            3,
+            arc_offset,
+            np.array([b for _, b in arcs], np.int32),
+            lengths,
+            all_of(bins),
+        )
     )
     weighted = [(a, b, length) for (a, b), length in zip(arcs, lengths, strict=True)]
     for i in range(bins):
@@ -163,25 +168,25 @@ def test_a_detour_costs_and_the_straight_way_does_not():
         *(np.empty(0, np.int32), np.empty((0, 1)), np.zeros(1, np.int32), np.array([50.0])),
         *nothing_aside(n, 1),
     )
-    back = bin_steps.transpose(*matrix, 1)
-    every = np.arange(n, dtype=np.int32)
-    toward = bin_steps.cut_out(every, every, np.array([150.0, 100.0, 50.0, 0.0]), 0.1, 1, *back)
-    away = bin_steps.cut_out(every, every, np.array([0.0, 50.0, 100.0, 150.0]), 0.1, 1, *back)
-    assert dense(*toward, 1) == pytest.approx(dense(*back[:3], 1))  # of one class places are bins
-    assert dense(*away, 1)[1, 0, 0] == pytest.approx(dense(*back[:3], 1)[1, 0, 0] * np.exp(-0.1 * 100.0))
+    there, rows = dense(*matrix[:3], 1), (all_of(n), *matrix)
+    toward = bin_steps.cut_out(all_of(n), all_of(n), np.array([150.0, 100.0, 50.0, 0.0]), 0.1, 1, *rows)
+    away = bin_steps.cut_out(all_of(n), all_of(n), np.array([0.0, 50.0, 100.0, 150.0]), 0.1, 1, *rows)
+    assert dense(*toward, 1) == pytest.approx(there.transpose(2, 1, 0))  # of one class places are bins
+    assert dense(*away, 1)[1, 0, 0] == pytest.approx(there[0, 0, 1] * np.exp(-0.1 * 100.0))
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_what_is_cut_out_is_the_part_between_its_bins_each_step_by_its_detour(seed):
     classes, rng = 2, np.random.default_rng(seed)
-    back = bin_steps.transpose(*stepped(seed, np.array([5.0, 40.0])), classes)
-    n = (len(back[0]) - 1) // classes
+    matrix = stepped(seed, np.array([5.0, 40.0]))
+    n = (len(matrix[0]) - 1) // classes
     bins = rng.permutation(n)[: n // 2].astype(np.int32)
     number = np.full(n, -1, np.int32)
     number[bins] = np.arange(len(bins))
     to_go_m = rng.uniform(0.0, 200.0, len(bins))
-    cut = bin_steps.cut_out(bins, number, to_go_m, 0.02, classes, *back)
+    cut = bin_steps.cut_out(bins, number, to_go_m, 0.02, classes, all_of(n), *matrix)
     got = dense(*bins_of(*cut, classes), classes)
+    back = naive.turned(classes, *matrix)
     assert got == pytest.approx(naive.cut_out(bins, to_go_m, 0.02, classes, *back), rel=1e-5)
 
 
@@ -190,20 +195,46 @@ def test_rows_are_the_same_whichever_part_of_the_bins_they_are_made_for(seed):
     bin_m, bin_edge, first, _, _, flat = random_roads(seed, edges=120)
     n, distance_m = len(bin_m), np.array([120.0, 200.0, 250.0])
     arcs = (np.arange(n + 1), np.roll(np.arange(n, dtype=np.int32), 1), np.full(n, 10.0))
-    moves = (bin_m, bin_edge, first, *flat, np.zeros(3, np.int32), distance_m, *nothing_aside(n, 3)[:-2])
+    moves = (bin_m, bin_edge, first, *flat, np.zeros(3, np.int32), distance_m, *nothing_aside(n, 3)[:-1])
 
-    def made(begin, end):
-        rows = bin_steps.step_matrix(*moves, begin, end)
-        return *rows[:3], bin_ways.step_ways(*rows[:2], 3, *arcs, begin, end)
+    def made(bins):
+        rows = bin_steps.step_matrix(*moves, bins)
+        return *rows[:3], bin_ways.step_ways(*rows[:2], 3, *arcs, bins)
 
-    whole = made(0, n)
+    whole = made(all_of(n))
     assert whole[0][-1] > 3 * 4 * n + 64, "too few to need more room than there is at first"
-    for begin, end in ((0, 7), (7, 8), (8, n), (n, n)):
-        offset, *others = made(begin, end)
-        first_entry, last_entry = whole[0][3 * begin], whole[0][3 * end]
-        assert (offset + first_entry == whole[0][3 * begin : 3 * end + 1]).all()
+    for bins in (
+        all_of(7),
+        all_of(n)[7:8],
+        all_of(n)[:0],
+        np.random.default_rng(seed).permutation(all_of(n)),
+    ):
+        offset, *others = made(bins)
+        rows = [row for b in bins.tolist() for row in range(3 * b, 3 * b + 3)]
+        assert (np.diff(offset) == np.diff(whole[0])[rows]).all()
+        entries = [k for row in rows for k in range(whole[0][row], whole[0][row + 1])]
         for mine, all_of_it in zip(others, whole[1:], strict=True):
-            assert (mine == all_of_it[first_entry:last_entry]).all()
+            assert (mine == all_of_it[entries]).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_of_bins_in_any_order_are_put_in_order_and_cut_out_alike(seed):
+    matrix, rng, classes = stepped(seed, np.array([5.0, 40.0])), np.random.default_rng(seed), 2
+    n = (len(matrix[0]) - 1) // classes
+    order = rng.permutation(n)
+    nth = np.argsort(order).astype(np.int32)
+    rows = [row for b in order.tolist() for row in range(classes * b, classes * b + classes)]
+    entries = [k for row in rows for k in range(matrix[0][row], matrix[0][row + 1])]
+    mixed = (np.cumsum([0, *np.diff(matrix[0])[rows]]), *(column[entries] for column in matrix[1:]))
+    for found, expected in zip(bin_steps.in_order(nth, classes, *mixed), matrix, strict=True):
+        assert (found == expected).all()
+    bins = np.sort(rng.permutation(n)[: n // 2]).astype(np.int32)
+    number = np.full(n, -1, np.int32)
+    number[bins] = np.arange(len(bins))
+    between = (bins, number, rng.uniform(0.0, 200.0, len(bins)), 0.02, classes)
+    in_order = bin_steps.cut_out(*between, all_of(n), *matrix)
+    for found, expected in zip(bin_steps.cut_out(*between, nth, *mixed), in_order, strict=True):
+        assert (found == expected).all()
 
 
 def scratch(n, classes):
@@ -225,7 +256,7 @@ def test_filters_equal_dense_products_also_from_some_classes_to_others(seed, bef
     bins = np.sort(rng.choice(n, n - 2, replace=False)).astype(np.int32)
     state, later = np.zeros((n, before), np.float32), rng.random((n, after)).astype(np.float32)
     state[bins] = rng.random((len(bins), before))
-    back = places_of(*bin_steps.transpose(*matrix, after)[:3], after)
+    back = places_of(*naive.turned(after, *matrix)[:3], after)
     used = scratch(n, after)
     touched, mark = np.zeros(n, np.int32), np.full(n, -1, np.int8)
 
@@ -333,10 +364,10 @@ def test_paths_go_where_they_lead_as_often_as_the_weights_say(seed):
     behind = rng.random((len(bins), classes)).astype(np.float32)
     state_bin, state_class = np.full(count, bins[0], np.int32), np.full(count, 1, np.int32)
     bin_approach.sample(
-        *(state_bin, state_class, rng.random(count), np.arange(len(bins), dtype=np.int32), behind, *matrix),
+        *(state_bin, state_class, rng.random(count), all_of(len(bins)), behind, all_of(n), *matrix),
         *(to_go_m, penalty, chain, kind, number, np.full(len(bins), -1, np.int32)),
     )
-    moved = naive.cut_out(bins, to_go_m, penalty, classes, *bin_steps.transpose(*matrix, classes))
+    moved = naive.cut_out(bins, to_go_m, penalty, classes, *naive.turned(classes, *matrix))
     expected = chain[0, 1] * moved[:, :, 0] * behind
     got = np.zeros((len(bins), classes))
     np.add.at(got, (number[state_bin], state_class), 1 / count)

@@ -126,7 +126,7 @@ def test_probability_over_roads_and_ground_is_as_their_metres_say_in_the_long_ru
 
     yards = Yards.within(park.plane, box, reached, 11)
     lattice = open_ground.joined(
-        Lattice.of(park, Turns.of(park), WALKER, np.ones(park.n_edges, bool), stepped=False), WALKER, yards
+        Lattice.of(park, Turns.of(park), WALKER, np.ones(park.n_edges, bool)), WALKER, yards
     )
     kerb = lattice.cut.kerb
     flow = (lattice.measure_m * kerb.per_m)[kerb.leaves] * kerb.share

@@ -114,7 +114,6 @@ def test_what_is_told_of_doubtful_sightings_and_watches_equals_the_dense_sums(se
         anchors[0] = replace(anchors[0], probability=1.0)
     unseen = any_watches(rng, lattice, steps, len(model.speed_mps))
     made = gears.Gears(lattice, model)
-    made.need(np.array([gears.COARSE]))
     with np.errstate(divide="ignore", invalid="ignore"):
         whole = Whole(lattice, model, anchors, steps, unseen, made)
     smoother = Smoother(lattice, model, anchors, steps, unseen, 10**9, workers=1 + seed % 2)

@@ -33,7 +33,7 @@ class Whole:
 
     def step(self, before, gear, penalty, to_go_m):
         """Weights from all states to all states, each step by what it leads away from the goal."""
-        offset, target, weight, way = self.gears.gear[gear].ahead
+        offset, target, weight, way = self.gears.gear[gear].steps.whole()
         after, chain = self.gears.gear[gear].classes, self.gears.chain[before][gear]
         found = np.zeros((self.n, chain.shape[1], self.n, after))
         for row in range(len(offset) - 1):
